@@ -1,0 +1,113 @@
+"""What is judged: transmissions and lookups, as facts without policy."""
+
+import enum
+from typing import Self
+
+import msgspec
+
+from flowwatch.model.names import SeenName
+from flowwatch.model.records import Ref
+from flowwatch.model.time import Instant
+
+
+class Amount(msgspec.Struct, frozen=True):
+    """A number of bytes known exactly (`least == most`) or as a range; `most` None: no upper bound known."""
+
+    least: int
+    most: int | None
+
+    @classmethod
+    def exactly(cls, count: int) -> Self:
+        """A known count."""
+        return cls(count, count)
+
+    @property
+    def exact(self) -> int | None:
+        """The count, or None when it is only a range."""
+        return self.least if self.least == self.most else None
+
+
+class OpenedBy(enum.StrEnum):
+    """Who opened the flow a transmission ran in."""
+
+    SENDER = "sender"
+    RECEIVER = "receiver"
+
+
+class Transmission(msgspec.Struct, frozen=True, kw_only=True):
+    """One direction of a flow that carried payload (or an attempt to open one), from its sender to its receiver."""
+
+    flow: int
+    """Number of the flow within this run: its two transmissions share it."""
+    ref: Ref
+    proto: str
+    sender_ip: str
+    sender_port: int | None
+    receiver_ip: str
+    receiver_port: int | None
+    service_port: int | None
+    """The responder's port, whichever side sends; what `service.ports` compares."""
+    opened_by: OpenedBy
+    direction_basis: str
+    start: Instant
+    end: Instant
+    begun_before: bool = False
+    """The flow had begun before the recording (no opening seen): its lower edge in time is unseen."""
+    attempted: bool = False
+    """An opening without sender payload (TCP, SCTP), recorded by a sensor that sees both directions."""
+    sent: Amount
+    """Transport payload bytes of the sender."""
+    acked: int | None = None
+    """Payload bytes the receiver acknowledged; None when that was not recorded."""
+    state: str | None = None
+    names: tuple[SeenName, ...] = ()
+    """Every name of the receiver (of the responder's names only when it is the receiver), strongest first."""
+    lookups_recorded_since: Instant | None = None
+    """Since when the sender's DNS lookups are covered by the recording; None when none of its lookups were seen."""
+    app: str | None = None
+    alpn: tuple[str, ...] = ()
+    tls_version: str | None = None
+    ech: bool | None = None
+    cert_spki_sha256: str | None = None
+    cert_issuer: str | None = None
+    cert_names: tuple[str, ...] | None = None
+    http_method: str | None = None
+    http_path: str | None = None
+    http_hosts: tuple[str, ...] | None = None
+    clear: bool | None = None
+    """Payload of this direction was read in clear; None: could not be told."""
+    payload_sha256: tuple[str, ...] | None = None
+    community_id: str | None = None
+    conn_id: str | None = None
+
+    @property
+    def responder_is_receiver(self) -> bool:
+        """The receiver is the side that was connected to, so SNI, Host and answers name it."""
+        return self.opened_by is OpenedBy.SENDER
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One record of a DNS answer section, in message order; `ttl` in seconds where the source has it."""
+
+    name: str
+    type: str
+    data: str
+    ttl: int | None = None
+
+
+class Lookup(msgspec.Struct, frozen=True, kw_only=True):
+    """One DNS question with its answer where the source has it: a row of LOOKUPS as the judge reads it."""
+
+    ref: Ref
+    time: Instant | None
+    client_ip: str | None
+    server_ip: str | None
+    server_port: int | None = None
+    transport: str | None = None
+    qname: str
+    qtype: str
+    name_exact: bool = True
+    rcode: str | None = None
+    answers: tuple[Answer, ...] | None = None
+    flags: tuple[str, ...] = ()
+    policy_action: str | None = None

@@ -1,0 +1,212 @@
+"""Verdicts, reasons and decisions: what is said of one transmission or lookup, and why."""
+
+import enum
+from typing import Self
+
+import msgspec
+
+from flowwatch.model.places import Place
+from flowwatch.model.traffic import Lookup, Transmission
+
+
+class Verdict(enum.StrEnum):
+    """What is said of one transmission or lookup, mildest first."""
+
+    OUT_OF_SCOPE = "out_of_scope"
+    APPROVED = "approved"
+    EXCEPTED = "excepted"
+    INDETERMINATE = "indeterminate"
+    DEVIATION = "deviation"
+    UNAPPROVED = "unapproved"
+    PROHIBITED = "prohibited"
+
+    @property
+    def group(self) -> "Group":
+        """The group every summary counts it in."""
+        return _GROUPS[self]
+
+    @property
+    def rank(self) -> int:
+        """Grows with how bad it is; the worst of several stands."""
+        return list(Verdict).index(self)
+
+
+class Group(enum.StrEnum):
+    """The four groups of verdicts; "cannot tell" never counts as a pass."""
+
+    CONFORMS = "conforms"
+    VIOLATES = "violates"
+    CANNOT_TELL = "cannot_tell"
+    OUT_OF_SCOPE = "out_of_scope"
+
+
+_GROUPS = {
+    Verdict.APPROVED: Group.CONFORMS,
+    Verdict.EXCEPTED: Group.CONFORMS,
+    Verdict.DEVIATION: Group.VIOLATES,
+    Verdict.UNAPPROVED: Group.VIOLATES,
+    Verdict.PROHIBITED: Group.VIOLATES,
+    Verdict.INDETERMINATE: Group.CANNOT_TELL,
+    Verdict.OUT_OF_SCOPE: Group.OUT_OF_SCOPE,
+}
+
+
+class Reason(enum.StrEnum):
+    """A stable dotted code for why a verdict is what it is, each with one neutral sentence."""
+
+    sentence: str
+
+    def __new__(cls, code: str, sentence: str) -> Self:
+        """The code as text, carrying its sentence."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.sentence = sentence
+        return member
+
+    APPROVED = "channel.approved", "a channel of the policy allows it"
+    ANSWER_OF_APPROVED = "channel.answer", "it answers an approved flow and bears no label the channel does not carry"
+    EXCEPTED = "exception.applies", "an exception in force at that time covers it"
+    EXCEPTION_EXPIRED = "exception.expired", "the exception that would cover it was not in force at that time"
+    PROHIBITED = "prohibited.matched", "a prohibition of the policy covers it"
+    PROHIBITION_UNSEEN = "prohibited.unseen", "whether a prohibition covers it could not be seen"
+    DESTINATION_UNLISTED = "destination.unlisted", "the receiver is not on the approved list"
+    NAME_LISTED_ADDRESS_UNLISTED = (
+        "destination.name_listed_address_unlisted",
+        "the name is on the approved list, the address it went to is not",
+    )
+    NONE_FROM_ZONE = "channel.none_from_zone", "the receiver is listed, but no channel leads to it from this zone"
+    ZONE_UNLISTED = "channel.none_to_zone", "no channel leads from this zone to the receiving zone"
+    OPENED_BY = "channel.opened_by", "the flow was opened by the other side than declared"
+    PROTO = "service.proto", "the protocol differs from the declared value"
+    PORT = "service.port", "the port differs from the declared value"
+    NOT_CARRIED = "label.not_carried", "it bears a label that the channel does not carry"
+    OUTSIDE_WINDOW = "time.outside_window", "it ran outside the declared times"
+    ENDS_OUTSIDE = "time.ends_outside", "it began within the declared times and ended outside them"
+    BEGUN_BEFORE = "time.begun_before_recording", "it had begun before the recording, so its start was not seen"
+    NAME_UNLISTED = "name.unlisted", "the address is listed, the name the flow used is not"
+    NAME_UNOBSERVED = "name.unobserved", "no name was seen for the listed address"
+    NAME_AMBIGUOUS = "name.ambiguous", "listed and unlisted names were live for the address"
+    NAME_MALFORMED = "name.malformed", "a name holds bytes that no host name may hold and matches no pattern"
+    ALIAS_UNLISTED = "name.alias_unlisted", "the name led through an alias that is not on the approved list"
+    BINDING_UNOBSERVED = "dns.binding_unobserved", "nothing seen ties the name the flow used to the address"
+    COUNTRY_UNEXPECTED = "location.country_unexpected", "the address is located outside the expected countries"
+    REGION_UNEXPECTED = "location.region_unexpected", "the address is in another provider region than expected"
+    ASN_UNEXPECTED = "location.asn_unexpected", "the address is announced by another network than expected"
+    LOCATION_UNPROVEN = "location.unproven", "that the address is where it is expected could not be shown"
+    TLS_REQUIRED = "tls.required", "TLS is required and was not used"
+    TLS_UNOBSERVED = "tls.unobserved", "whether TLS was used as required could not be seen"
+    TLS_VERSION = "tls.version_below", "the TLS version is below the declared minimum"
+    TLS_KEY_UNEXPECTED = "tls.key_unexpected", "the server's key differs from the declared value"
+    TLS_ISSUER_UNEXPECTED = "tls.issuer_unexpected", "the certificate's issuer differs from the declared value"
+    TLS_NAME_UNEXPECTED = "tls.name_unexpected", "the certificate does not bear the declared name"
+    TLS_KEY_UNOBSERVED = "tls.key_unobserved", "the certificate was not visible, so the declared key was not compared"
+    UNSEEN = "condition.unseen", "a condition of the rule could not be seen"
+    NONE_GIVEN = "policy.none_given", "no policy was given to judge by"
+    NONE_IN_FORCE = "policy.none_in_force", "no version of the policy was in force at that time"
+    SENDER_OUTSIDE = "scope.sender_outside", "the sender is in no declared zone"
+    WITHIN_ZONE = "scope.within_zone", "sender and receiver are in the same zone"
+    MULTICAST = "scope.multicast", "the receiver is a multicast address"
+    BROADCAST = "scope.broadcast", "the receiver is a broadcast address"
+    LINK_LOCAL = "scope.link_local", "sender or receiver is a link-local address"
+    DHCP = "scope.dhcp", "it is address configuration"
+    ICMP_ERROR = "scope.icmp_error", "it is an ICMP error message"
+    LOOKUP_APPROVED = "dns.approved_lookup", "the name is one this zone may ask for"
+    LOOKUP_UNAPPROVED = "dns.unapproved_lookup", "the name asked for is not on the approved list"
+    ANSWER_UNLISTED = "dns.answer_unlisted_address", "a listed name was answered with an address that is not listed"
+    LOSSY_NAME = "dns.name_lossy", "the source writes this name lossily, so it cannot be compared"
+
+
+class Severity(enum.StrEnum):
+    """How much a finding matters, least first."""
+
+    INFO = "info"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """0 for info, 4 for critical."""
+        return list(Severity).index(self)
+
+    def lowered(self) -> "Severity":
+        """One step lower, info at the least."""
+        return list(Severity)[max(self.rank - 1, 0)]
+
+
+class Sureness(enum.StrEnum):
+    """Confidence in a label or a finding."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Label(msgspec.Struct, frozen=True):
+    """What a transmission carries, as classified; `none` and `unread` have no classifier."""
+
+    name: str
+    sureness: Sureness = Sureness.HIGH
+    classifier: str | None = None
+
+
+class Truth(enum.StrEnum):
+    """A condition is true, false or unseen; null in a source means unseen."""
+
+    TRUE = "true"
+    FALSE = "false"
+    UNSEEN = "unseen"
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One condition that was looked at: what was declared, what was observed, and the reason code if it did not hold."""
+
+    what: str
+    truth: Truth
+    declared: str
+    observed: str
+    reason: Reason | None = None
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """The policy entry that decided: its kind (`channel`, `prohibited`, `exception`, `server`, `lookup`, `defaults`) and id."""
+
+    kind: str
+    id: str
+    policy_id: str
+    policy_version: str
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on one transmission with its whole derivation."""
+
+    transmission: Transmission
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    """The deciding one first."""
+    severity: Severity
+    sender_zone: str | None
+    receiver_zone: str | None = None
+    server: str | None = None
+    """Id of the listed server the receiver is or resembles."""
+    labels: tuple[Label, ...]
+    place: Place | None = None
+    rule: Rule | None = None
+    checks: tuple[Check, ...] = ()
+    """Conditions of the deciding (or nearest) rule, failing and unseen ones first."""
+    notes: tuple[Reason, ...] = ()
+    """Reasons that are told but do not decide (`name.unobserved`, `tls.key_unobserved`)."""
+
+
+class LookupDecision(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on one lookup."""
+
+    lookup: Lookup
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    severity: Severity
+    sender_zone: str | None
+    server: str | None = None
+    rule: Rule | None = None
+    notes: tuple[Reason, ...] = ()

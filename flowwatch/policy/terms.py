@@ -1,0 +1,343 @@
+"""The tables of a policy as frozen values: what `flowwatch.policy.load` returns and `judge` reads.
+
+Promises: a value of these types is well-formed (addresses, patterns, spans and ports are parsed, ids resolve); knows
+nothing of files. Field names are the TOML keys; `from` is `from_` and `any` is `any_` in Python.
+"""
+
+import datetime as dt
+import enum
+from typing import Literal
+
+import msgspec
+
+from flowwatch.model import Instant, PolicyInfo, Severity, Sureness, Verdict
+from flowwatch.policy.match import Cidr, Clock, NamePattern, PortRange, Span
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A TOML table: unknown keys are errors."""
+
+
+class Approval(_Table, kw_only=True):
+    """Who approved a policy, when, and under which reference."""
+
+    name: str
+    on: dt.date | None = None
+    ref: str | None = None
+
+
+class Header(_Table, kw_only=True):
+    """The `[policy]` table."""
+
+    id: str
+    version: str
+    title: str = ""
+    owner: str = ""
+    approved_by: tuple[Approval, ...] = ()
+    valid_from: Instant | None = None
+    """None: from the beginning of time; TOML instants (with an offset) become nanoseconds."""
+    valid_until: Instant | None = None
+    timezone: str = "UTC"
+
+
+class DnsBinding(_Table, kw_only=True):
+    """How a DNS answer ties a name to an address."""
+
+    client: Literal["same", "same_zone"] = "same"
+    ttl_cap: Span = Span.parse("24h")
+    grace: Span = Span.parse("5m")
+    skew: Span = Span.parse("5s")
+    cname: Literal["inspect_all", "asked_only"] = "inspect_all"
+
+
+class Defaults(_Table, kw_only=True):
+    """The `[defaults]` table."""
+
+    unknown_location: Literal["indeterminate", "note"] = "indeterminate"
+    locations: Literal["all", "any"] = "all"
+    dns_binding: DnsBinding = DnsBinding()
+    unread_min: int = 4096
+    exception_max_days: int = 90
+
+
+class ZoneLocation(_Table, kw_only=True):
+    """Where a zone is, for people."""
+
+    country: str | None = None
+    site: str | None = None
+
+
+class Zone(_Table, kw_only=True):
+    """A declared part of one's own network; the longest prefix wins, `within` inherits the outer zone's channels."""
+
+    id: str
+    cidrs: tuple[Cidr, ...]
+    within: str | None = None
+    location: ZoneLocation | None = None
+
+
+class Role(enum.StrEnum):
+    """What a listed server is for."""
+
+    COLLECTION_PRIMARY = "collection_primary"
+    COLLECTION_BACKUP = "collection_backup"
+    DATABASE = "database"
+    PUBLISHING = "publishing"
+    INFRASTRUCTURE = "infrastructure"
+    RESOLVER = "resolver"
+    OTHER = "other"
+
+
+class ServerMatch(_Table, kw_only=True):
+    """How a server is recognised; `cidrs` and `names` both given: both must hold."""
+
+    cidrs: tuple[Cidr, ...] = ()
+    names: tuple[NamePattern, ...] = ()
+    aliases: tuple[NamePattern, ...] = ()
+
+
+class CloudExpectation(_Table, kw_only=True):
+    """Provider and regions a server is expected in."""
+
+    provider: str
+    regions: tuple[str, ...] = ()
+
+
+class Expectation(_Table, kw_only=True):
+    """Where a server is expected to be; an expectation never approves."""
+
+    countries: tuple[str, ...] = ()
+    asns: tuple[int, ...] = ()
+    cloud: CloudExpectation | None = None
+
+
+class TlsRule(_Table, kw_only=True):
+    """What is required of TLS towards a server."""
+
+    required: bool = False
+    min_version: Literal["1.0", "1.1", "1.2", "1.3"] | None = None
+    spki_sha256: tuple[str, ...] = ()
+    issuers: tuple[str, ...] = ()
+    names: tuple[NamePattern, ...] = ()
+
+
+class Server(_Table, kw_only=True):
+    """One approved server."""
+
+    id: str
+    role: Role = Role.OTHER
+    owner: str = ""
+    match: ServerMatch
+    dedicated: bool = False
+    expect: Expectation = Expectation()
+    tls: TlsRule = TlsRule()
+
+
+class Term(_Table, kw_only=True):
+    """One alternative of a classifier: every key given must hold."""
+
+    sni: NamePattern | None = None
+    http_host: NamePattern | None = None
+    http_path: str | None = None
+    """A literal prefix of the request path."""
+    dst_port: int | None = None
+    file_sha256_list: str | None = None
+    """Path of a list file as written; its digests are in `digests`."""
+    digests: frozenset[str] = frozenset()
+    bytes_out_min: int | None = None
+    from_zone: str | None = None
+
+
+class Classifier(_Table, kw_only=True):
+    """What makes a transmission bear a label: any of its terms."""
+
+    id: str
+    label: str
+    confidence: Sureness = Sureness.HIGH
+    any_: tuple[Term, ...] = msgspec.field(name="any")
+
+
+class Service(_Table, kw_only=True):
+    """Protocol and ports of a channel or exception; omitted parts do not restrict."""
+
+    proto: str | None = None
+    ports: tuple[PortRange, ...] = ()
+
+
+class Window(_Table, kw_only=True):
+    """One span of time: instants `[from, until)`, or days with local clock times in the policy's zone."""
+
+    from_: Instant | None = msgspec.field(name="from", default=None)
+    until: Instant | None = None
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
+    start: Clock | None = None
+    end: Clock | None = None
+    note: str = ""
+
+
+class Channel(_Table, kw_only=True):
+    """Who may send what to which server, how and when."""
+
+    id: str
+    from_: tuple[str, ...] = msgspec.field(name="from")
+    """Zone ids or CIDRs as written; `from_cidrs` holds the parsed CIDRs among them."""
+    from_cidrs: tuple[Cidr, ...] = ()
+    to: tuple[str, ...]
+    """Server ids or `zone:ID`."""
+    opened_by: Literal["sender", "receiver", "either"] = "sender"
+    service: Service = Service()
+    carries: tuple[str, ...] = ()
+    when: tuple[Window, ...] = ()
+
+
+class LookupRule(_Table, kw_only=True):
+    """Names that zones may ask for beyond those of their servers."""
+
+    id: str = ""
+    """Given by its position (`lookup-1`) when not written."""
+    names: tuple[NamePattern, ...]
+    from_: tuple[str, ...] = msgspec.field(name="from", default=())
+    """Zone ids; empty: every zone."""
+
+
+class ProhibitedWhen(_Table, kw_only=True):
+    """Conditions of a prohibition; all given must hold."""
+
+    labels: tuple[str, ...] = ()
+    cleartext: bool | None = None
+    zone: str | None = None
+    to: ServerMatch | None = None
+    service: Service | None = None
+
+
+class Prohibited(_Table, kw_only=True):
+    """Overrides channels; only an exception that names it lifts it."""
+
+    id: str
+    when: ProhibitedWhen
+    severity: Severity | None = None
+
+
+class Applies(_Table, kw_only=True):
+    """What an exception covers."""
+
+    zone: str | None = None
+    to: ServerMatch | None = None
+    service: Service | None = None
+
+
+class PolicyException(_Table, kw_only=True):
+    """A time-limited permission with its reason and owner."""
+
+    id: str
+    applies: Applies
+    carries: tuple[str, ...] = ()
+    lifts: tuple[str, ...] = ()
+    reason: str
+    owner: str = ""
+    ticket: str = ""
+    approved_by: str = ""
+    from_: Instant = msgspec.field(name="from")
+    until: Instant
+
+
+class PlaceFact(_Table, kw_only=True):
+    """The operator's own facts about addresses; facts may differ by date."""
+
+    cidr: Cidr
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    site: str | None = None
+    provider: str | None = None
+    provider_region: str | None = None
+    registered: str | None = None
+    asn: int | None = None
+    organisation: str | None = None
+    anycast: bool | None = None
+    from_: Instant | None = msgspec.field(name="from", default=None)
+    until: Instant | None = None
+
+
+class Severities(_Table, kw_only=True):
+    """Severity by verdict and label; what is not written has a default (see `judge`)."""
+
+    prohibited: dict[str, Severity] = {}
+    unapproved: dict[str, Severity] = {}
+    deviation: dict[str, Severity] = {}
+    indeterminate: dict[str, Severity] = {}
+
+
+class Given(_Table, kw_only=True):
+    """The observation of an inline test."""
+
+    time: Instant
+    until: Instant | None = None
+    src: str
+    dst: str
+    proto: str = "tcp"
+    port: int | None = None
+    opened_by: Literal["sender", "receiver"] = "sender"
+    sni: str | None = None
+    http_host: str | None = None
+    http_path: str | None = None
+    answers: tuple[str, ...] = ()
+    """Names for which the sender had a live answer with `dst`."""
+    ech: bool | None = None
+    tls_version: str | None = None
+    clear: bool | None = None
+    bytes_out: int | None = None
+    attempted: bool = False
+    labels: tuple[str, ...] | None = None
+    """Labels taken as given; None: classifiers decide."""
+    lookup: str | None = None
+    """A name asked for: the test is of a lookup, `dst` the resolver."""
+
+
+class Expected(_Table, kw_only=True):
+    """What an inline test expects."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+    rule: str | None = None
+
+
+class Test(_Table, kw_only=True):
+    """One inline test of the policy."""
+
+    __test__ = False
+    name: str
+    given: Given
+    expect: Expected
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a policy, ready to judge by."""
+
+    info: PolicyInfo
+    policy: Header
+    defaults: Defaults = Defaults()
+    zones: tuple[Zone, ...] = ()
+    servers: tuple[Server, ...] = ()
+    classifiers: tuple[Classifier, ...] = ()
+    channels: tuple[Channel, ...] = ()
+    lookups: tuple[LookupRule, ...] = ()
+    prohibitions: tuple[Prohibited, ...] = ()
+    exceptions: tuple[PolicyException, ...] = ()
+    places: tuple[PlaceFact, ...] = ()
+    severity: Severities = Severities()
+    tests: tuple[Test, ...] = ()
+
+
+class PolicySet(msgspec.Struct, frozen=True):
+    """The versions of one policy id, in order of validity, which never overlaps."""
+
+    versions: tuple[Policy, ...]
+
+    def in_force(self, at: Instant) -> Policy | None:
+        """The version valid at that instant (half-open), or None."""
+        for one in self.versions:
+            begun = one.policy.valid_from is None or one.policy.valid_from <= at
+            if begun and (one.policy.valid_until is None or at < one.policy.valid_until):
+                return one
+        return None
