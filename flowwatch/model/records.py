@@ -196,11 +196,8 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def incomplete(self) -> bool:
         """Something of this source was not read, was lost or cut, so absence proves nothing (exit 3)."""
-        empty = not (self.used or self.events)
-        return (
-            bool(self.error or self.unread or self.drops or self.rejected or self.limits or self.trailing_bytes)
-            or empty
-        )
+        lost = self.error or self.unread or self.drops or self.rejected or self.limits or self.trailing_bytes
+        return bool(lost) or not (self.used or self.events)
 
 
 _HARMLESS_SKIPS = frozenset({"no_ip"})

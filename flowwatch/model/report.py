@@ -90,7 +90,7 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
-    """One receiver of transmissions from declared zones: address, port, protocol, names, place, and how they were judged."""
+    """One receiver of transmissions from declared zones, and how they were judged."""
 
     address: str
     port: int | None

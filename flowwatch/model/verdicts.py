@@ -160,7 +160,7 @@ class Truth(enum.StrEnum):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One condition that was looked at: what was declared, what was observed, and the reason code if it did not hold."""
+    """One condition that was looked at: what was declared, what observed, and the reason if it did not hold."""
 
     what: str
     truth: Truth
@@ -170,7 +170,7 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """The policy entry that decided: its kind (`channel`, `prohibited`, `exception`, `server`, `lookup`, `defaults`) and id."""
+    """The policy entry that decided: kind (`channel prohibited exception server lookup defaults`) and id."""
 
     kind: str
     id: str

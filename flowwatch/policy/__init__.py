@@ -1,0 +1,1 @@
+"""Policies: TOML text to frozen tables, with their errors, lint and matching."""

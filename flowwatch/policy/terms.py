@@ -18,7 +18,7 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """A TOML table: unknown keys are errors."""
 
 
-class Approval(_Table, kw_only=True):
+class Approval(_Table, frozen=True, kw_only=True):
     """Who approved a policy, when, and under which reference."""
 
     name: str
@@ -26,7 +26,7 @@ class Approval(_Table, kw_only=True):
     ref: str | None = None
 
 
-class Header(_Table, kw_only=True):
+class Header(_Table, frozen=True, kw_only=True):
     """The `[policy]` table."""
 
     id: str
@@ -40,7 +40,7 @@ class Header(_Table, kw_only=True):
     timezone: str = "UTC"
 
 
-class DnsBinding(_Table, kw_only=True):
+class DnsBinding(_Table, frozen=True, kw_only=True):
     """How a DNS answer ties a name to an address."""
 
     client: Literal["same", "same_zone"] = "same"
@@ -50,7 +50,7 @@ class DnsBinding(_Table, kw_only=True):
     cname: Literal["inspect_all", "asked_only"] = "inspect_all"
 
 
-class Defaults(_Table, kw_only=True):
+class Defaults(_Table, frozen=True, kw_only=True):
     """The `[defaults]` table."""
 
     unknown_location: Literal["indeterminate", "note"] = "indeterminate"
@@ -60,14 +60,14 @@ class Defaults(_Table, kw_only=True):
     exception_max_days: int = 90
 
 
-class ZoneLocation(_Table, kw_only=True):
+class ZoneLocation(_Table, frozen=True, kw_only=True):
     """Where a zone is, for people."""
 
     country: str | None = None
     site: str | None = None
 
 
-class Zone(_Table, kw_only=True):
+class Zone(_Table, frozen=True, kw_only=True):
     """A declared part of one's own network; the longest prefix wins, `within` inherits the outer zone's channels."""
 
     id: str
@@ -88,7 +88,7 @@ class Role(enum.StrEnum):
     OTHER = "other"
 
 
-class ServerMatch(_Table, kw_only=True):
+class ServerMatch(_Table, frozen=True, kw_only=True):
     """How a server is recognised; `cidrs` and `names` both given: both must hold."""
 
     cidrs: tuple[Cidr, ...] = ()
@@ -96,14 +96,14 @@ class ServerMatch(_Table, kw_only=True):
     aliases: tuple[NamePattern, ...] = ()
 
 
-class CloudExpectation(_Table, kw_only=True):
+class CloudExpectation(_Table, frozen=True, kw_only=True):
     """Provider and regions a server is expected in."""
 
     provider: str
     regions: tuple[str, ...] = ()
 
 
-class Expectation(_Table, kw_only=True):
+class Expectation(_Table, frozen=True, kw_only=True):
     """Where a server is expected to be; an expectation never approves."""
 
     countries: tuple[str, ...] = ()
@@ -111,7 +111,7 @@ class Expectation(_Table, kw_only=True):
     cloud: CloudExpectation | None = None
 
 
-class TlsRule(_Table, kw_only=True):
+class TlsRule(_Table, frozen=True, kw_only=True):
     """What is required of TLS towards a server."""
 
     required: bool = False
@@ -121,7 +121,7 @@ class TlsRule(_Table, kw_only=True):
     names: tuple[NamePattern, ...] = ()
 
 
-class Server(_Table, kw_only=True):
+class Server(_Table, frozen=True, kw_only=True):
     """One approved server."""
 
     id: str
@@ -133,7 +133,7 @@ class Server(_Table, kw_only=True):
     tls: TlsRule = TlsRule()
 
 
-class Term(_Table, kw_only=True):
+class Term(_Table, frozen=True, kw_only=True):
     """One alternative of a classifier: every key given must hold."""
 
     sni: NamePattern | None = None
@@ -148,7 +148,7 @@ class Term(_Table, kw_only=True):
     from_zone: str | None = None
 
 
-class Classifier(_Table, kw_only=True):
+class Classifier(_Table, frozen=True, kw_only=True):
     """What makes a transmission bear a label: any of its terms."""
 
     id: str
@@ -157,14 +157,14 @@ class Classifier(_Table, kw_only=True):
     any_: tuple[Term, ...] = msgspec.field(name="any")
 
 
-class Service(_Table, kw_only=True):
+class Service(_Table, frozen=True, kw_only=True):
     """Protocol and ports of a channel or exception; omitted parts do not restrict."""
 
     proto: str | None = None
     ports: tuple[PortRange, ...] = ()
 
 
-class Window(_Table, kw_only=True):
+class Window(_Table, frozen=True, kw_only=True):
     """One span of time: instants `[from, until)`, or days with local clock times in the policy's zone."""
 
     from_: Instant | None = msgspec.field(name="from", default=None)
@@ -175,7 +175,7 @@ class Window(_Table, kw_only=True):
     note: str = ""
 
 
-class Channel(_Table, kw_only=True):
+class Channel(_Table, frozen=True, kw_only=True):
     """Who may send what to which server, how and when."""
 
     id: str
@@ -190,7 +190,7 @@ class Channel(_Table, kw_only=True):
     when: tuple[Window, ...] = ()
 
 
-class LookupRule(_Table, kw_only=True):
+class LookupRule(_Table, frozen=True, kw_only=True):
     """Names that zones may ask for beyond those of their servers."""
 
     id: str = ""
@@ -200,7 +200,7 @@ class LookupRule(_Table, kw_only=True):
     """Zone ids; empty: every zone."""
 
 
-class ProhibitedWhen(_Table, kw_only=True):
+class ProhibitedWhen(_Table, frozen=True, kw_only=True):
     """Conditions of a prohibition; all given must hold."""
 
     labels: tuple[str, ...] = ()
@@ -210,7 +210,7 @@ class ProhibitedWhen(_Table, kw_only=True):
     service: Service | None = None
 
 
-class Prohibited(_Table, kw_only=True):
+class Prohibited(_Table, frozen=True, kw_only=True):
     """Overrides channels; only an exception that names it lifts it."""
 
     id: str
@@ -218,7 +218,7 @@ class Prohibited(_Table, kw_only=True):
     severity: Severity | None = None
 
 
-class Applies(_Table, kw_only=True):
+class Applies(_Table, frozen=True, kw_only=True):
     """What an exception covers."""
 
     zone: str | None = None
@@ -226,7 +226,7 @@ class Applies(_Table, kw_only=True):
     service: Service | None = None
 
 
-class PolicyException(_Table, kw_only=True):
+class PolicyException(_Table, frozen=True, kw_only=True):
     """A time-limited permission with its reason and owner."""
 
     id: str
@@ -241,7 +241,7 @@ class PolicyException(_Table, kw_only=True):
     until: Instant
 
 
-class PlaceFact(_Table, kw_only=True):
+class PlaceFact(_Table, frozen=True, kw_only=True):
     """The operator's own facts about addresses; facts may differ by date."""
 
     cidr: Cidr
@@ -259,7 +259,7 @@ class PlaceFact(_Table, kw_only=True):
     until: Instant | None = None
 
 
-class Severities(_Table, kw_only=True):
+class Severities(_Table, frozen=True, kw_only=True):
     """Severity by verdict and label; what is not written has a default (see `judge`)."""
 
     prohibited: dict[str, Severity] = {}
@@ -268,7 +268,7 @@ class Severities(_Table, kw_only=True):
     indeterminate: dict[str, Severity] = {}
 
 
-class Given(_Table, kw_only=True):
+class Given(_Table, frozen=True, kw_only=True):
     """The observation of an inline test."""
 
     time: Instant
@@ -294,7 +294,7 @@ class Given(_Table, kw_only=True):
     """A name asked for: the test is of a lookup, `dst` the resolver."""
 
 
-class Expected(_Table, kw_only=True):
+class Expected(_Table, frozen=True, kw_only=True):
     """What an inline test expects."""
 
     verdict: Verdict
@@ -302,7 +302,7 @@ class Expected(_Table, kw_only=True):
     rule: str | None = None
 
 
-class Test(_Table, kw_only=True):
+class Test(_Table, frozen=True, kw_only=True):
     """One inline test of the policy."""
 
     __test__ = False
