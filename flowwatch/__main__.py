@@ -1,0 +1,5 @@
+"""`python -m flowwatch` is the command."""
+
+from flowwatch.cli import main
+
+main()

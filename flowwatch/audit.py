@@ -1,0 +1,69 @@
+"""The whole story, top to bottom: where did result data go, and was each of those places approved?
+
+    from flowwatch.audit import audit
+    report = audit(["captures/"], policy="flowwatch.policy.toml")
+    print(report.findings_frame())
+
+Promises: everything offline, nothing seen in traffic is resolved or contacted; bad input never raises but stands in
+`report.coverage`. Refuses: a policy or a location database that cannot be used (`PolicyError`, `PlacesError`).
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import flowwatch
+from flowwatch import judge, policy, sources, transmissions
+from flowwatch.model import ReadOptions, Report
+from flowwatch.places import Locator
+from flowwatch.policy.terms import DnsBinding, PlaceFact, PolicySet
+
+Progress = Callable[[int], None]
+"""Told how many more bytes of input have been read."""
+
+
+def audit(
+    paths: Sequence[str | Path],
+    policy: PolicySet | Path | str | None = None,
+    *,
+    databases: Sequence[Path] = (),
+    options: ReadOptions = ReadOptions(),
+    progress: Progress | None = None,
+) -> Report:
+    """Everything that was read, judged and could not be told, as one Report.
+
+    `paths` are files, folders, globs or `-`; `policy` a loaded set, a TOML file or a folder of versions, None: all is
+    listed and nothing approved; `databases` are the operator's own MMDB files.
+    """
+    policies = _loaded(policy)
+    collected = sources.collect(sources.expand([str(path) for path in paths]), options, progress)
+    sent = transmissions.derive(collected.flows, collected.lookups, collected.coverage, _binding(policies))
+    asked = transmissions.questions(collected.lookups)
+    with Locator(_facts(policies), databases) as locator:
+        judged = judge.judge(sent, asked, policies, locator.locate, collected.coverage)
+        reference = locator.reference
+    return Report(
+        version=flowwatch.__version__,
+        policies=tuple(version.info for version in policies.versions) if policies else (),
+        coverage=transmissions.with_names(collected.coverage, sent),
+        reference=reference,
+        decisions=judged.decisions,
+        lookups=judged.lookups,
+        findings=judged.findings,
+        destinations=judged.destinations,
+        verdicts=judged.verdicts,
+        lookup_verdicts=judged.lookup_verdicts,
+        unused=judged.unused,
+    )
+
+
+def _loaded(given: PolicySet | Path | str | None) -> PolicySet | None:
+    return policy.load(Path(given)) if isinstance(given, str | Path) else given
+
+
+def _binding(policies: PolicySet | None) -> DnsBinding:
+    """How answers bind: one rule a run, the newest version's, since names are settled before versions are chosen."""
+    return policies.versions[-1].defaults.dns_binding if policies else DnsBinding()
+
+
+def _facts(policies: PolicySet | None) -> tuple[PlaceFact, ...]:
+    return tuple(fact for version in (policies.versions if policies else ()) for fact in version.places)

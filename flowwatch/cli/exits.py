@@ -1,0 +1,38 @@
+"""Exit codes: one contract, one file."""
+
+import enum
+
+from flowwatch.model import Group, Report, Severity, Verdict
+
+
+class Exit(enum.IntEnum):
+    """What the process says when it ends."""
+
+    DONE = 0
+    FINDINGS = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    INTERNAL = 70
+    INTERRUPTED = 130
+    PIPE = 141
+
+
+def of_report(report: Report, fail_on: Severity, allow_undecided: int) -> Exit:
+    """1 for findings at or above `fail_on`, 3 when the run is incomplete, 0 otherwise."""
+    if any(finding.severity.rank >= fail_on.rank for finding in report.findings):
+        return Exit.FINDINGS
+    return Exit.INCOMPLETE if shortcomings(report, allow_undecided) else Exit.DONE
+
+
+def shortcomings(report: Report, allow_undecided: int) -> tuple[str, ...]:
+    """Why the run is incomplete, in words; empty when it is not. An audit of nothing is never a pass."""
+    unread = [one.source for one in report.coverage if one.incomplete]
+    undecided = report.group(Group.CANNOT_TELL).count
+    asked = sum(n for verdict, n in report.lookup_verdicts.items() if verdict is not Verdict.OUT_OF_SCOPE)
+    reasons = {
+        "no policy in force": not report.policies,
+        f"input not read in full: {len(unread)} of {len(report.coverage)} sources": bool(unread),
+        "nothing in scope": not report.judged and not asked,
+        f"{undecided} transmissions could not be told": undecided > allow_undecided,
+    }
+    return tuple(words for words, holds in reasons.items() if holds)

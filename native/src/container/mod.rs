@@ -1,0 +1,342 @@
+//! Capture files as records: each packet with its number, offset, time, link type and bytes.
+//!
+//! The caller feeds blocks of any size; a record that spans two is joined in a carry buffer that never grows beyond
+//! one record. A damaged record stops the reading with its offset; all before it stands.
+
+mod pcap;
+mod pcapng;
+
+use crate::coverage::Stop;
+use crate::error::Error;
+
+/// One packet as the file keeps it.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// Number of the packet in the file, from 1.
+    pub number: u64,
+    /// Byte offset of its record header.
+    pub offset: u64,
+    /// What the record says.
+    pub frame: Frame<'a>,
+}
+
+/// What a packet record says, wherever it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// ns since 1970; none where the record has no time or one that does not fit.
+    pub time: Option<i64>,
+    /// Link type; none where the record contradicts the file (no such interface, length beyond its block).
+    pub link: Option<u16>,
+    /// Length on the wire.
+    pub wire: u32,
+    /// Bytes kept.
+    pub bytes: &'a [u8],
+}
+
+/// What stands at the front of some bytes.
+#[derive(Debug, PartialEq, Eq)]
+enum Step<'a> {
+    /// At least this many bytes are needed (more than there are).
+    Need(usize),
+    /// A packet in a record of this length.
+    Packet(usize, Frame<'a>),
+    /// A record of this length without a packet.
+    Other(usize),
+    /// No record: the reading ends here.
+    Bad(String),
+}
+
+/// What a file says of itself.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// `pcap` or `pcapng`.
+    pub format: &'static str,
+    /// Link types of its interfaces.
+    pub links: std::collections::BTreeSet<u16>,
+    /// Largest snapshot length.
+    pub snaplen: u32,
+    /// Packets lost, as the writer says.
+    pub drops: u64,
+    /// Blocks of a type that is not read.
+    pub unknown_blocks: u64,
+    /// Interfaces beyond the limit.
+    pub refused_interfaces: u64,
+}
+
+#[derive(Debug)]
+enum Format {
+    Unknown,
+    Pcap(pcap::Pcap),
+    Pcapng(pcapng::Pcapng),
+}
+
+/// A capture file being read.
+#[derive(Debug)]
+pub struct Container {
+    format: Format,
+    facts: Facts,
+    carry: Vec<u8>,
+    offset: u64,
+    records: u64,
+    stop: Option<Stop>,
+    trailing: u64,
+}
+
+impl Default for Container {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Container {
+    /// A file of which nothing is known yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            format: Format::Unknown,
+            facts: Facts::default(),
+            carry: Vec::new(),
+            offset: 0,
+            records: 0,
+            stop: None,
+            trailing: 0,
+        }
+    }
+
+    /// Gives out every packet that is whole with these bytes.
+    ///
+    /// # Errors
+    /// The file does not begin as a capture does.
+    pub fn feed(&mut self, block: &[u8], each: &mut impl FnMut(Record<'_>)) -> Result<(), Error> {
+        if self.stop.is_some() {
+            self.trailing += block.len() as u64;
+            return Ok(());
+        }
+        let rest = self.join(block, each)?;
+        if self.stop.is_some() {
+            self.trailing += rest.len() as u64;
+            return Ok(());
+        }
+        let taken = self.walk(rest, each)?;
+        self.carry.extend_from_slice(&rest[taken..]);
+        if self.stop.is_some() {
+            self.trailing += std::mem::take(&mut self.carry).len() as u64;
+        }
+        Ok(())
+    }
+
+    /// Says how the file ended, after the last block.
+    ///
+    /// # Errors
+    /// The file is too short to be a capture.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        if matches!(self.format, Format::Unknown) {
+            let message = if self.carry.is_empty() { "empty file" } else { "too short" };
+            return Err(Error::NotACapture { offset: self.carry.len() as u64, message: message.into() });
+        }
+        if !self.carry.is_empty() && self.stop.is_none() {
+            let left = self.carry.len();
+            self.trailing += left as u64;
+            self.stop("truncated", format!("the last record is cut short: {left} bytes of it are there"));
+        }
+        Ok(())
+    }
+
+    /// Ends the reading for a reason from outside (a read error).
+    pub fn stop(&mut self, code: &'static str, message: String) {
+        self.stop.get_or_insert(Stop { code, offset: self.offset, message });
+    }
+
+    /// What the file says of itself, so far.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let mut facts = self.facts.clone();
+        if let Format::Pcapng(section) = &self.format {
+            facts.drops += section.drops();
+        }
+        facts
+    }
+
+    /// Why the reading ended early, and how many bytes were left unread.
+    #[must_use]
+    pub fn end(&self) -> (Option<Stop>, u64) {
+        (self.stop.clone(), self.trailing)
+    }
+
+    /// Completes the record that the last block began; gives back what of `block` follows it.
+    fn join<'b>(&mut self, block: &'b [u8], each: &mut impl FnMut(Record<'_>)) -> Result<&'b [u8], Error> {
+        let mut rest = block;
+        let mut carry = std::mem::take(&mut self.carry);
+        while !carry.is_empty() && self.stop.is_none() {
+            match self.step(&carry)? {
+                Step::Need(total) => {
+                    let take = (total - carry.len()).min(rest.len());
+                    if take == 0 {
+                        break;
+                    }
+                    carry.extend_from_slice(&rest[..take]);
+                    rest = &rest[take..];
+                }
+                step => {
+                    let taken = self.give(step, each);
+                    carry.drain(..taken);
+                }
+            }
+        }
+        self.carry = carry;
+        Ok(rest)
+    }
+
+    /// Gives out the records at the front of `bytes`; returns how many bytes they took.
+    fn walk(&mut self, bytes: &[u8], each: &mut impl FnMut(Record<'_>)) -> Result<usize, Error> {
+        let mut at = 0;
+        if !self.carry.is_empty() {
+            return Ok(0);
+        }
+        while at < bytes.len() && self.stop.is_none() {
+            match self.step(&bytes[at..])? {
+                Step::Need(_) => break,
+                step => at += self.give(step, each),
+            }
+        }
+        Ok(at)
+    }
+
+    #[inline]
+    fn give(&mut self, step: Step<'_>, each: &mut impl FnMut(Record<'_>)) -> usize {
+        let length = match step {
+            Step::Packet(length, frame) => {
+                self.records += 1;
+                each(Record { number: self.records, offset: self.offset, frame });
+                length
+            }
+            Step::Other(length) => length,
+            Step::Bad(message) => {
+                self.stop("bad_record", message);
+                0
+            }
+            Step::Need(_) => 0,
+        };
+        self.offset += length as u64;
+        length
+    }
+
+    #[inline]
+    fn step<'a>(&mut self, bytes: &'a [u8]) -> Result<Step<'a>, Error> {
+        match &mut self.format {
+            Format::Pcap(pcap) => Ok(pcap.step(bytes)),
+            Format::Pcapng(section) => Ok(section.step(bytes, &mut self.facts)),
+            Format::Unknown => self.begin(bytes),
+        }
+    }
+
+    /// Tells the format from the first bytes.
+    fn begin<'a>(&mut self, bytes: &'a [u8]) -> Result<Step<'a>, Error> {
+        let Some(magic) = bytes.first_chunk::<4>() else {
+            return Ok(Step::Need(4));
+        };
+        if *magic == pcapng::SECTION {
+            self.facts.format = "pcapng";
+            let mut section = pcapng::Pcapng::default();
+            let step = section.step(bytes, &mut self.facts);
+            if let Step::Bad(message) = step {
+                return Err(Error::NotACapture { offset: 0, message });
+            }
+            if matches!(step, Step::Other(_)) {
+                self.format = Format::Pcapng(section);
+            }
+            return Ok(step);
+        }
+        let Some(order) = pcap::Order::of(*magic) else {
+            return Err(Error::NotACapture { offset: 0, message: format!("unknown first bytes {}", hex(magic)) });
+        };
+        let Some(header) = bytes.first_chunk::<{ pcap::HEADER }>() else {
+            return Ok(Step::Need(pcap::HEADER));
+        };
+        self.facts.format = "pcap";
+        self.format = Format::Pcap(pcap::Pcap::new(order, header, &mut self.facts));
+        Ok(Step::Other(pcap::HEADER))
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The packets of a file fed in pieces of `piece` bytes: (number, offset, time, link, bytes), and the end.
+    type Packet = (u64, u64, Option<i64>, Option<u16>, Vec<u8>);
+
+    pub(crate) fn read(file: &[u8], piece: usize) -> Result<(Vec<Packet>, Container), Error> {
+        let mut packets = Vec::new();
+        let mut container = Container::new();
+        for block in file.chunks(piece) {
+            container.feed(block, &mut |r| {
+                packets.push((r.number, r.offset, r.frame.time, r.frame.link, r.frame.bytes.to_vec()));
+            })?;
+        }
+        container.finish()?;
+        Ok((packets, container))
+    }
+
+    pub(crate) fn same_for_every_piece(file: &[u8]) -> (Vec<Packet>, Container) {
+        let (whole, container) = read(file, file.len()).unwrap();
+        for piece in [1, 2, 3, 7, 16, 17, 64, 1000] {
+            let (packets, other) = read(file, piece).unwrap();
+            assert_eq!(packets, whole, "in pieces of {piece}");
+            assert_eq!(other.end(), container.end(), "in pieces of {piece}");
+        }
+        (whole, container)
+    }
+
+    /// A file cut at any byte gives a prefix of the packets and says so, unless the cut is between two records.
+    pub(crate) fn cut_everywhere(file: &[u8], records: &[u64]) {
+        let (whole, _) = read(file, file.len()).unwrap();
+        for cut in 0..file.len() {
+            let Ok((packets, container)) = read(&file[..cut], 5) else {
+                assert!(cut < 28, "only the header may be missed");
+                continue;
+            };
+            assert_eq!(packets[..], whole[..packets.len()]);
+            let (stop, trailing) = container.end();
+            assert_eq!(stop.is_none(), records.contains(&(cut as u64)), "cut at {cut}: {stop:?}");
+            if let Some(stop) = stop {
+                assert_eq!(stop.code, "truncated");
+                assert_eq!(stop.offset + trailing, cut as u64);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_capture_is_told() {
+        for (bytes, message) in
+            [(&b""[..], "empty file"), (b"abc", "too short"), (b"abcdefgh", "unknown first bytes 61626364")]
+        {
+            match read(bytes, 4) {
+                Err(Error::NotACapture { message: told, .. }) => assert_eq!(told, message),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_never_panic() {
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut random = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        let heads: [&[u8]; 3] = [&[0x0a, 0x0d, 0x0d, 0x0a], &[0xd4, 0xc3, 0xb2, 0xa1], b""];
+        for round in 0..3000 {
+            let mut bytes = heads[round % 3].to_vec();
+            // Small numbers make lengths that fit, so that more than the first check is reached.
+            bytes.extend((0..random() % 200).map(|_| if random() % 3 == 0 { random() as u8 } else { random() as u8 % 5 }));
+            let _ = read(&bytes, 1 + (random() % 40) as usize);
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! pcapng: sections in either byte order, interfaces with their own clocks, enhanced, simple and old packet blocks.
+//!
+//! Source: draft-ietf-opsawg-pcapng. Blocks of other types are passed over and counted; a block whose two lengths
+//! differ ends the reading, for nothing after it can be found.
+
+use super::pcap::{be16, be32, le16, le32};
+use super::{Facts, Frame, Step};
+
+/// First bytes of a section, the same in both orders.
+pub(super) const SECTION: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+const ORDER: u32 = 0x1a2b_3c4d;
+/// Longest block that is believed.
+const LONGEST: u32 = 16 << 20;
+/// Interfaces kept of one section.
+const MOST_INTERFACES: usize = 65_536;
+
+const INTERFACE: u32 = 1;
+const OLD_PACKET: u32 = 2;
+const SIMPLE_PACKET: u32 = 3;
+const STATISTICS: u32 = 5;
+const ENHANCED_PACKET: u32 = 6;
+/// Known blocks without packets: names, secrets, custom (copied or not).
+const PASSED_OVER: [u32; 4] = [4, 10, 0x0bad, 0x4000_0bad];
+
+const IF_TSRESOL: u16 = 9;
+const IF_TSOFFSET: u16 = 14;
+const ISB_IFDROP: u16 = 5;
+const ISB_OSDROP: u16 = 7;
+const EPB_DROPCOUNT: u16 = 4;
+
+/// Length of a tick of an interface's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tick {
+    /// 10^-n seconds.
+    Decimal(u8),
+    /// 2^-n seconds.
+    Binary(u8),
+}
+
+impl Tick {
+    fn nanoseconds(self, ticks: u64) -> i128 {
+        match self {
+            Self::Decimal(n @ 0..=9) => i128::from(ticks) * 10_i128.pow(9 - u32::from(n)),
+            Self::Decimal(n) => i128::from(ticks).checked_div(10_i128.saturating_pow(u32::from(n) - 9)).unwrap_or(0),
+            Self::Binary(n) => (i128::from(ticks) * 1_000_000_000) >> n,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Interface {
+    link: u16,
+    snaplen: u32,
+    tick: Tick,
+    /// Seconds added to every time.
+    offset: i64,
+    /// Packets lost as the last statistics block says (its counts run from the start).
+    reported_drops: u64,
+    /// Packets lost as the packet blocks say (each since the one before).
+    counted_drops: u64,
+}
+
+impl Interface {
+    #[inline]
+    fn time(&self, ticks: u64) -> Option<i64> {
+        match self.tick {
+            Tick::Decimal(9) if self.offset == 0 => i64::try_from(ticks).ok(),
+            Tick::Decimal(6) if self.offset == 0 => i64::try_from(ticks).ok()?.checked_mul(1000),
+            tick => i64::try_from(tick.nanoseconds(ticks) + i128::from(self.offset) * 1_000_000_000).ok(),
+        }
+    }
+}
+
+/// A pcapng file: the section that is being read.
+#[derive(Debug, Default)]
+pub(super) struct Pcapng {
+    big: bool,
+    interfaces: Vec<Interface>,
+}
+
+impl Pcapng {
+    /// The block at the front of `bytes`.
+    #[inline]
+    pub(super) fn step<'a>(&mut self, bytes: &'a [u8], facts: &mut Facts) -> Step<'a> {
+        if bytes.len() < 12 {
+            return Step::Need(12);
+        }
+        if bytes[..4] == SECTION
+            && let Err(message) = self.order(bytes, facts)
+        {
+            return Step::Bad(message);
+        }
+        let length = self.long(bytes, 4);
+        if length < 12 || length % 4 != 0 || length > LONGEST {
+            return Step::Bad(format!("a block cannot be {length} bytes long"));
+        }
+        let total = length as usize;
+        if bytes.len() < total {
+            return Step::Need(total);
+        }
+        if self.long(bytes, total - 4) != length {
+            return Step::Bad("the two lengths of a block differ".into());
+        }
+        let kind = self.long(bytes, 0);
+        match self.block(kind, &bytes[8..total - 4], facts) {
+            Some(frame) => Step::Packet(total, frame),
+            None => Step::Other(total),
+        }
+    }
+
+    /// Packets lost in this section, as its writer says.
+    pub(super) fn drops(&self) -> u64 {
+        self.interfaces.iter().map(|i| i.reported_drops.max(i.counted_drops)).fold(0, u64::saturating_add)
+    }
+
+    /// Begins a section: its byte order, no interfaces.
+    fn order(&mut self, bytes: &[u8], facts: &mut Facts) -> Result<(), String> {
+        self.big = match (le32(bytes, 8), be32(bytes, 8)) {
+            (ORDER, _) => false,
+            (_, ORDER) => true,
+            _ => return Err("a section without its byte-order magic".into()),
+        };
+        facts.drops = facts.drops.saturating_add(self.drops());
+        self.interfaces.clear();
+        Ok(())
+    }
+
+    #[inline]
+    fn block<'a>(&mut self, kind: u32, body: &'a [u8], facts: &mut Facts) -> Option<Frame<'a>> {
+        match kind {
+            ENHANCED_PACKET => Some(self.enhanced(body)),
+            SIMPLE_PACKET => Some(self.simple(body)),
+            OLD_PACKET => Some(self.old(body)),
+            INTERFACE => {
+                self.interface(body, facts);
+                None
+            }
+            STATISTICS => {
+                self.statistics(body);
+                None
+            }
+            kind if kind == u32::from_be_bytes(SECTION) || PASSED_OVER.contains(&kind) => None,
+            _ => {
+                facts.unknown_blocks += 1;
+                None
+            }
+        }
+    }
+
+    #[inline]
+    fn enhanced<'a>(&mut self, body: &'a [u8]) -> Frame<'a> {
+        if body.len() < 20 {
+            return BROKEN;
+        }
+        let interface = self.long(body, 0) as usize;
+        self.packet(interface, body, 20)
+    }
+
+    fn old<'a>(&mut self, body: &'a [u8]) -> Frame<'a> {
+        if body.len() < 20 {
+            return BROKEN;
+        }
+        let interface = usize::from(self.short(body, 0));
+        let lost = self.short(body, 2);
+        if let Some(interface) = self.interfaces.get_mut(interface)
+            && lost != u16::MAX
+        {
+            interface.counted_drops = interface.counted_drops.saturating_add(u64::from(lost));
+        }
+        self.packet(interface, body, 20)
+    }
+
+    /// The fields that old and enhanced packets share: time at 4, lengths at 12 and 16, then the bytes and options.
+    #[inline]
+    fn packet<'a>(&mut self, interface: usize, body: &'a [u8], at: usize) -> Frame<'a> {
+        let ticks = u64::from(self.long(body, 4)) << 32 | u64::from(self.long(body, 8));
+        let (captured, wire) = (self.long(body, 12) as usize, self.long(body, 16));
+        let bytes = &body[at..];
+        let big = self.big;
+        let (Some(interface), Some(packet)) = (self.interfaces.get_mut(interface), bytes.get(..captured)) else {
+            return Frame { wire, ..BROKEN };
+        };
+        if let Some(rest) = bytes.get(captured.next_multiple_of(4)..)
+            && !rest.is_empty()
+        {
+            let lost: u64 = options(rest, big).filter(|o| o.0 == EPB_DROPCOUNT).filter_map(|o| number(o.1, big)).sum();
+            interface.counted_drops = interface.counted_drops.saturating_add(lost);
+        }
+        Frame { time: interface.time(ticks), link: Some(interface.link), wire, bytes: packet }
+    }
+
+    fn simple<'a>(&self, body: &'a [u8]) -> Frame<'a> {
+        if body.len() < 4 {
+            return BROKEN;
+        }
+        let wire = self.long(body, 0);
+        let Some(interface) = self.interfaces.first() else {
+            return Frame { wire, ..BROKEN };
+        };
+        let limit = if interface.snaplen == 0 { u32::MAX } else { interface.snaplen };
+        let captured = (wire.min(limit) as usize).min(body.len() - 4);
+        Frame { time: None, link: Some(interface.link), wire, bytes: &body[4..4 + captured] }
+    }
+
+    fn interface(&mut self, body: &[u8], facts: &mut Facts) {
+        if body.len() < 8 || self.interfaces.len() == MOST_INTERFACES {
+            facts.refused_interfaces += 1;
+            return;
+        }
+        let (link, snaplen) = (self.short(body, 0), self.long(body, 4));
+        let mut tick = Tick::Decimal(6);
+        let mut offset = 0;
+        for (code, value) in options(&body[8..], self.big) {
+            match (code, value) {
+                (IF_TSRESOL, [n]) if n & 0x80 != 0 => tick = Tick::Binary(n & 0x7f),
+                (IF_TSRESOL, [n]) => tick = Tick::Decimal(*n),
+                (IF_TSOFFSET, _) => offset = number(value, self.big).unwrap_or(0) as i64,
+                _ => {}
+            }
+        }
+        facts.links.insert(link);
+        facts.snaplen = facts.snaplen.max(snaplen);
+        self.interfaces.push(Interface { link, snaplen, tick, offset, reported_drops: 0, counted_drops: 0 });
+    }
+
+    fn statistics(&mut self, body: &[u8]) {
+        if body.len() < 12 {
+            return;
+        }
+        let interface = self.long(body, 0) as usize;
+        let lost = options(&body[12..], self.big)
+            .filter(|(code, _)| matches!(*code, ISB_IFDROP | ISB_OSDROP))
+            .filter_map(|(_, value)| number(value, self.big))
+            .fold(0, u64::saturating_add);
+        if let Some(interface) = self.interfaces.get_mut(interface) {
+            interface.reported_drops = interface.reported_drops.max(lost);
+        }
+    }
+
+    #[inline]
+    fn long(&self, bytes: &[u8], at: usize) -> u32 {
+        if self.big { be32(bytes, at) } else { le32(bytes, at) }
+    }
+
+    fn short(&self, bytes: &[u8], at: usize) -> u16 {
+        if self.big { be16(bytes, at) } else { le16(bytes, at) }
+    }
+}
+
+/// A packet block that contradicts itself or its section.
+const BROKEN: Frame<'static> = Frame { time: None, link: None, wire: 0, bytes: &[] };
+
+/// The options of a block as (code, value), up to their end or the first that does not fit.
+fn options(mut bytes: &[u8], big: bool) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let head = bytes.get(..4)?;
+        let (code, length) = if big { (be16(head, 0), be16(head, 2)) } else { (le16(head, 0), le16(head, 2)) };
+        if code == 0 {
+            return None;
+        }
+        let value = bytes.get(4..4 + usize::from(length))?;
+        bytes = bytes.get(4 + usize::from(length).next_multiple_of(4)..).unwrap_or(&[]);
+        Some((code, value))
+    })
+}
+
+/// An option value of eight bytes as a number.
+fn number(value: &[u8], big: bool) -> Option<u64> {
+    let value = <[u8; 8]>::try_from(value).ok()?;
+    Some(if big { u64::from_be_bytes(value) } else { u64::from_le_bytes(value) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{cut_everywhere, read, same_for_every_piece};
+    use super::*;
+
+    /// Writes blocks in one byte order.
+    struct Writer {
+        big: bool,
+        out: Vec<u8>,
+    }
+
+    impl Writer {
+        fn long(&self, value: u32) -> [u8; 4] {
+            if self.big { value.to_be_bytes() } else { value.to_le_bytes() }
+        }
+
+        fn short(&self, value: u16) -> [u8; 2] {
+            if self.big { value.to_be_bytes() } else { value.to_le_bytes() }
+        }
+
+        fn block(&mut self, kind: u32, body: &[u8]) {
+            let padded = body.len().next_multiple_of(4);
+            let total = self.long(padded as u32 + 12);
+            let kind = self.long(kind);
+            self.out.extend([kind, total].concat());
+            self.out.extend_from_slice(body);
+            self.out.resize(self.out.len() + padded - body.len(), 0);
+            self.out.extend(total);
+        }
+
+        fn option(&self, code: u16, value: &[u8]) -> Vec<u8> {
+            let mut out = [self.short(code), self.short(value.len() as u16)].concat();
+            out.extend_from_slice(value);
+            out.resize(out.len().next_multiple_of(4), 0);
+            out
+        }
+
+        fn eight(&self, value: u64) -> [u8; 8] {
+            if self.big { value.to_be_bytes() } else { value.to_le_bytes() }
+        }
+
+        fn section(&mut self) {
+            let body = [&self.long(ORDER)[..], &self.short(1), &self.short(0), &[0xff; 8]].concat();
+            self.block(u32::from_be_bytes(SECTION), &body);
+        }
+
+        fn interface(&mut self, link: u16, resolution: u8, offset: u64) {
+            let mut body = [&self.short(link)[..], &[0, 0], &self.long(64)].concat();
+            body.extend(self.option(IF_TSRESOL, &[resolution]));
+            body.extend(self.option(IF_TSOFFSET, &self.eight(offset)));
+            body.extend([0; 4]);
+            self.block(INTERFACE, &body);
+        }
+
+        fn enhanced(&mut self, interface: u32, ticks: u64, packet: &[u8], dropped: u64) {
+            let fields = [interface, (ticks >> 32) as u32, ticks as u32, packet.len() as u32, 100];
+            let mut body: Vec<u8> = fields.iter().flat_map(|field| self.long(*field)).collect();
+            body.extend_from_slice(packet);
+            body.resize(body.len().next_multiple_of(4), 0);
+            body.extend(self.option(EPB_DROPCOUNT, &self.eight(dropped)));
+            self.block(ENHANCED_PACKET, &body);
+        }
+    }
+
+    fn writer(big: bool) -> Writer {
+        let mut writer = Writer { big, out: Vec::new() };
+        writer.section();
+        writer
+    }
+
+    #[test]
+    fn each_interface_has_its_clock_in_either_order() {
+        for big in [false, true] {
+            let mut w = writer(big);
+            w.interface(1, 6, 0);
+            w.interface(101, 0x80 | 10, 5);
+            w.interface(113, 12, u64::MAX);
+            w.enhanced(0, 1_000_001, b"abcde", 0);
+            w.enhanced(1, 1536, b"", 0);
+            w.enhanced(2, 3_000_000_000_999, b"x", 0);
+            let (packets, container) = same_for_every_piece(&w.out);
+            let seen: Vec<_> = packets.iter().map(|p| (p.2.unwrap(), p.3.unwrap(), p.4.as_slice())).collect();
+            assert_eq!(
+                seen,
+                [(1_000_001_000, 1, &b"abcde"[..]), (6_500_000_000, 101, b""), (2_000_000_000, 113, b"x")]
+            );
+            assert_eq!(container.end(), (None, 0));
+        }
+    }
+
+    #[test]
+    fn a_new_section_may_turn_the_bytes_and_forgets_interfaces() {
+        let mut w = writer(false);
+        w.interface(1, 6, 0);
+        w.enhanced(0, 1, b"a", 3);
+        w.big = true;
+        w.section();
+        w.enhanced(0, 1, b"no such interface", 0);
+        w.interface(101, 9, 0);
+        w.enhanced(0, 7, b"b", 4);
+        let (packets, container) = same_for_every_piece(&w.out);
+        let links: Vec<_> = packets.iter().map(|p| p.3).collect();
+        assert_eq!(links, [Some(1), None, Some(101)]);
+        assert_eq!(container.facts().drops, 7);
+        assert_eq!(container.facts().links.into_iter().collect::<Vec<_>>(), [1, 101]);
+    }
+
+    #[test]
+    fn simple_and_old_packets_statistics_and_strange_blocks() {
+        let mut w = writer(false);
+        w.interface(1, 6, 0);
+        w.block(SIMPLE_PACKET, &[&w.long(3)[..], b"abc"].concat());
+        let mut old = [&w.short(0)[..], &w.short(2)].concat();
+        old.extend([0_u32, 9, 2, 2].iter().flat_map(|field| w.long(*field)));
+        old.extend(b"xy");
+        w.block(OLD_PACKET, &old);
+        let mut statistics = vec![0; 12];
+        statistics.extend(w.option(ISB_IFDROP, &w.eight(5)));
+        statistics.extend(w.option(ISB_OSDROP, &w.eight(6)));
+        w.block(STATISTICS, &statistics);
+        w.block(0x77, b"whatever");
+        w.block(0x0bad, b"custom");
+        let (packets, container) = same_for_every_piece(&w.out);
+        assert_eq!((packets[0].2, packets[0].4.as_slice()), (None, &b"abc"[..]));
+        assert_eq!((packets[1].2, packets[1].4.as_slice()), (Some(9000), &b"xy"[..]));
+        assert_eq!((container.facts().drops, container.facts().unknown_blocks), (11, 1));
+    }
+
+    #[test]
+    fn a_cut_file_keeps_what_was_before() {
+        let mut w = writer(true);
+        let mut ends = vec![w.out.len() as u64];
+        w.interface(1, 6, 0);
+        ends.push(w.out.len() as u64);
+        w.enhanced(0, 1, b"abc", 0);
+        ends.push(w.out.len() as u64);
+        w.enhanced(0, 2, b"", 0);
+        cut_everywhere(&w.out, &ends);
+    }
+
+    #[test]
+    fn lengths_that_differ_stop_the_reading() {
+        let mut w = writer(false);
+        w.interface(1, 6, 0);
+        let good = w.out.len();
+        w.enhanced(0, 1, b"abc", 0);
+        let last = w.out.len() - 4;
+        w.out[last] ^= 4;
+        let (packets, container) = read(&w.out, 11).unwrap();
+        let stop = container.end().0.unwrap();
+        assert_eq!((packets.len(), stop.code, stop.offset), (0, "bad_record", good as u64));
+    }
+
+    #[test]
+    fn times_that_do_not_fit_are_none() {
+        for (tick, ticks) in [(0, u64::MAX), (6, u64::MAX), (9, u64::MAX)] {
+            let mut w = writer(false);
+            w.interface(1, tick, 0);
+            w.enhanced(0, ticks, b"", 0);
+            assert_eq!(read(&w.out, 64).unwrap().0[0].2, None);
+        }
+        assert_eq!(Tick::Decimal(127).nanoseconds(u64::MAX), 0);
+        assert_eq!(Tick::Binary(127).nanoseconds(u64::MAX), 0);
+    }
+}

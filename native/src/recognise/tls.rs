@@ -1,0 +1,194 @@
+//! TLS hellos in clear (RFC 8446 4.1, 5.1; SNI RFC 6066 3; ALPN RFC 7301; ECH RFC 9849; the SSLv2 form RFC 5246 E.2).
+//!
+//! Promises: a hello is found whole over any number of segments and up to [`MOST_RECORDS`] records; a malformed extension
+//! costs itself only, and `malformed` says so; a name is told only when all its bytes were there. Refuses: anything encrypted.
+
+use super::{Cursor, Outcome};
+use crate::text::{hostname, printable};
+
+/// Bytes of one handshake message.
+pub const MOST_HELLO: usize = 65_536;
+/// Records one hello may be spread over.
+pub const MOST_RECORDS: usize = 64;
+/// Protocols kept of one ALPN list.
+pub const MOST_PROTOCOLS: usize = 64;
+/// Octets of a host name (RFC 1035 3.1); a longer SNI is no name.
+const MOST_NAME: usize = 255;
+
+const HANDSHAKE: u8 = 22;
+const MOST_FRAGMENT: usize = 16_384 + 2_048;
+const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
+/// SHA-256 of "HelloRetryRequest", the random of a ServerHello that is one (RFC 8446 4.1.3).
+const RETRY: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, //
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
+/// What a client said in clear.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClientHello {
+    /// The server name; under ECH the outer one.
+    pub sni: Option<String>,
+    /// Protocols offered, in order, GREASE left out.
+    pub alpn: Vec<String>,
+    /// Highest version offered, as on the wire; drafts of TLS 1.3 count as 1.3.
+    pub version: u16,
+    /// Encrypted ClientHello or its forerunner ESNI was offered.
+    pub ech: bool,
+    /// An extension contradicts itself.
+    pub malformed: bool,
+    /// The bytes ended inside the hello.
+    pub cut: bool,
+}
+
+/// What a server said in clear.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServerHello {
+    /// Version chosen.
+    pub version: u16,
+    /// Protocol chosen, where it is in clear (TLS 1.2 and before).
+    pub alpn: Option<String>,
+    /// A HelloRetryRequest: another ClientHello follows.
+    pub retry: bool,
+    /// An extension contradicts itself.
+    pub malformed: bool,
+}
+
+/// The ClientHello at the front of one direction.
+#[must_use]
+pub fn client_hello(stream: &[u8]) -> Outcome<ClientHello> {
+    if stream.first().is_some_and(|b| b & 0x80 != 0) {
+        return old_client_hello(stream);
+    }
+    match handshake(stream, CLIENT_HELLO) {
+        Handshake::Whole(body) => client_body(&body, false).map_or(Outcome::No, Outcome::Found),
+        Handshake::Part(_) => Outcome::NeedMore,
+        Handshake::No => Outcome::No,
+    }
+}
+
+/// What stands of a ClientHello whose end was never recorded: only extensions that are wholly there. `None`: it is none.
+#[must_use]
+pub fn client_hello_cut(stream: &[u8]) -> Option<ClientHello> {
+    match handshake(stream, CLIENT_HELLO) {
+        Handshake::Whole(body) => client_body(&body, false),
+        Handshake::Part(body) => client_body(&body, true),
+        Handshake::No => None,
+    }
+}
+
+/// The ServerHello, or HelloRetryRequest, at the front of one direction.
+#[must_use]
+pub fn server_hello(stream: &[u8]) -> Outcome<ServerHello> {
+    match handshake(stream, SERVER_HELLO) {
+        Handshake::Whole(body) => server_body(&body).map_or(Outcome::No, Outcome::Found),
+        Handshake::Part(_) => Outcome::NeedMore,
+        Handshake::No => Outcome::No,
+    }
+}
+
+/// `1.3`, `1.2`, `1.1`, `1.0`, `SSLv3`, `SSLv2`, else the number as `0xNNNN`.
+#[must_use]
+pub fn version_text(version: u16) -> String {
+    match version {
+        0x0304 => "1.3".into(),
+        0x0303 => "1.2".into(),
+        0x0302 => "1.1".into(),
+        0x0301 => "1.0".into(),
+        0x0300 => "SSLv3".into(),
+        0x0002 => "SSLv2".into(),
+        _ => format!("{version:#06x}"),
+    }
+}
+
+/// The first handshake message of a direction, without its four-byte header.
+enum Handshake {
+    Whole(Vec<u8>),
+    Part(Vec<u8>),
+    No,
+}
+
+fn handshake(stream: &[u8], kind: u8) -> Handshake {
+    let mut joined = Vec::new();
+    let mut cursor = Cursor::new(stream);
+    for _ in 0..MOST_RECORDS {
+        let whole_record = match fragment(&mut cursor) {
+            Fragment::Bytes(bytes, whole) => {
+                joined.extend_from_slice(bytes);
+                whole
+            }
+            Fragment::No => return Handshake::No,
+        };
+        match message_of(&joined, kind) {
+            Handshake::Part(_) if whole_record => {}
+            done => return done,
+        }
+    }
+    Handshake::No
+}
+
+enum Fragment<'a> {
+    /// What is there of the record's bytes, and whether that is all of them.
+    Bytes(&'a [u8], bool),
+    No,
+}
+
+fn fragment<'a>(cursor: &mut Cursor<'a>) -> Fragment<'a> {
+    let header = cursor.rest();
+    let fits = |at: usize, law: fn(u8) -> bool| header.get(at).is_none_or(|b| law(*b));
+    if !fits(0, |b| b == HANDSHAKE) || !fits(1, |b| b == 3) || !fits(2, |b| b <= 4) {
+        return Fragment::No;
+    }
+    if cursor.take(3).is_none() {
+        return Fragment::Bytes(&[], false);
+    }
+    match cursor.u16().map(usize::from) {
+        None => Fragment::Bytes(&[], false),
+        Some(length) if length == 0 || length > MOST_FRAGMENT => Fragment::No,
+        Some(length) => match cursor.take(length) {
+            Some(bytes) => Fragment::Bytes(bytes, true),
+            None => Fragment::Bytes(cursor.rest(), false),
+        },
+    }
+}
+
+fn message_of(joined: &[u8], kind: u8) -> Handshake {
+    if joined.first().is_some_and(|b| *b != kind) {
+        return Handshake::No;
+    }
+    let Some((header, body)) = joined.split_at_checked(4) else { return Handshake::Part(Vec::new()) };
+    let length = header.iter().skip(1).fold(0, |sum, b| sum << 8 | usize::from(*b));
+    if length > MOST_HELLO {
+        return Handshake::No;
+    }
+    match body.get(..length) {
+        Some(body) => Handshake::Whole(body.to_vec()),
+        None => Handshake::Part(body.to_vec()),
+    }
+}
+
+fn client_body(body: &[u8], cut: bool) -> Option<ClientHello> {
+    let mut cursor = Cursor::new(body);
+    let legacy = cursor.u16();
+    if legacy.is_some_and(|v| v >> 8 != 3) || (legacy.is_none() && !cut) {
+        return None;
+    }
+    let mut hello = ClientHello { version: known(legacy.unwrap_or(0)).unwrap_or(0x0303), cut, ..ClientHello::default() };
+    if before_extensions(&mut cursor).is_none() {
+        hello.malformed = !cut;
+        return Some(hello);
+    }
+    each_extension(cursor, cut, &mut hello.malformed.clone(), |kind, value| hello.extension(kind, value))
+        .then_some(())
+        .map_or_else(|| hello.malformed = !cut || hello.malformed, |()| ());
+    Some(hello)
+}
+
+fn before_extensions(cursor: &mut Cursor<'_>) -> Option<()> {
+    cursor.take(32)?;
+    cursor.counted8()?;
+    cursor.counted16()?;
+    cursor.counted8()?;
+    Some(())
+}
