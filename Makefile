@@ -6,7 +6,6 @@ BIN := .venv/bin
 DEPS := .venv/.deps
 CORE := .venv/.core
 RUST := $(shell find native/src native/tests -name '*.rs' 2>/dev/null) native/Cargo.toml native/Cargo.lock
-export CARGO_TARGET_DIR := native/target
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test bench clean

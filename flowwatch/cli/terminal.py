@@ -12,9 +12,14 @@ MIN_BAR = 32 * 1024 * 1024
 """Bytes of input below which no progress bar is shown."""
 
 
+def printable(text: str) -> str:
+    """Escape what comes from input: only printable ASCII reaches the terminal."""
+    return "".join(c if " " <= c <= "~" else f"\\u{{{ord(c):x}}}" for c in text)
+
+
 def say(text: str) -> None:
-    """Print one line on standard error."""
-    sys.stderr.write(f"{text}\n")
+    """Print one line on standard error, escaped."""
+    sys.stderr.write(f"{printable(text)}\n")
 
 
 @contextlib.contextmanager

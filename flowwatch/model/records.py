@@ -196,8 +196,22 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def incomplete(self) -> bool:
         """Something of this source was not read, was lost or cut, so absence proves nothing (exit 3)."""
-        lost = self.error or self.unread or self.drops or self.rejected or self.limits or self.trailing_bytes
-        return bool(lost) or not (self.used or self.events)
+        return bool(self.shortfalls)
+
+    @property
+    def shortfalls(self) -> tuple[str, ...]:
+        """What of this source was not read, was lost or cut, each in words; empty when nothing was."""
+        if self.error:
+            return (self.error.message,)
+        counts = {
+            **{f"records not read: {reason}": count for reason, count in self.unread.items()},
+            "packets lost by the writer": self.drops,
+            "lines refused": self.rejected,
+            **{f"limit hit: {name}": count for name, count in self.limits.items()},
+            "bytes after the last record": self.trailing_bytes,
+        }
+        words = tuple(f"{what} ({count})" for what, count in counts.items() if count)
+        return words or (() if self.used or self.events else ("nothing in it could be used",))
 
 
 _HARMLESS_SKIPS = frozenset({"no_ip"})

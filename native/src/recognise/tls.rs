@@ -61,6 +61,9 @@ pub fn client_hello(stream: &[u8]) -> Outcome<ClientHello> {
     if stream.first().is_some_and(|b| b & 0x80 != 0) {
         return old_client_hello(stream);
     }
+    if surely_short(stream, CLIENT_HELLO) {
+        return Outcome::NeedMore;
+    }
     match handshake(stream, CLIENT_HELLO) {
         Handshake::Whole(body) => client_body(&body, false).map_or(Outcome::No, Outcome::Found),
         Handshake::Part(_) => Outcome::NeedMore,
@@ -81,6 +84,9 @@ pub fn client_hello_cut(stream: &[u8]) -> Option<ClientHello> {
 /// The ServerHello, or HelloRetryRequest, at the front of one direction.
 #[must_use]
 pub fn server_hello(stream: &[u8]) -> Outcome<ServerHello> {
+    if surely_short(stream, SERVER_HELLO) {
+        return Outcome::NeedMore;
+    }
     match handshake(stream, SERVER_HELLO) {
         Handshake::Whole(body) => server_body(&body).map_or(Outcome::No, Outcome::Found),
         Handshake::Part(_) => Outcome::NeedMore,
@@ -100,6 +106,14 @@ pub fn version_text(version: u16) -> String {
         0x0002 => "SSLv2".into(),
         _ => format!("{version:#06x}"),
     }
+}
+
+/// Whether the message's own length says that it can not be whole: asked at every segment, so it copies nothing.
+fn surely_short(stream: &[u8], kind: u8) -> bool {
+    let Some(&[HANDSHAKE, 3, 0..=4, high, low, first, a, b, c]) = stream.get(..9) else { return false };
+    let record = u16::from_be_bytes([high, low]);
+    let length = u32::from_be_bytes([0, a, b, c]) as usize;
+    first == kind && record >= 4 && usize::from(record) <= MOST_FRAGMENT && length <= MOST_HELLO && stream.len() < 9 + length
 }
 
 /// The first handshake message of a direction, without its four-byte header.
@@ -170,25 +184,149 @@ fn message_of(joined: &[u8], kind: u8) -> Handshake {
 
 fn client_body(body: &[u8], cut: bool) -> Option<ClientHello> {
     let mut cursor = Cursor::new(body);
-    let legacy = cursor.u16();
-    if legacy.is_some_and(|v| v >> 8 != 3) || (legacy.is_none() && !cut) {
-        return None;
-    }
-    let mut hello = ClientHello { version: known(legacy.unwrap_or(0)).unwrap_or(0x0303), cut, ..ClientHello::default() };
-    if before_extensions(&mut cursor).is_none() {
-        hello.malformed = !cut;
-        return Some(hello);
-    }
-    each_extension(cursor, cut, &mut hello.malformed.clone(), |kind, value| hello.extension(kind, value))
-        .then_some(())
-        .map_or_else(|| hello.malformed = !cut || hello.malformed, |()| ());
+    let legacy = match cursor.u16() {
+        Some(version) if version >> 8 == 3 => version,
+        _ => return None,
+    };
+    let mut hello = ClientHello { version: legacy.min(0x0303), cut, ..ClientHello::default() };
+    let sound = up_to_extensions(&mut cursor)
+        .is_some_and(|()| each_extension(cursor, |kind, value| hello.extension(kind, value)));
+    hello.malformed = !sound && !cut;
     Some(hello)
 }
 
-fn before_extensions(cursor: &mut Cursor<'_>) -> Option<()> {
+/// Random, session id, cipher suites and compression methods.
+fn up_to_extensions(cursor: &mut Cursor<'_>) -> Option<()> {
     cursor.take(32)?;
     cursor.counted8()?;
     cursor.counted16()?;
     cursor.counted8()?;
     Some(())
 }
+
+fn server_body(body: &[u8]) -> Option<ServerHello> {
+    let mut cursor = Cursor::new(body);
+    let mut hello = ServerHello { version: known(cursor.u16()?)?, ..ServerHello::default() };
+    hello.retry = cursor.take(32)? == RETRY;
+    let behind_choice = cursor.counted8().and_then(|_| cursor.take(3));
+    let sound = behind_choice.is_some() && each_extension(cursor, |kind, value| hello.extension(kind, value));
+    hello.malformed = !sound;
+    Some(hello)
+}
+
+/// Hands on each extension that is wholly there; false where one of them, or the block, contradicts itself or is cut.
+fn each_extension(mut cursor: Cursor<'_>, mut each: impl FnMut(u16, &[u8]) -> Option<()>) -> bool {
+    if cursor.is_empty() {
+        return true;
+    }
+    let length = cursor.u16().map_or(0, usize::from);
+    let block = cursor.rest();
+    let mut sound = length == block.len();
+    let mut cursor = Cursor::new(block.get(..length).unwrap_or(block));
+    while !cursor.is_empty() {
+        let (Some(kind), Some(value)) = (cursor.u16(), cursor.counted16()) else { return false };
+        sound &= each(kind, value).is_some();
+    }
+    sound
+}
+
+impl ClientHello {
+    /// Takes one extension in; `None` where it contradicts itself.
+    fn extension(&mut self, kind: u16, value: &[u8]) -> Option<()> {
+        match kind {
+            0 if self.sni.is_none() => self.sni = Some(server_name(value)?),
+            0 => return None,
+            16 => return protocols(value, &mut self.alpn),
+            43 => self.version = highest(value)?,
+            0xfe0d => self.ech |= *value.first()? == 0,
+            0xfe08..=0xfe0a | 0xffce => self.ech = true,
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+impl ServerHello {
+    fn extension(&mut self, kind: u16, value: &[u8]) -> Option<()> {
+        match kind {
+            16 => {
+                let mut chosen = Vec::new();
+                protocols(value, &mut chosen)?;
+                self.alpn = chosen.pop();
+            }
+            43 => self.version = known(Cursor::new(value).u16()?)?,
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+/// The first host name of a server name list.
+fn server_name(value: &[u8]) -> Option<String> {
+    let mut list = Cursor::new(Cursor::new(value).counted16()?);
+    while !list.is_empty() {
+        let kind = list.u8()?;
+        let name = list.counted16()?;
+        if kind == 0 {
+            return (1..=MOST_NAME).contains(&name.len()).then(|| hostname(name));
+        }
+    }
+    None
+}
+
+fn protocols(value: &[u8], into: &mut Vec<String>) -> Option<()> {
+    let mut list = Cursor::new(Cursor::new(value).counted16()?);
+    while !list.is_empty() {
+        let protocol = list.counted8()?;
+        if into.len() == MOST_PROTOCOLS {
+            return None;
+        }
+        if !is_grease(protocol) {
+            into.push(printable(protocol));
+        }
+    }
+    Some(())
+}
+
+/// Values reserved to keep the extension points working (RFC 8701): both bytes alike and of the form `0x?a`.
+fn is_grease(pair: &[u8]) -> bool {
+    matches!(pair, [a, b] if a == b && a & 15 == 10)
+}
+
+fn highest(value: &[u8]) -> Option<u16> {
+    let mut versions = Cursor::new(Cursor::new(value).counted8()?);
+    let mut best = None;
+    while !versions.is_empty() {
+        best = best.max(known(versions.u16()?));
+    }
+    best
+}
+
+/// A version that exists; the drafts of TLS 1.3 (0x7f.. and 0xfb..) are 1.3.
+fn known(version: u16) -> Option<u16> {
+    match version {
+        0x0300..=0x0304 => Some(version),
+        0x7f00..=0x7fff | 0xfb00..=0xfbff => Some(0x0304),
+        _ => None,
+    }
+}
+
+/// The SSLv2 form, which names no server: a 15-bit length, and parts that add up to it.
+fn old_client_hello(stream: &[u8]) -> Outcome<ClientHello> {
+    if stream.get(2).is_some_and(|kind| *kind != CLIENT_HELLO) {
+        return Outcome::No;
+    }
+    let Some(header) = stream.get(..11) else { return Outcome::NeedMore };
+    let pair = |at: usize| header.get(at..at + 2).map_or(0, |b| usize::from(b[0]) << 8 | usize::from(b[1]));
+    let (length, version, ciphers, session, challenge) = (pair(0) & 0x7fff, pair(3), pair(5), pair(7), pair(9));
+    let sound = matches!(version, 0x0002 | 0x0300..=0x0303)
+        && ciphers > 0
+        && ciphers % 3 == 0
+        && matches!(session, 0 | 16)
+        && matches!(challenge, 16..=32)
+        && 9 + ciphers + session + challenge == length;
+    if sound { Outcome::Found(ClientHello { version: version as u16, ..ClientHello::default() }) } else { Outcome::No }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+"""The list of commands, and what becomes of an error: one line and its exit code."""
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import flowwatch
+from flowwatch.cli import demo, places, policy, records, scan
+from flowwatch.cli.exits import Exit
+from flowwatch.cli.terminal import say
+from flowwatch.errors import FlowwatchError
+
+
+class _Guarded(TyperGroup):
+    """The command group whose faults end as exit codes of the contract."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own signature
+        try:
+            return super().invoke(ctx)
+        except FlowwatchError as error:
+            say(f"flowwatch: error: {error}")
+            raise typer.Exit(Exit.USAGE) from error
+        except BrokenPipeError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(Exit.PIPE) from error
+        except Exception as error:
+            if hasattr(error, "exit_code") or ctx.params.get("debug"):
+                raise
+            say(f"flowwatch: internal error: {type(error).__name__}: {error} (--debug shows where)")
+            raise typer.Exit(Exit.INTERNAL) from error
+
+
+app = typer.Typer(
+    name="flowwatch",
+    cls=_Guarded,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    add_completion=False,
+    help="Where did result data go, and was each of those places approved? Answers with evidence, offline.",
+    epilog="Exit codes: 0 nothing found, 1 findings, 2 usage or policy error, 3 incomplete (an audit of nothing is 3).",
+)
+app.command("scan")(scan.scan)
+app.command("flows")(records.flows)
+app.command("lookups")(records.lookups)
+app.add_typer(policy.app, name="policy")
+app.add_typer(places.app, name="places")
+app.command("demo")(demo.demo)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    ctx: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")] = False,
+) -> None:
+    """Take the options that come before the command."""
+    del debug  # read by the group when something fails
+    if version:
+        typer.echo(f"flowwatch {flowwatch.__version__}")
+        raise typer.Exit
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+        raise typer.Exit(Exit.USAGE)
+
+
+def main() -> None:
+    """Run the command line and end the process."""
+    app()
+

@@ -1,0 +1,39 @@
+"""Options and arguments several commands share, each written once."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from flowwatch.errors import UsageError
+
+DEFAULT_POLICY = Path("flowwatch.policy.toml")
+
+Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, or - for standard input.")]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option("--policy", metavar="FILE", help="Policy to judge by [default: ./flowwatch.policy.toml if there]."),
+]
+Databases = Annotated[
+    list[Path] | None,
+    typer.Option("--places", metavar="FILE", help="Location database (MMDB); may be given several times."),
+]
+Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", help="Write here instead of printing.")]
+InputFormat = Annotated[
+    str | None, typer.Option("--input-format", metavar="NAME", help="Read every input as this format; detect nothing.")
+]
+NoDigest = Annotated[
+    bool, typer.Option("--no-digest", help="Do not take the SHA-256 of the inputs (the report says so).")
+]
+Word = Literal["info", "low", "medium", "high", "critical"]
+FailOn = Annotated[Word, typer.Option("--fail-on", help="Exit 1 from this severity on.")]
+AllowUndecided = Annotated[
+    int, typer.Option("--allow-undecided", metavar="N", min=0, help="Undecided transmissions that are no exit 3.")
+]
+
+
+def policy_or_default(given: Path | None) -> Path | None:
+    """Find the policy to judge by: the one given, else the one in this folder, else None."""
+    if given is not None and not given.exists():
+        raise UsageError(f"there is no policy {given}", hint="`flowwatch policy schema` says what one may hold")
+    return given or (DEFAULT_POLICY if DEFAULT_POLICY.exists() else None)

@@ -1,0 +1,128 @@
+"""`flowwatch flows` and `flowwatch lookups`: the normalised records themselves."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from flowwatch.cli.options import InputFormat, NoDigest, Output, Paths
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+
+    from flowwatch.model import Coverage, ReadOptions
+
+Kind = Literal["flows", "lookups"]
+RecordFormat = Annotated[
+    Literal["table", "jsonl", "csv", "parquet"] | None,
+    typer.Option("--format", help="table, jsonl, csv or parquet [default: table on a terminal, jsonl in a pipe]."),
+]
+Stream = Annotated[
+    bool, typer.Option("--stream", help="Print records as they close, in no promised order; implied by -.")
+]
+
+
+def flows(
+    paths: Paths,
+    *,
+    fmt: RecordFormat = None,
+    output: Output = None,
+    input_format: InputFormat = None,
+    no_digest: NoDigest = False,
+    stream: Stream = False,
+) -> None:
+    """Print the conversations in captures and logs, one row each."""
+    _records("flows", paths, fmt, output, input_format, digest=not no_digest, stream=stream)
+
+
+def lookups(
+    paths: Paths,
+    *,
+    fmt: RecordFormat = None,
+    output: Output = None,
+    input_format: InputFormat = None,
+    no_digest: NoDigest = False,
+    stream: Stream = False,
+) -> None:
+    """Print the DNS questions in captures and logs with their answers, one row each."""
+    _records("lookups", paths, fmt, output, input_format, digest=not no_digest, stream=stream)
+
+
+def _records(
+    kind: Kind,
+    paths: list[str],
+    fmt: str | None,
+    output: Path | None,
+    input_format: str | None,
+    *,
+    digest: bool,
+    stream: bool,
+) -> None:
+    from flowwatch import sources  # noqa: PLC0415 - start-up time
+    from flowwatch.model import ReadOptions  # noqa: PLC0415 - start-up time
+
+    found = sources.expand(paths)
+    options = ReadOptions(digest=digest, input_format=input_format)
+    chosen = fmt or _format_of(output)
+    if chosen == "jsonl" and (stream or "-" in found):
+        coverage = _stream(kind, found, options, output)
+    else:
+        coverage = _sorted(kind, found, options, chosen, output)
+    _conclude(coverage)
+
+
+def _stream(kind: Kind, found: "Sequence[str]", options: "ReadOptions", output: Path | None) -> "list[Coverage]":
+    import pyarrow as pa  # noqa: PLC0415 - start-up time
+
+    from flowwatch import sources, tables  # noqa: PLC0415 - start-up time
+    from flowwatch.cli.terminal import sink  # noqa: PLC0415 - start-up time
+
+    coverage = []
+    with sink(output) as file:
+        for source in found:
+            reading = sources.read(source, options)
+            for which, batch in reading:
+                if which == kind:
+                    tables.write(pa.Table.from_batches([batch]), "jsonl", file)
+            coverage.append(reading.coverage)
+    return coverage
+
+
+def _sorted(
+    kind: Kind, found: "Sequence[str]", options: "ReadOptions", fmt: str, output: Path | None
+) -> "Sequence[Coverage]":
+    from flowwatch import sources, tables  # noqa: PLC0415 - start-up time
+    from flowwatch.cli.terminal import progress, sink  # noqa: PLC0415 - start-up time
+
+    with progress(found) as advance:
+        collected = sources.collect(found, options, advance)
+    table: pa.Table = getattr(collected, kind)
+    with sink(output) as file:
+        if fmt == "table":
+            from flowwatch.cli.tabular import show  # noqa: PLC0415 - start-up time
+
+            show(kind, table, file)
+        else:
+            tables.write(table, fmt, file)
+    return collected.coverage
+
+
+def _format_of(output: Path | None) -> str:
+    """Choose by the file's extension, else a table for a person and jsonl for a pipe."""
+    if output is not None:
+        return {".csv": "csv", ".parquet": "parquet"}.get(output.suffix, "jsonl")
+    return "table" if sys.stdout.isatty() else "jsonl"
+
+
+def _conclude(coverage: "Sequence[Coverage]") -> None:
+    """End with 3, and a line for each, when an input could not be read in full."""
+    from flowwatch.cli.exits import Exit  # noqa: PLC0415 - start-up time
+    from flowwatch.cli.terminal import say  # noqa: PLC0415 - start-up time
+
+    short = [one for one in coverage if one.incomplete]
+    for one in short:
+        say(f"flowwatch: {one.source}: {'; '.join(one.shortfalls)}")
+    raise typer.Exit(Exit.INCOMPLETE if short else Exit.DONE)

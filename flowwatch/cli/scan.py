@@ -1,0 +1,116 @@
+"""`flowwatch scan`: read captures and logs, judge, report; everything offline."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
+
+import typer
+
+from flowwatch.cli.options import (
+    AllowUndecided,
+    Databases,
+    FailOn,
+    InputFormat,
+    NoDigest,
+    Output,
+    Paths,
+    PolicyFile,
+    policy_or_default,
+)
+from flowwatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from flowwatch.model import Report
+
+Format = Literal["text", "jsonl", "html"]
+
+
+def scan(
+    paths: Paths,
+    *,
+    policy: PolicyFile = None,
+    places: Databases = None,
+    formats: Annotated[
+        list[Format] | None,
+        typer.Option("--format", help="text, jsonl or html; several with -o FOLDER [default: text]."),
+    ] = None,
+    output: Output = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option("--decisions", metavar="FILE", help="One row per transmission, as .jsonl, .csv or .parquet."),
+    ] = None,
+    fail_on: FailOn = "medium",
+    allow_undecided: AllowUndecided = 0,
+    input_format: InputFormat = None,
+    no_digest: NoDigest = False,
+) -> None:
+    """Read captures and logs, judge where data went, and report."""
+    from flowwatch import sources  # noqa: PLC0415 - start-up time
+    from flowwatch.audit import audit  # noqa: PLC0415 - start-up time
+    from flowwatch.cli.terminal import progress  # noqa: PLC0415 - start-up time
+    from flowwatch.model import ReadOptions  # noqa: PLC0415 - start-up time
+
+    chosen = _checked(formats, output)
+    found = sources.expand(paths)
+    options = ReadOptions(digest=not no_digest, input_format=input_format)
+    with progress(found) as advance:
+        report = audit(
+            found, policy_or_default(policy), databases=places or (), options=options, progress=advance
+        )
+    deliver(report, chosen, output, decisions)
+    conclude(report, fail_on, allow_undecided)
+
+
+def deliver(report: "Report", formats: Sequence[Format], output: Path | None, decisions: Path | None) -> None:
+    """Write the report in each format, and the decisions, where they are wanted."""
+    from flowwatch.cli.terminal import sink  # noqa: PLC0415 - start-up time
+    from flowwatch.reports import write_decisions  # noqa: PLC0415 - start-up time
+
+    if len(formats) > 1 and output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+        for one in formats:
+            with sink(output / f"report.{_SUFFIX[one]}") as file:
+                write(report, one, file)
+        with sink(None) as file:
+            write(report, "text", file)
+    else:
+        with sink(output) as file:
+            write(report, formats[0], file)
+    if decisions is not None:
+        write_decisions(report, decisions)
+
+
+def write(report: "Report", fmt: Format, file: BinaryIO) -> None:
+    """Write the report in one format to a binary file; text takes the terminal's width when there is one."""
+    from flowwatch import reports  # noqa: PLC0415 - start-up time
+
+    if fmt == "text":
+        reports.write_text(report, file)
+    elif fmt == "jsonl":
+        file.writelines(reports.jsonl_lines(report))
+    else:
+        file.write(reports.render_html(report).encode())
+
+
+def conclude(report: "Report", fail_on: str, allow_undecided: int) -> None:
+    """End with the exit code the report earns; say on standard error why it is incomplete."""
+    from flowwatch.cli import exits  # noqa: PLC0415 - start-up time
+    from flowwatch.cli.terminal import say  # noqa: PLC0415 - start-up time
+    from flowwatch.model import Severity  # noqa: PLC0415 - start-up time
+
+    short = exits.shortcomings(report, allow_undecided)
+    if short:
+        say(f"flowwatch: incomplete: {'; '.join(short)}")
+    raise typer.Exit(exits.of_report(report, Severity(fail_on), allow_undecided))
+
+
+_SUFFIX: dict[Format, str] = {"text": "txt", "jsonl": "jsonl", "html": "html"}
+
+
+def _checked(formats: Sequence[Format] | None, output: Path | None) -> tuple[Format, ...]:
+    chosen: tuple[Format, ...] = tuple(dict.fromkeys(formats or ("text",)))
+    if len(chosen) > 1 and output is None:
+        raise UsageError("several formats need a folder to be written to", hint="add -o FOLDER")
+    if len(chosen) > 1 and output is not None and output.is_file():
+        raise UsageError(f"{output} is a file", hint="several formats need a folder: -o FOLDER")
+    return chosen

@@ -1,0 +1,51 @@
+"""A table of records for a person at a terminal: the columns one reads first, everything escaped."""
+
+import datetime as dt
+import io
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from rich.console import Console
+from rich.table import Table
+
+from flowwatch.cli.terminal import printable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_FLOWS = ("start", "proto", "src_ip", "src_port", "dst_ip", "dst_port", "app", "sni", "http_host")
+_FLOW_COUNTS = ("src_payload", "dst_payload", "src_acked", "state")
+_LOOKUPS = ("time", "client_ip", "server_ip", "transport", "qname", "qtype", "rcode", "answers")
+_MOST = 500
+
+
+def show(kind: str, table: "pa.Table", file: BinaryIO) -> None:
+    """Write the first rows as a table; a last line says how many there are and how to get all of them."""
+    columns = _FLOWS + _FLOW_COUNTS if kind == "flows" else _LOOKUPS
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        grid.add_column(name, justify="right" if name.endswith(("payload", "acked", "port")) else "left")
+    for row in _milliseconds(table.slice(0, _MOST).select(columns)).to_pylist():
+        grid.add_row(*(_cell(row[name]) for name in columns))
+    wrapped = io.TextIOWrapper(file, encoding="ascii", errors="backslashreplace", write_through=True)
+    Console(file=wrapped, soft_wrap=True, markup=False, emoji=False, highlight=False).print(grid)
+    more = f" (the first {_MOST} shown; --format jsonl prints all)" if table.num_rows > _MOST else ""
+    wrapped.write(f"{table.num_rows} {kind}{more}\n")
+    wrapped.detach()
+
+
+def _milliseconds(table: "pa.Table") -> "pa.Table":
+    """Times as a person reads them; nanoseconds are for the machine formats."""
+    import pyarrow as pa  # noqa: PLC0415 - start-up time
+
+    fields = [f.with_type(pa.timestamp("ms", tz="UTC")) if pa.types.is_timestamp(f.type) else f for f in table.schema]
+    return table.cast(pa.schema(fields), safe=False)
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - any column
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return printable(" ".join(f"{one['type']} {one['data']}" if isinstance(one, dict) else str(one) for one in value))
+    if isinstance(value, dt.datetime):
+        return value.isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
+    return printable(str(value))

@@ -1,0 +1,222 @@
+"""Short plain phrases for people, shared by the screen and the web page: the same fact reads the same in both.
+
+Promises: fixed words are ASCII and neutral. Observed text inside a phrase is returned as it is: the sink escapes it.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from flowwatch.model import (
+    Check,
+    Confidence,
+    Coverage,
+    Endpoint,
+    Fact,
+    Finding,
+    Group,
+    Instant,
+    Place,
+    Report,
+    Rule,
+    SeenName,
+    Severity,
+    Truth,
+    Verdict,
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+LIMITS_OF_SIGHT = (
+    "A destination is the first address seen; onward use is not observable. Nothing is said of unrecorded traffic."
+)
+LOOKUPS_ALONE = "From lookups alone it cannot be told whether anything was sent."
+NO_POLICY = (
+    "No policy was given, so no transmission could be told. Write one: see `flowwatch policy schema` and "
+    "rules/first.policy.toml, then run again with --policy FILE."
+)
+
+
+def headline(report: Report) -> str:
+    """The sentence every summary opens with."""
+    told = {group: number(report.group(group).count) for group in Group}
+    return (
+        f"Recorded by {recorded_by(report.coverage)} from {utc(report.first)} to {utc(report.last)}: "
+        f"of {number(report.judged)} transmissions from declared zones {told[Group.CONFORMS]} conform, "
+        f"{told[Group.VIOLATES]} violate, {told[Group.CANNOT_TELL]} could not be told; "
+        f"{told[Group.OUT_OF_SCOPE]} out of scope. {LIMITS_OF_SIGHT}"
+    )
+
+
+def recorded_by(coverage: Sequence[Coverage]) -> str:
+    """How many sources and the first names of them: `3 sources (a.pcap, b.pcap, dns.log)`."""
+    if not coverage:
+        return "no source"
+    names = [short(one.source.rstrip("/").rsplit("/", 1)[-1] or one.source, 40) for one in coverage[:3]]
+    more = f" and {number(len(coverage) - 3)} more" if len(coverage) > 3 else ""
+    return f"{plural(len(coverage), 'source')} ({', '.join(names)}{more})"
+
+
+def utc(instant: Instant | None) -> str:
+    """UTC to the second: `2026-11-04 01:30:00Z`; `unknown` without one."""
+    if instant is None:
+        return "unknown"
+    return f"{_EPOCH + timedelta(seconds=instant // 1_000_000_000):%Y-%m-%d %H:%M:%S}Z"
+
+
+def between(first: Instant | None, last: Instant | None) -> str:
+    """`T1 to T2`, or one time where both fall in the same second."""
+    if first is None and last is None:
+        return "at an unknown time"
+    return utc(first) if utc(first) == utc(last) else f"{utc(first)} to {utc(last)}"
+
+
+def number(count: int) -> str:
+    """The count with a comma at each thousand."""
+    return f"{count:,}"
+
+
+def plural(count: int, word: str) -> str:
+    """`1 flow`, `2 flows`."""
+    return f"{number(count)} {word}{'' if count == 1 else 's'}"
+
+
+def size(count: int | None) -> str:
+    """Bytes for people in powers of 1000: `812 B`, `12.3 kB`; `not recorded` for None."""
+    if count is None:
+        return "not recorded"
+    if count < 1000:
+        return f"{count} B"
+    scaled, unit = float(count), 0
+    while round(scaled, 1) >= 1000:
+        scaled, unit = scaled / 1000, unit + 1
+    return f"{scaled:.1f} {('B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB')[unit]}"
+
+
+def sent(least: int, unknown: int) -> str:
+    """Bytes sent; `>=` where some transmissions are known only as a range."""
+    return f">= {size(least)}" if unknown else size(least)
+
+
+def words(code: str) -> str:
+    """A code as words: `cannot_tell` -> `cannot tell`."""
+    return code.replace("_", " ")
+
+
+def short(text: str, width: int) -> str:
+    """The text, its middle left out as `...` beyond `width` characters."""
+    if len(text) <= width:
+        return text
+    tail = (width - 3) // 2
+    return f"{text[: width - 3 - tail]}...{text[len(text) - tail :]}"
+
+
+def names(seen: Iterable[SeenName]) -> list[tuple[str, str]]:
+    """Distinct names, strongest first, each with its evidence classes: `("a.example", "certificate, sni")`."""
+    classes: dict[str, dict[str, None]] = {}
+    for one in sorted(seen, key=lambda one: one.evidence.rank):
+        classes.setdefault(one.name, {})[_evidence_class(one)] = None
+    return [(name, ", ".join(found)) for name, found in classes.items()]
+
+
+def _evidence_class(seen: SeenName) -> str:
+    remarks = [
+        word
+        for word, holds in (
+            ("ECH outer name", seen.outer),
+            ("lossy", not seen.exact),
+            ("from before the recording: unknown", seen.from_before_capture),
+        )
+        if holds
+    ]
+    return " ".join([seen.evidence.value, *(f"[{word}]" for word in remarks)])
+
+
+def located(place: Place | None) -> str:
+    """Countries with the confidence word, or why there are none."""
+    if place is None:
+        return "not looked up"
+    if place.confidence is Confidence.NOT_APPLICABLE:
+        return place.special or words(place.confidence)
+    if not place.countries:
+        return words(place.confidence)
+    return f"{', '.join(place.countries)} ({words(place.confidence)})"
+
+
+def registered(place: Place | None) -> str:
+    """The registry's countries of assignment, or `unknown`."""
+    return ", ".join(_values(place.registered)) if place and place.registered else "unknown"
+
+
+def operated(place: Place | None) -> str:
+    """AS numbers and organisations, or `unknown`."""
+    if place is None or not (place.asn or place.organisation):
+        return "unknown"
+    return " ".join(part for part in (as_numbers(place), ", ".join(_values(place.organisation))) if part)
+
+
+def as_numbers(place: Place) -> str:
+    """`AS64500, AS64501`, or nothing."""
+    return ", ".join(f"AS{value.upper().removeprefix('AS')}" for value in _values(place.asn))
+
+
+def _values(facts: Iterable[Fact]) -> list[str]:
+    return list(dict.fromkeys(fact.value for fact in facts))
+
+
+def endpoint(address: str | None, port: int | None, proto: str) -> str:
+    """`203.0.113.99 tcp/8443`."""
+    service = proto if port is None else f"{proto}/{port}"
+    return f"{address} {service}" if address else service
+
+
+def receiver(finding: Finding) -> str:
+    """Where a finding's data went, or what was asked for."""
+    side: Endpoint | None = finding.receiver
+    if side is None or side.address is None:
+        return finding.service or "no destination"
+    zone = f" (zone {side.zone})" if side.zone else ""
+    return f"{side.address} {finding.service or ''}".rstrip() + zone
+
+
+def senders(finding: Finding, cap: int = 6) -> str:
+    """The sender zone and its addresses."""
+    zone = f"zone {finding.sender_zone}" if finding.sender_zone else "no declared zone"
+    more = f" and {number(len(finding.senders) - cap)} more" if len(finding.senders) > cap else ""
+    return f"{zone}: {', '.join(finding.senders[:cap]) or 'address unknown'}{more}"
+
+
+def rule(decided: Rule | None) -> str:
+    """`channel precinct-to-primary of county-results 2026.11.1`, or that no entry decided."""
+    if decided is None:
+        return "no entry of a policy"
+    return f"{decided.kind} {decided.id} of {decided.policy_id} {decided.policy_version}"
+
+
+def check(one: Check) -> str:
+    """What was declared and what was observed."""
+    outcome = {Truth.TRUE: "holds", Truth.FALSE: "differs", Truth.UNSEEN: "unseen"}[one.truth]
+    return f"{one.what} {outcome}: declared {one.declared or 'nothing'}, observed {one.observed or 'nothing'}"
+
+
+def how_much(finding: Finding) -> str:
+    """How often, how many bytes, when."""
+    if finding.receiver is None and finding.asked is not None:
+        return f"{plural(finding.count, 'lookup')}, {between(finding.first_seen, finding.last_seen)}"
+    attempts = f", of them {plural(finding.attempts, 'attempt')}" if finding.attempts else ""
+    return (
+        f"{plural(finding.count, 'transmission')}{attempts}; {size(finding.bytes_sent)} sent, "
+        f"{size(finding.bytes_acked)} acknowledged; {between(finding.first_seen, finding.last_seen)}"
+    )
+
+
+def by_severity(findings: Sequence[Finding]) -> str:
+    """`7: 1 critical, 2 high, 4 low`."""
+    counts = {level: sum(one.severity is level for one in findings) for level in reversed(Severity)}
+    parts = ", ".join(f"{number(count)} {level}" for level, count in counts.items() if count)
+    return f"{number(len(findings))}: {parts}" if parts else "none"
+
+
+def lookups(verdicts: dict[Verdict, int]) -> str:
+    """`412 lookups: 380 approved, 32 unapproved`."""
+    parts = ", ".join(f"{number(count)} {words(verdict)}" for verdict, count in verdicts.items() if count)
+    return f"{plural(sum(verdicts.values()), 'lookup')}: {parts}" if parts else "no lookups"
