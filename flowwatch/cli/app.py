@@ -71,4 +71,3 @@ def options(
 def main() -> None:
     """Run the command line and end the process."""
     app()
-

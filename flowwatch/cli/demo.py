@@ -12,9 +12,9 @@ def demo(
     ] = Path("flowwatch-demo"),
 ) -> None:
     """Judge the sample election night and write its HTML report."""
-    from flowwatch import demo as sample  # noqa: PLC0415 - start-up time
-    from flowwatch.audit import audit  # noqa: PLC0415 - start-up time
-    from flowwatch.cli.scan import deliver  # noqa: PLC0415 - start-up time
+    from flowwatch import demo as sample
+    from flowwatch.audit import audit
+    from flowwatch.cli.scan import deliver
 
     with sample.folder() as folder:
         report = audit([folder / "input"], folder / "policy.toml")

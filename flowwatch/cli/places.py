@@ -45,8 +45,8 @@ def lookup(
 
 
 def _locator(policy: "Path | None", places: "list[Path] | None") -> "Locator":
-    from flowwatch.places import Locator  # noqa: PLC0415 - start-up time
-    from flowwatch.policy import load  # noqa: PLC0415 - start-up time
+    from flowwatch.places import Locator
+    from flowwatch.policy import load
 
     chosen = policy_or_default(policy)
     facts = [fact for version in load(chosen).versions for fact in version.places] if chosen else []
@@ -57,7 +57,9 @@ def _check(address: str) -> None:
     try:
         ipaddress.ip_address(address)
     except ValueError as error:
-        raise UsageError(f"{address!r} is not an IP address", hint="names are never resolved; give the address") from error
+        raise UsageError(
+            f"{address!r} is not an IP address", hint="names are never resolved; give the address"
+        ) from error
 
 
 def _show(place: "Place") -> None:
@@ -82,10 +84,9 @@ def _facts(facts: "tuple[Fact, ...]", prefix: str = "") -> str | None:
 
 
 def _lines(title: str, **rows: str | None) -> None:
-    from flowwatch.cli.terminal import printable  # noqa: PLC0415 - start-up time
+    from flowwatch.cli.terminal import printable
 
     typer.echo(printable(title))
     for name, value in rows.items():
         if value is not None:
             typer.echo(f"  {name.replace('_', ' '):12}{printable(value)}")
-

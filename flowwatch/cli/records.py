@@ -61,8 +61,8 @@ def _records(
     digest: bool,
     stream: bool,
 ) -> None:
-    from flowwatch import sources  # noqa: PLC0415 - start-up time
-    from flowwatch.model import ReadOptions  # noqa: PLC0415 - start-up time
+    from flowwatch import sources
+    from flowwatch.model import ReadOptions
 
     found = sources.expand(paths)
     options = ReadOptions(digest=digest, input_format=input_format)
@@ -75,10 +75,10 @@ def _records(
 
 
 def _stream(kind: Kind, found: "Sequence[str]", options: "ReadOptions", output: Path | None) -> "list[Coverage]":
-    import pyarrow as pa  # noqa: PLC0415 - start-up time
+    import pyarrow as pa
 
-    from flowwatch import sources, tables  # noqa: PLC0415 - start-up time
-    from flowwatch.cli.terminal import sink  # noqa: PLC0415 - start-up time
+    from flowwatch import sources, tables
+    from flowwatch.cli.terminal import sink
 
     coverage = []
     with sink(output) as file:
@@ -94,15 +94,15 @@ def _stream(kind: Kind, found: "Sequence[str]", options: "ReadOptions", output: 
 def _sorted(
     kind: Kind, found: "Sequence[str]", options: "ReadOptions", fmt: str, output: Path | None
 ) -> "Sequence[Coverage]":
-    from flowwatch import sources, tables  # noqa: PLC0415 - start-up time
-    from flowwatch.cli.terminal import progress, sink  # noqa: PLC0415 - start-up time
+    from flowwatch import sources, tables
+    from flowwatch.cli.terminal import progress, sink
 
     with progress(found) as advance:
         collected = sources.collect(found, options, advance)
     table: pa.Table = getattr(collected, kind)
     with sink(output) as file:
         if fmt == "table":
-            from flowwatch.cli.tabular import show  # noqa: PLC0415 - start-up time
+            from flowwatch.cli.tabular import show
 
             show(kind, table, file)
         else:
@@ -119,8 +119,8 @@ def _format_of(output: Path | None) -> str:
 
 def _conclude(coverage: "Sequence[Coverage]") -> None:
     """End with 3, and a line for each, when an input could not be read in full."""
-    from flowwatch.cli.exits import Exit  # noqa: PLC0415 - start-up time
-    from flowwatch.cli.terminal import say  # noqa: PLC0415 - start-up time
+    from flowwatch.cli.exits import Exit
+    from flowwatch.cli.terminal import say
 
     short = [one for one in coverage if one.incomplete]
     for one in short:

@@ -45,26 +45,24 @@ def scan(
     no_digest: NoDigest = False,
 ) -> None:
     """Read captures and logs, judge where data went, and report."""
-    from flowwatch import sources  # noqa: PLC0415 - start-up time
-    from flowwatch.audit import audit  # noqa: PLC0415 - start-up time
-    from flowwatch.cli.terminal import progress  # noqa: PLC0415 - start-up time
-    from flowwatch.model import ReadOptions  # noqa: PLC0415 - start-up time
+    from flowwatch import sources
+    from flowwatch.audit import audit
+    from flowwatch.cli.terminal import progress
+    from flowwatch.model import ReadOptions
 
     chosen = _checked(formats, output)
     found = sources.expand(paths)
     options = ReadOptions(digest=not no_digest, input_format=input_format)
     with progress(found) as advance:
-        report = audit(
-            found, policy_or_default(policy), databases=places or (), options=options, progress=advance
-        )
+        report = audit(found, policy_or_default(policy), databases=places or (), options=options, progress=advance)
     deliver(report, chosen, output, decisions)
     conclude(report, fail_on, allow_undecided)
 
 
 def deliver(report: "Report", formats: Sequence[Format], output: Path | None, decisions: Path | None) -> None:
     """Write the report in each format, and the decisions, where they are wanted."""
-    from flowwatch.cli.terminal import sink  # noqa: PLC0415 - start-up time
-    from flowwatch.reports import write_decisions  # noqa: PLC0415 - start-up time
+    from flowwatch.cli.terminal import sink
+    from flowwatch.reports import write_decisions
 
     if len(formats) > 1 and output is not None:
         output.mkdir(parents=True, exist_ok=True)
@@ -82,7 +80,7 @@ def deliver(report: "Report", formats: Sequence[Format], output: Path | None, de
 
 def write(report: "Report", fmt: Format, file: BinaryIO) -> None:
     """Write the report in one format to a binary file; text takes the terminal's width when there is one."""
-    from flowwatch import reports  # noqa: PLC0415 - start-up time
+    from flowwatch import reports
 
     if fmt == "text":
         reports.write_text(report, file)
@@ -94,9 +92,9 @@ def write(report: "Report", fmt: Format, file: BinaryIO) -> None:
 
 def conclude(report: "Report", fail_on: str, allow_undecided: int) -> None:
     """End with the exit code the report earns; say on standard error why it is incomplete."""
-    from flowwatch.cli import exits  # noqa: PLC0415 - start-up time
-    from flowwatch.cli.terminal import say  # noqa: PLC0415 - start-up time
-    from flowwatch.model import Severity  # noqa: PLC0415 - start-up time
+    from flowwatch.cli import exits
+    from flowwatch.cli.terminal import say
+    from flowwatch.model import Severity
 
     short = exits.shortcomings(report, allow_undecided)
     if short:

@@ -35,7 +35,7 @@ def show(kind: str, table: "pa.Table", file: BinaryIO) -> None:
 
 def _milliseconds(table: "pa.Table") -> "pa.Table":
     """Times as a person reads them; nanoseconds are for the machine formats."""
-    import pyarrow as pa  # noqa: PLC0415 - start-up time
+    import pyarrow as pa
 
     fields = [f.with_type(pa.timestamp("ms", tz="UTC")) if pa.types.is_timestamp(f.type) else f for f in table.schema]
     return table.cast(pa.schema(fields), safe=False)
@@ -45,7 +45,11 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - any column
     if value is None:
         return ""
     if isinstance(value, list):
-        return printable(" ".join(f"{one['type']} {one['data']}" if isinstance(one, dict) else str(one) for one in value))
+        return printable(" ".join(_item(one) for one in value))
     if isinstance(value, dt.datetime):
         return value.isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
     return printable(str(value))
+
+
+def _item(one: Any) -> str:  # noqa: ANN401 - a word or an answer
+    return f"{one['type']} {one['data']}" if isinstance(one, dict) else str(one)

@@ -29,8 +29,8 @@ def progress(sources: Sequence[str]) -> Iterator[Callable[[int], None] | None]:
     if not sys.stderr.isatty() or total < MIN_BAR:
         yield None
         return
-    from rich.console import Console  # noqa: PLC0415 - start-up time
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn  # noqa: PLC0415 - start-up time
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
     columns = ("reading", BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

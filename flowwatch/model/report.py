@@ -1,5 +1,7 @@
 """Findings, destinations and the Report every writer reads."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from flowwatch.model.names import SeenName
@@ -19,6 +21,9 @@ from flowwatch.model.verdicts import (
     Sureness,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,3 +183,21 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def last(self) -> Instant | None:
         """Time of the latest record."""
         return max((one.last for one in self.coverage if one.last is not None), default=None)
+
+    def findings_frame(self) -> "pd.DataFrame":
+        """One row a finding, most severe first; columns as `flowwatch.model.frames.FINDINGS`."""
+        from flowwatch.model import frames  # noqa: PLC0415  # start-up time
+
+        return frames.frame(frames.findings_table(self))
+
+    def destinations_frame(self) -> "pd.DataFrame":
+        """One row a destination, worst verdict first; columns as `flowwatch.model.frames.DESTINATIONS`."""
+        from flowwatch.model import frames  # noqa: PLC0415  # start-up time
+
+        return frames.frame(frames.destinations_table(self))
+
+    def decisions_frame(self) -> "pd.DataFrame":
+        """One row a transmission, approved ones included; columns as `flowwatch.model.frames.DECISIONS`."""
+        from flowwatch.model import frames  # noqa: PLC0415  # start-up time
+
+        return frames.frame(frames.decisions_table(self))

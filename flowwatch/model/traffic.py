@@ -47,6 +47,8 @@ class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     receiver_port: int | None
     service_port: int | None
     """The responder's port, whichever side sends; what `service.ports` compares."""
+    icmp_type: int | None = None
+    """Type of the flow's first message; None for every other protocol."""
     opened_by: OpenedBy
     direction_basis: str
     start: Instant
@@ -62,6 +64,8 @@ class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     state: str | None = None
     names: tuple[SeenName, ...] = ()
     """Every name of the receiver (of the responder's names only when it is the receiver), strongest first."""
+    names_cut: bool = False
+    """More names were bound to the receiver than are kept, so `names` is not complete."""
     lookups_recorded_since: Instant | None = None
     """Since when the sender's DNS lookups are covered by the recording; None when none of its lookups were seen."""
     app: str | None = None

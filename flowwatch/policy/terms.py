@@ -6,12 +6,54 @@ nothing of files. Field names are the TOML keys; `from` is `from_` and `any` is 
 
 import datetime as dt
 import enum
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
 from flowwatch.model import Instant, PolicyInfo, Severity, Sureness, Verdict
 from flowwatch.policy.match import Cidr, Clock, NamePattern, PortRange, Span
+
+
+_INSTANT = {"type": "string", "format": "date-time"}
+_SHA256_WORDS = "a SHA-256 of 64 hex digits"
+
+When: TypeAlias = Annotated[Instant, msgspec.Meta(extra={"written": "instant"}, extra_json_schema=_INSTANT)]
+"""A TOML date-time with an offset; nanoseconds since 1970 UTC in Python."""
+Address: TypeAlias = Annotated[str, msgspec.Meta(extra={"written": "address"})]
+"""An IPv4 or IPv6 address, in its canonical text."""
+Id: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+        extra={"words": "an id: letters, digits, `.`, `_` and `-`, at most 100"},
+    ),
+]
+LabelName: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(pattern="^[a-z0-9][a-z0-9._-]{0,99}$", extra={"words": "a label: a-z, digits, `.`, `_` and `-`"}),
+]
+Country: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern="^[A-Z]{2}$", extra={"words": "a country code of two letters A-Z, as in 'XA'"})
+]
+Asn: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=4_294_967_295, extra={"words": "an AS number"})]
+Port: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=65_535, extra={"words": "a port"})]
+Sha256: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$", extra={"words": _SHA256_WORDS})]
+Proto: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^(tcp|udp|sctp|icmp|icmp6|(?!(?:1|6|17|58|132)$)[0-9]{1,3})$",
+        extra={"words": "a protocol: tcp, udp, sctp, icmp, icmp6, or the IANA number of another in quotes"},
+    ),
+]
+Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
+"""Text that is not empty."""
+TlsVersion: TypeAlias = Literal["1.0", "1.1", "1.2", "1.3"]
+Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+_SOME = msgspec.Meta(min_length=1)
+"""A list that needs at least one entry."""
+_DERIVED = msgspec.Meta(extra={"derived": True})
+"""Filled in by `load`; no TOML key."""
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,7 +63,7 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Approval(_Table, frozen=True, kw_only=True):
     """Who approved a policy, when, and under which reference."""
 
-    name: str
+    name: Text
     on: dt.date | None = None
     ref: str | None = None
 
@@ -29,14 +71,14 @@ class Approval(_Table, frozen=True, kw_only=True):
 class Header(_Table, frozen=True, kw_only=True):
     """The `[policy]` table."""
 
-    id: str
-    version: str
+    id: Id
+    version: Text
     title: str = ""
     owner: str = ""
     approved_by: tuple[Approval, ...] = ()
-    valid_from: Instant | None = None
+    valid_from: When | None = None
     """None: from the beginning of time; TOML instants (with an offset) become nanoseconds."""
-    valid_until: Instant | None = None
+    valid_until: When | None = None
     timezone: str = "UTC"
 
 
@@ -56,22 +98,24 @@ class Defaults(_Table, frozen=True, kw_only=True):
     unknown_location: Literal["indeterminate", "note"] = "indeterminate"
     locations: Literal["all", "any"] = "all"
     dns_binding: DnsBinding = DnsBinding()
-    unread_min: int = 4096
-    exception_max_days: int = 90
+    unread_min: Annotated[int, msgspec.Meta(ge=0)] = 4096
+    """Payload bytes from which content that could not be read is labelled `unread`."""
+    exception_max_days: Annotated[int, msgspec.Meta(ge=1)] = 90
+    """Exceptions longer than this are told by `policy check`."""
 
 
 class ZoneLocation(_Table, frozen=True, kw_only=True):
     """Where a zone is, for people."""
 
-    country: str | None = None
+    country: Country | None = None
     site: str | None = None
 
 
 class Zone(_Table, frozen=True, kw_only=True):
     """A declared part of one's own network; the longest prefix wins, `within` inherits the outer zone's channels."""
 
-    id: str
-    cidrs: tuple[Cidr, ...]
+    id: Id
+    cidrs: Annotated[tuple[Cidr, ...], _SOME]
     within: str | None = None
     location: ZoneLocation | None = None
 
@@ -99,15 +143,15 @@ class ServerMatch(_Table, frozen=True, kw_only=True):
 class CloudExpectation(_Table, frozen=True, kw_only=True):
     """Provider and regions a server is expected in."""
 
-    provider: str
+    provider: Text
     regions: tuple[str, ...] = ()
 
 
 class Expectation(_Table, frozen=True, kw_only=True):
     """Where a server is expected to be; an expectation never approves."""
 
-    countries: tuple[str, ...] = ()
-    asns: tuple[int, ...] = ()
+    countries: tuple[Country, ...] = ()
+    asns: tuple[Asn, ...] = ()
     cloud: CloudExpectation | None = None
 
 
@@ -115,8 +159,9 @@ class TlsRule(_Table, frozen=True, kw_only=True):
     """What is required of TLS towards a server."""
 
     required: bool = False
-    min_version: Literal["1.0", "1.1", "1.2", "1.3"] | None = None
-    spki_sha256: tuple[str, ...] = ()
+    min_version: TlsVersion | None = None
+    spki_sha256: tuple[Sha256, ...] = ()
+    """Digests of the server's public key, lower-case hex."""
     issuers: tuple[str, ...] = ()
     names: tuple[NamePattern, ...] = ()
 
@@ -124,11 +169,12 @@ class TlsRule(_Table, frozen=True, kw_only=True):
 class Server(_Table, frozen=True, kw_only=True):
     """One approved server."""
 
-    id: str
+    id: Id
     role: Role = Role.OTHER
     owner: str = ""
     match: ServerMatch
     dedicated: bool = False
+    """The addresses serve nobody else, so a bare address is enough."""
     expect: Expectation = Expectation()
     tls: TlsRule = TlsRule()
 
@@ -140,36 +186,37 @@ class Term(_Table, frozen=True, kw_only=True):
     http_host: NamePattern | None = None
     http_path: str | None = None
     """A literal prefix of the request path."""
-    dst_port: int | None = None
+    dst_port: Port | None = None
     file_sha256_list: str | None = None
     """Path of a list file as written; its digests are in `digests`."""
-    digests: frozenset[str] = frozenset()
-    bytes_out_min: int | None = None
+    digests: Annotated[frozenset[str], _DERIVED] = frozenset()
+    """Lower-case hex."""
+    bytes_out_min: Annotated[int, msgspec.Meta(ge=1)] | None = None
     from_zone: str | None = None
 
 
 class Classifier(_Table, frozen=True, kw_only=True):
     """What makes a transmission bear a label: any of its terms."""
 
-    id: str
-    label: str
+    id: Id
+    label: LabelName
     confidence: Sureness = Sureness.HIGH
-    any_: tuple[Term, ...] = msgspec.field(name="any")
+    any_: Annotated[tuple[Term, ...], _SOME] = msgspec.field(name="any")
 
 
 class Service(_Table, frozen=True, kw_only=True):
     """Protocol and ports of a channel or exception; omitted parts do not restrict."""
 
-    proto: str | None = None
+    proto: Proto | None = None
     ports: tuple[PortRange, ...] = ()
 
 
 class Window(_Table, frozen=True, kw_only=True):
     """One span of time: instants `[from, until)`, or days with local clock times in the policy's zone."""
 
-    from_: Instant | None = msgspec.field(name="from", default=None)
-    until: Instant | None = None
-    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ()
+    from_: When | None = msgspec.field(name="from", default=None)
+    until: When | None = None
+    days: tuple[Day, ...] = ()
     start: Clock | None = None
     end: Clock | None = None
     note: str = ""
@@ -178,24 +225,24 @@ class Window(_Table, frozen=True, kw_only=True):
 class Channel(_Table, frozen=True, kw_only=True):
     """Who may send what to which server, how and when."""
 
-    id: str
-    from_: tuple[str, ...] = msgspec.field(name="from")
+    id: Id
+    from_: Annotated[tuple[str, ...], _SOME] = msgspec.field(name="from")
     """Zone ids or CIDRs as written; `from_cidrs` holds the parsed CIDRs among them."""
-    from_cidrs: tuple[Cidr, ...] = ()
-    to: tuple[str, ...]
+    from_cidrs: Annotated[tuple[Cidr, ...], _DERIVED] = ()
+    to: Annotated[tuple[str, ...], _SOME]
     """Server ids or `zone:ID`."""
     opened_by: Literal["sender", "receiver", "either"] = "sender"
     service: Service = Service()
-    carries: tuple[str, ...] = ()
+    carries: tuple[LabelName, ...] = ()
     when: tuple[Window, ...] = ()
 
 
 class LookupRule(_Table, frozen=True, kw_only=True):
     """Names that zones may ask for beyond those of their servers."""
 
-    id: str = ""
+    id: Id = ""
     """Given by its position (`lookup-1`) when not written."""
-    names: tuple[NamePattern, ...]
+    names: Annotated[tuple[NamePattern, ...], _SOME]
     from_: tuple[str, ...] = msgspec.field(name="from", default=())
     """Zone ids; empty: every zone."""
 
@@ -203,7 +250,7 @@ class LookupRule(_Table, frozen=True, kw_only=True):
 class ProhibitedWhen(_Table, frozen=True, kw_only=True):
     """Conditions of a prohibition; all given must hold."""
 
-    labels: tuple[str, ...] = ()
+    labels: tuple[LabelName, ...] = ()
     cleartext: bool | None = None
     zone: str | None = None
     to: ServerMatch | None = None
@@ -213,7 +260,7 @@ class ProhibitedWhen(_Table, frozen=True, kw_only=True):
 class Prohibited(_Table, frozen=True, kw_only=True):
     """Overrides channels; only an exception that names it lifts it."""
 
-    id: str
+    id: Id
     when: ProhibitedWhen
     severity: Severity | None = None
 
@@ -229,34 +276,34 @@ class Applies(_Table, frozen=True, kw_only=True):
 class PolicyException(_Table, frozen=True, kw_only=True):
     """A time-limited permission with its reason and owner."""
 
-    id: str
+    id: Id
     applies: Applies
-    carries: tuple[str, ...] = ()
+    carries: tuple[LabelName, ...] = ()
     lifts: tuple[str, ...] = ()
-    reason: str
+    reason: Text
     owner: str = ""
     ticket: str = ""
     approved_by: str = ""
-    from_: Instant = msgspec.field(name="from")
-    until: Instant
+    from_: When = msgspec.field(name="from")
+    until: When
 
 
 class PlaceFact(_Table, frozen=True, kw_only=True):
     """The operator's own facts about addresses; facts may differ by date."""
 
     cidr: Cidr
-    country: str | None = None
+    country: Country | None = None
     region: str | None = None
     city: str | None = None
     site: str | None = None
     provider: str | None = None
     provider_region: str | None = None
-    registered: str | None = None
-    asn: int | None = None
+    registered: Country | None = None
+    asn: Asn | None = None
     organisation: str | None = None
     anycast: bool | None = None
-    from_: Instant | None = msgspec.field(name="from", default=None)
-    until: Instant | None = None
+    from_: When | None = msgspec.field(name="from", default=None)
+    until: When | None = None
 
 
 class Severities(_Table, frozen=True, kw_only=True):
@@ -271,12 +318,12 @@ class Severities(_Table, frozen=True, kw_only=True):
 class Given(_Table, frozen=True, kw_only=True):
     """The observation of an inline test."""
 
-    time: Instant
-    until: Instant | None = None
-    src: str
-    dst: str
-    proto: str = "tcp"
-    port: int | None = None
+    time: When
+    until: When | None = None
+    src: Address
+    dst: Address
+    proto: Proto = "tcp"
+    port: Port | None = None
     opened_by: Literal["sender", "receiver"] = "sender"
     sni: str | None = None
     http_host: str | None = None
@@ -284,11 +331,11 @@ class Given(_Table, frozen=True, kw_only=True):
     answers: tuple[str, ...] = ()
     """Names for which the sender had a live answer with `dst`."""
     ech: bool | None = None
-    tls_version: str | None = None
+    tls_version: TlsVersion | None = None
     clear: bool | None = None
-    bytes_out: int | None = None
+    bytes_out: Annotated[int, msgspec.Meta(ge=0)] | None = None
     attempted: bool = False
-    labels: tuple[str, ...] | None = None
+    labels: tuple[LabelName, ...] | None = None
     """Labels taken as given; None: classifiers decide."""
     lookup: str | None = None
     """A name asked for: the test is of a lookup, `dst` the resolver."""
@@ -306,7 +353,7 @@ class Test(_Table, frozen=True, kw_only=True):
     """One inline test of the policy."""
 
     __test__ = False
-    name: str
+    name: Text
     given: Given
     expect: Expected
 

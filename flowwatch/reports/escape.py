@@ -12,7 +12,9 @@ _NOT_LOG = re.compile(r"[^\x20-\x7e]|\\(?=u\{)|\"")
 _UNDO = re.compile(r"\\u\{([0-9a-f]+)\}")
 _BLANK_BUT_PRINTABLE = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # joiners and fillers without a glyph
-    + "".join(map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))  # variation selectors
+    + "".join(
+        map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
+    )  # variation selectors
 )
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 

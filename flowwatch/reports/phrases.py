@@ -11,11 +11,14 @@ from flowwatch.model import (
     Confidence,
     Coverage,
     Endpoint,
+    Evidence,
     Fact,
     Finding,
     Group,
     Instant,
     Place,
+    PolicyInfo,
+    ReferenceData,
     Report,
     Rule,
     SeenName,
@@ -57,10 +60,10 @@ def recorded_by(coverage: Sequence[Coverage]) -> str:
 
 
 def utc(instant: Instant | None) -> str:
-    """UTC to the second: `2026-11-04 01:30:00Z`; `unknown` without one."""
+    """UTC to the second: `2026-11-04T01:30:00Z`; `unknown` without one."""
     if instant is None:
         return "unknown"
-    return f"{_EPOCH + timedelta(seconds=instant // 1_000_000_000):%Y-%m-%d %H:%M:%S}Z"
+    return f"{_EPOCH + timedelta(seconds=instant // 1_000_000_000):%Y-%m-%dT%H:%M:%S}Z"
 
 
 def between(first: Instant | None, last: Instant | None) -> str:
@@ -75,9 +78,9 @@ def number(count: int) -> str:
     return f"{count:,}"
 
 
-def plural(count: int, word: str) -> str:
+def plural(count: int, word: str, many: str | None = None) -> str:
     """`1 flow`, `2 flows`."""
-    return f"{number(count)} {word}{'' if count == 1 else 's'}"
+    return f"{number(count)} {word if count == 1 else many or f'{word}s'}"
 
 
 def size(count: int | None) -> str:
@@ -131,6 +134,13 @@ def _evidence_class(seen: SeenName) -> str:
     return " ".join([seen.evidence.value, *(f"[{word}]" for word in remarks)])
 
 
+def place(one: Place | None) -> str:
+    """The three facts about an address, side by side."""
+    if one is None:
+        return "place not looked up"
+    return f"located {located(one)}; registered {registered(one)}; operated {operated(one)}"
+
+
 def located(place: Place | None) -> str:
     """Countries with the confidence word, or why there are none."""
     if place is None:
@@ -163,6 +173,13 @@ def _values(facts: Iterable[Fact]) -> list[str]:
     return list(dict.fromkeys(fact.value for fact in facts))
 
 
+def record(one: Evidence) -> str:
+    """`night.pcap records 37 to 45, offset 22,096`: where to look."""
+    last = f" to {number(one.last_record)}" if one.last_record != one.record else ""
+    offset = "" if one.offset is None else f", offset {number(one.offset)}"
+    return f"{one.source} record{'s' if last else ''} {number(one.record)}{last}{offset}"
+
+
 def endpoint(address: str | None, port: int | None, proto: str) -> str:
     """`203.0.113.99 tcp/8443`."""
     service = proto if port is None else f"{proto}/{port}"
@@ -190,6 +207,17 @@ def rule(decided: Rule | None) -> str:
     if decided is None:
         return "no entry of a policy"
     return f"{decided.kind} {decided.id} of {decided.policy_id} {decided.policy_version}"
+
+
+def policy(one: PolicyInfo) -> str:
+    """Id, version, title and the first digits of the digest."""
+    return f"{one.id} {one.version}: {one.title} (sha256 {one.sha256[:12]}...)"
+
+
+def reference(one: ReferenceData) -> str:
+    """Name, kind, date and attribution of a body of location data."""
+    dated = f"of {one.date}" if one.date else "undated"
+    return ", ".join(part for part in (one.name, one.kind, dated, one.attribution) if part)
 
 
 def check(one: Check) -> str:

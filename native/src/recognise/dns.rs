@@ -69,7 +69,7 @@ pub struct Message {
 }
 
 /// One question: whose records of which type and class.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Question {
     /// As [`crate::text::dns_label_into`] writes it, without the trailing dot.
     pub name: String,
@@ -311,7 +311,7 @@ impl<'a> Reading<'a> {
         let after = name::skip(self.bytes, self.at)?;
         let record = self.record(after)?;
         if record.rtype == OPT {
-            self.message.rcode = self.message.rcode & 15 | (record.ttl >> 24) as u16 * 16;
+            self.message.rcode = (self.message.rcode & 15) | ((record.ttl >> 24) as u16 * 16);
         }
         self.at = record.end;
         Ok(())

@@ -35,6 +35,7 @@ pub struct Requests {
     pub requests: u32,
     at: usize,
     scanned: usize,
+    line_fits: bool,
     state: State,
 }
 
@@ -52,7 +53,7 @@ enum State {
 }
 
 impl Requests {
-    /// Reads on. `stream` is the same bytes as the last time and what came behind them; the cost is linear in all.
+    /// Reads on. `stream` is the same bytes as the last time (but for [`Self::forget`]) and what came behind them; the cost is linear in all.
     ///
     /// `No`: not HTTP/1 from the first byte. `Found`: at least one request is known.
     pub fn read(&mut self, stream: &[u8]) -> Outcome<()> {
@@ -85,6 +86,17 @@ impl Requests {
         self.state == State::Done
     }
 
+    /// Bytes at the front of the stream that are never looked at again; past its end inside a long body.
+    #[must_use]
+    pub fn consumed(&self) -> usize {
+        self.at
+    }
+
+    /// The caller dropped `count` bytes, at most [`Self::consumed`], from the front of the stream: positions move with it.
+    pub fn forget(&mut self, count: usize) {
+        self.at = self.at.saturating_sub(count);
+    }
+
     /// One step forward; false where more bytes are needed.
     fn step(&mut self, stream: &[u8]) -> bool {
         let Some(rest) = stream.get(self.at..) else { return false };
@@ -103,7 +115,7 @@ impl Requests {
         if rest == b"\r" || rest.is_empty() {
             return false;
         }
-        match head::front(rest) {
+        match self.line(rest) {
             Line::Fits => {}
             Line::Short if rest.len() < MOST_HEAD => return false,
             _ => return self.go(0, State::Done),
@@ -118,6 +130,19 @@ impl Requests {
             Body::Chunked => self.go(length, State::Chunk),
             Body::Unknown => self.go(length, State::Done),
         }
+    }
+
+    /// Looks at the request line once, and at new bytes only.
+    fn line(&mut self, rest: &[u8]) -> Line {
+        if self.line_fits {
+            return Line::Fits;
+        }
+        let line = head::front(rest, self.scanned);
+        self.line_fits = line == Line::Fits;
+        if line == Line::Short {
+            self.scanned = rest.len();
+        }
+        line
     }
 
     fn head_too_long(&mut self, rest: &[u8]) -> bool {
@@ -139,9 +164,11 @@ impl Requests {
 
     fn trailer(&mut self, rest: &[u8]) -> bool {
         match rest.iter().position(|b| *b == b'\n') {
-            Some(end) if rest.get(..end).is_some_and(|line| matches!(line, b"" | b"\r")) => self.go(end + 1, State::Head),
+            Some(end) if rest.get(..end).is_some_and(|line| matches!(line, b"" | b"\r")) => {
+                self.go(end + 1, State::Head)
+            }
             Some(end) => self.go(end + 1, State::Trailer),
-            None if rest.len() >= MOST_HEAD => self.go(0, State::Done),
+            None if rest.len() >= head::MOST_CHUNK_LINE => self.go(0, State::Done),
             None => false,
         }
     }
@@ -149,6 +176,7 @@ impl Requests {
     fn go(&mut self, bytes: usize, state: State) -> bool {
         self.at = self.at.saturating_add(bytes);
         self.scanned = 0;
+        self.line_fits = false;
         self.state = state;
         true
     }

@@ -113,7 +113,11 @@ fn surely_short(stream: &[u8], kind: u8) -> bool {
     let Some(&[HANDSHAKE, 3, 0..=4, high, low, first, a, b, c]) = stream.get(..9) else { return false };
     let record = u16::from_be_bytes([high, low]);
     let length = u32::from_be_bytes([0, a, b, c]) as usize;
-    first == kind && record >= 4 && usize::from(record) <= MOST_FRAGMENT && length <= MOST_HELLO && stream.len() < 9 + length
+    first == kind
+        && record >= 4
+        && usize::from(record) <= MOST_FRAGMENT
+        && length <= MOST_HELLO
+        && stream.len() < 9 + length
 }
 
 /// The first handshake message of a direction, without its four-byte header.

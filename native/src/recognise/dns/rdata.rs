@@ -253,8 +253,16 @@ mod tests {
             (6, b"\xc0\x0c\x00\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0\0\x04\0\0\0\x05", "example . 1 2 3 4 5"),
             (16, b"\x03a\"b\x00\x01\xff", r#""a\"b" "" "\255""#),
             (257, b"\x00\x05issueca.example", r#"0 issue "ca.example""#),
-            (65, b"\x00\x01\x00\0\x01\0\x06\x02h2\x02h3\0\x04\0\x04\xc0\x00\x02\x01", r#"1 . alpn="h2,h3" ipv4hint="192.0.2.1""#),
-            (64, b"\x00\x02\xc0\x0c\0\0\0\x02\0\x03\0\x03\0\x02\x20\xfb\x02\x9a\0\0", r#"2 example mandatory="port" port="8443" key666"#),
+            (
+                65,
+                b"\x00\x01\x00\0\x01\0\x06\x02h2\x02h3\0\x04\0\x04\xc0\x00\x02\x01",
+                r#"1 . alpn="h2,h3" ipv4hint="192.0.2.1""#,
+            ),
+            (
+                64,
+                b"\x00\x02\xc0\x0c\0\0\0\x02\0\x03\0\x03\0\x02\x20\xfb\x02\x9a\0\0",
+                r#"2 example mandatory="port" port="8443" key666"#,
+            ),
             (48, b"\x01\x02", "\\# 2 0102"),
             (10, b"", "\\# 0"),
         ] {
@@ -264,7 +272,14 @@ mod tests {
 
     #[test]
     fn unsound_data_is_shown_as_hex() {
-        for (rtype, data) in [(1, &[192, 0, 2][..]), (28, &[0; 15]), (5, b"\xc0\x0c\x00"), (16, b""), (16, b"\x05ab"), (6, b"\xc0\x0c\xc0\x0c\0")] {
+        for (rtype, data) in [
+            (1, &[192, 0, 2][..]),
+            (28, &[0; 15]),
+            (5, b"\xc0\x0c\x00"),
+            (16, b""),
+            (16, b"\x05ab"),
+            (6, b"\xc0\x0c\xc0\x0c\0"),
+        ] {
             assert!(text(rtype, data).starts_with("\\# "), "type {rtype}");
         }
     }

@@ -6,7 +6,8 @@ const MOST_METHOD: usize = 32;
 const MOST_PATH: usize = 4096;
 const MOST_AGENT: usize = 1024;
 const MOST_HOST: usize = 255;
-const MOST_CHUNK_LINE: usize = 4096;
+/// Bytes of a chunk's size line, and of a trailer line.
+pub const MOST_CHUNK_LINE: usize = 4096;
 
 /// Whether bytes can be the front of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,9 +17,9 @@ pub enum Line {
     No,
 }
 
-/// Whether the first line, as far as it is there, is a request line.
-pub fn front(bytes: &[u8]) -> Line {
-    let method = bytes.iter().take_while(|b| is_token(**b)).count();
+/// Whether the first line, as far as it is there, is a request line; it does not end before `scanned`.
+pub fn front(bytes: &[u8], scanned: usize) -> Line {
+    let method = bytes.iter().take(MOST_METHOD + 1).take_while(|b| is_token(**b)).count();
     if method > MOST_METHOD {
         return Line::No;
     }
@@ -27,9 +28,10 @@ pub fn front(bytes: &[u8]) -> Line {
         Some(b' ') if method > 0 => {}
         Some(_) => return Line::No,
     }
-    match bytes.iter().position(|b| *b == b'\n') {
+    let new = bytes.get(scanned..).unwrap_or_default();
+    match new.iter().position(|b| *b == b'\n') {
         None => Line::Short,
-        Some(end) if bytes.get(..end).and_then(request_line).is_some() => Line::Fits,
+        Some(end) if bytes.get(..scanned + end).and_then(request_line).is_some() => Line::Fits,
         Some(_) => Line::No,
     }
 }
@@ -169,9 +171,10 @@ impl<'a> Head<'a> {
     /// The hosts named, the one that counts first (RFC 9112 3.2.2): that of the target, then those of the Host lines.
     pub fn hosts(&self) -> impl Iterator<Item = Result<String, TooLong>> {
         let named = std::iter::once(self.authority()).chain(self.hosts).flatten();
-        named.map(bare_host).filter(|host| !host.is_empty()).map(|host| {
-            if host.len() > MOST_HOST { Err(TooLong) } else { Ok(hostname(host)) }
-        })
+        named
+            .map(bare_host)
+            .filter(|host| !host.is_empty())
+            .map(|host| if host.len() > MOST_HOST { Err(TooLong) } else { Ok(hostname(host)) })
     }
 
     fn authority(&self) -> Option<&'a [u8]> {
@@ -198,7 +201,8 @@ impl<'a> Head<'a> {
 fn behind_scheme(target: &[u8]) -> Option<&[u8]> {
     let colon = target.iter().position(|b| *b == b':')?;
     let (scheme, rest) = target.split_at(colon);
-    let named = !scheme.is_empty() && scheme.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+    let named =
+        !scheme.is_empty() && scheme.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
     rest.strip_prefix(b"://").filter(|_| named)
 }
 
@@ -209,7 +213,7 @@ fn bare_host(authority: &[u8]) -> &[u8] {
         Some(colon) => {
             let (name, port) = host.split_at(colon);
             let is_port = port.iter().skip(1).all(u8::is_ascii_digit);
-            if is_port && !(name.contains(&b':') && !name.ends_with(b"]")) { name } else { host }
+            if is_port && (!name.contains(&b':') || name.ends_with(b"]")) { name } else { host }
         }
         None => host,
     }

@@ -13,7 +13,8 @@ fn hosts(bytes: &[u8]) -> Vec<String> {
     all(bytes).hosts
 }
 
-const THREE: &[u8] = b"POST /push?k=v HTTP/1.1\r\nHost: Results.Example:8080\r\nUser-Agent: agent/1\r\nContent-Length: 21\r\n\r\n\
+const THREE: &[u8] =
+    b"POST /push?k=v HTTP/1.1\r\nHost: Results.Example:8080\r\nUser-Agent: agent/1\r\nContent-Length: 21\r\n\r\n\
 GET / HTTP/1.1\r\nx: y\
 PUT /b HTTP/1.1\r\nHost: b.example\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nGET /\r\n3\r\nabc\r\n0\r\nt: v\r\n\r\n\
 GET http://c.example/d HTTP/1.0\nHost: other.example\n\n";
@@ -38,6 +39,23 @@ fn any_cutting_into_segments_gives_the_same() {
             read.read(&THREE[..end]);
         }
         assert_eq!((read.requests, read.hosts.len(), read.method.as_deref()), (3, 4, Some("POST")), "{size}");
+    }
+}
+
+#[test]
+fn what_is_consumed_can_be_dropped_by_the_caller() {
+    for size in [1, 5, 60] {
+        let (mut read, mut buffer, mut skip) = (Requests::default(), Vec::new(), 0);
+        for part in THREE.chunks(size) {
+            let dropped = part.len().min(skip);
+            skip -= dropped;
+            buffer.extend_from_slice(&part[dropped..]);
+            read.read(&buffer);
+            skip += read.consumed().saturating_sub(buffer.len());
+            buffer.drain(..read.consumed().min(buffer.len()));
+            read.forget(read.consumed());
+        }
+        assert_eq!((read.requests, read.hosts.len(), buffer.len()), (3, 4, 0), "{size}");
     }
 }
 
@@ -85,8 +103,13 @@ fn a_second_host_line_is_kept_beside_the_first() {
 
 #[test]
 fn framing_that_contradicts_itself_ends_the_reading() {
-    for field in ["Content-Length: 1\r\nContent-Length: 2", "Content-Length: x", "Transfer-Encoding: chunked\r\nContent-Length: 3"] {
-        let wire = format!("POST / HTTP/1.1\r\nHost: a.example\r\n{field}\r\n\r\nGET / HTTP/1.1\r\nHost: b.example\r\n\r\n");
+    for field in [
+        "Content-Length: 1\r\nContent-Length: 2",
+        "Content-Length: x",
+        "Transfer-Encoding: chunked\r\nContent-Length: 3",
+    ] {
+        let wire =
+            format!("POST / HTTP/1.1\r\nHost: a.example\r\n{field}\r\n\r\nGET / HTTP/1.1\r\nHost: b.example\r\n\r\n");
         let read = all(wire.as_bytes());
         assert_eq!((read.hosts, read.state), (vec!["a.example".to_string()], State::Done), "{field}");
     }
@@ -105,7 +128,15 @@ fn limits_are_kept_and_told() {
 
 #[test]
 fn other_protocols_are_told_as_soon_as_they_differ() {
-    for other in [&b"EHLO mail.example\r\n"[..], b"PRI * HTTP/2.0\r\n\r\n", b"SSH-2.0-x\r\n", b"INVITE sip:a SIP/2.0\r\n", b"\x16\x03\x01", b"GET\x00", b" GET"] {
+    for other in [
+        &b"EHLO mail.example\r\n"[..],
+        b"PRI * HTTP/2.0\r\n\r\n",
+        b"SSH-2.0-x\r\n",
+        b"INVITE sip:a SIP/2.0\r\n",
+        b"\x16\x03\x01",
+        b"GET\x00",
+        b" GET",
+    ] {
         let mut read = Requests::default();
         assert_eq!(read.read(other), Outcome::No, "{other:?}");
         assert!(read.done());

@@ -35,8 +35,8 @@ fn hello(legacy: u16, extensions: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn answer(legacy: u16, random: [u8; 32], extensions: &[Vec<u8>]) -> Vec<u8> {
-    let body =
-        [&legacy.to_be_bytes()[..], &random, &counted(1, &[]), &[0x13, 1, 0], &counted(2, &extensions.concat())].concat();
+    let body = [&legacy.to_be_bytes()[..], &random, &counted(1, &[]), &[0x13, 1, 0], &counted(2, &extensions.concat())]
+        .concat();
     [&[SERVER_HELLO][..], &counted(3, &body)].concat()
 }
 
@@ -47,7 +47,16 @@ fn records(message: &[u8], size: usize) -> Vec<u8> {
 fn full() -> Vec<u8> {
     let versions = extension(43, &counted(1, &[0x3a, 0x3a, 3, 4, 3, 3]));
     let key_share = extension(51, &[5; 1300]);
-    hello(0x0303, &[extension(0x5a5a, &[]), key_share, sni(b"Results.Example."), alpn(&[b"\x0a\x0a", b"h2", b"http/1.1"]), versions])
+    hello(
+        0x0303,
+        &[
+            extension(0x5a5a, &[]),
+            key_share,
+            sni(b"Results.Example."),
+            alpn(&[b"\x0a\x0a", b"h2", b"http/1.1"]),
+            versions,
+        ],
+    )
 }
 
 #[test]
@@ -78,14 +87,17 @@ fn a_hello_cut_anywhere_needs_more_and_never_tells_a_wrong_name() {
 
 #[test]
 fn encrypted_hello_is_told_by_the_outer_form() {
-    let found = |kind, value: &[u8]| match client_hello(&records(&hello(0x0303, &[sni(b"outer.example"), extension(kind, value)]), 999)) {
+    let found = |kind, value: &[u8]| match client_hello(&records(
+        &hello(0x0303, &[sni(b"outer.example"), extension(kind, value)]),
+        999,
+    )) {
         Outcome::Found(hello) => (hello.ech, hello.sni),
         other => panic!("{other:?}"),
     };
     assert_eq!(found(0xfe0d, &[0, 0, 1, 0, 1]), (true, Some("outer.example".into())));
-    assert_eq!(found(0xfe0d, &[1]).0, false);
-    assert_eq!(found(0xffce, &[0]).0, true);
-    assert_eq!(found(0xff01, &[0]).0, false);
+    assert!(!found(0xfe0d, &[1]).0);
+    assert!(found(0xffce, &[0]).0);
+    assert!(!found(0xff01, &[0]).0);
 }
 
 #[test]
@@ -145,7 +157,13 @@ fn the_old_form_names_no_server() {
 
 #[test]
 fn other_protocols_are_told_at_once() {
-    for other in [&b"GET / HTTP/1.1\r\n"[..], b"SSH-2.0-x\r\n", b"\x16\x03\x01\x00\x30\x02", b"\x17\x03\x03\x00\x10", b"\x16\xfe\xfd"] {
+    for other in [
+        &b"GET / HTTP/1.1\r\n"[..],
+        b"SSH-2.0-x\r\n",
+        b"\x16\x03\x01\x00\x30\x02",
+        b"\x17\x03\x03\x00\x10",
+        b"\x16\xfe\xfd",
+    ] {
         assert_eq!(client_hello(other), Outcome::No, "{other:?}");
     }
     assert_eq!(client_hello(b""), Outcome::NeedMore);

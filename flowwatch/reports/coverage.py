@@ -40,6 +40,8 @@ def remarks(one: Coverage) -> list[str]:
 
 
 def _records(one: Coverage) -> str:
+    if not one.records:
+        return "no records"
     what = f"{number(one.used or one.events)} of {plural(one.records, 'record')} used"
     skipped = f"; {number(sum(one.skipped.values()))} skipped ({_counts(one.skipped)})" if one.skipped else ""
     log = {"noise": one.noise, "unattributable": one.unattributable, "held back": one.held_back}
@@ -48,6 +50,8 @@ def _records(one: Coverage) -> str:
 
 
 def _contents(one: Coverage) -> str:
+    if not (one.flows or one.lookups):
+        return ""
     return f"{plural(one.flows, 'flow')}, {plural(one.lookups, 'lookup')}"
 
 

@@ -1,0 +1,85 @@
+"""`flowwatch policy`: check one, run its inline tests, explain a verdict, print its schema."""
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flowwatch.cli import explain
+from flowwatch.cli.options import policy_or_default
+from flowwatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from flowwatch.policy.terms import PolicySet
+    from flowwatch.trial import TestResult
+
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work on a policy.")
+app.command("explain")(explain.explain)
+
+File = Annotated[
+    Path | None, typer.Argument(metavar="[FILE]", help="Policy file or folder [default: ./flowwatch.policy.toml].")
+]
+
+
+@app.command()
+def check(file: File = None) -> None:
+    """Check a policy: its form, what looks unintended, then its inline tests."""
+    from flowwatch.policy import lint
+
+    policies = _load(file)
+    for version in policies.versions:
+        typer.echo(
+            f"{version.policy.id} {version.policy.version}: {len(version.zones)} zones, "
+            f"{len(version.servers)} servers, {len(version.channels)} channels, {len(version.exceptions)} exceptions, {len(version.tests)} tests"
+        )
+    warnings = lint(policies, dt.datetime.now(dt.UTC).date())
+    for warning in warnings:
+        typer.echo(f"warning: {warning}")
+    failed = _run(policies, only_failed=True)
+    typer.echo("the policy can be used" + (f"; {len(warnings)} warnings" if warnings else ""))
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command("test")
+def inline_tests(file: File = None) -> None:
+    """Run the inline tests of a policy; print which rule decided; exit 1 when one fails."""
+    failed = _run(_load(file), only_failed=False)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a policy, for editors."""
+    from flowwatch.policy import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+def _load(file: Path | None) -> "PolicySet":
+    from flowwatch.policy import load
+
+    chosen = policy_or_default(file)
+    if chosen is None:
+        raise UsageError("no policy given and no ./flowwatch.policy.toml here", hint="name the file")
+    return load(chosen)
+
+
+def _run(policies: "PolicySet", *, only_failed: bool) -> int:
+    """Run the inline tests, print a line each, and return how many failed."""
+    from flowwatch.trial import run_tests
+
+    results = run_tests(policies)
+    failed = [one for one in results if not one.passed]
+    for one in failed if only_failed else results:
+        _print(one)
+    if results:
+        typer.echo(f"{len(results) - len(failed)} of {len(results)} tests pass")
+    elif not only_failed:
+        typer.echo("the policy has no inline tests; add [[test]] tables")
+    return len(failed)
+
+
+def _print(result: "TestResult") -> None:
+    raise NotImplementedError

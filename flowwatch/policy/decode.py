@@ -1,0 +1,258 @@
+"""TOML values to the frozen tables of `terms`: every failure is one PolicyError with file, line, path and what to write.
+
+Promises: keys in file order, so the first error of a table is the one told; nothing is coerced (a number is no text, a
+local date-time no instant). Reads the types `msgspec` knows of each struct; refuses what is not among them.
+"""
+
+import datetime as dt
+import difflib
+import functools
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+from flowwatch.errors import PolicyError
+from flowwatch.policy.document import LATER_KEYS, LATER_VALUES
+from flowwatch.policy.line import Spot
+from flowwatch.policy.match import Cidr, Clock, NamePattern, PortRange, Span
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def decode(kind: type[T], value: Mapping[str, object], spot: Spot) -> T:
+    """The table as a value of `kind`; PolicyError at the first key that cannot be."""
+    decoded: T = _decode(_described(kind), value, spot)
+    return decoded
+
+
+@functools.cache
+def _described(kind: type) -> inspect.Type:
+    return inspect.type_info(kind)
+
+
+def _decode(kind: inspect.Type, value: object, spot: Spot) -> Any:
+    extra: dict[str, Any] = {}
+    while isinstance(kind, inspect.Metadata):
+        extra, kind = {**extra, **(kind.extra or {})}, kind.type
+    if "written" in extra:
+        return _WRITTEN[extra["written"]](value, spot)
+    if isinstance(kind, inspect.UnionType):  # the only unions are with None, which TOML cannot write
+        return _decode(next(one for one in kind.types if not isinstance(one, inspect.NoneType)), value, spot)
+    if isinstance(kind, inspect.StructType) and kind.cls in _PARSED:
+        return _parsed(kind.cls, value, spot)
+    return _READERS[type(kind)](kind, value, spot, extra.get("words"))
+
+
+def _table(kind: inspect.StructType, value: object, spot: Spot, _words: str | None) -> Any:
+    if not isinstance(value, dict):
+        raise _wrong("a table", value, spot)
+    known = {field.encode_name: field for field in kind.fields if not is_derived(field)}
+    given = {}
+    for key, inner in value.items():
+        if key not in known:
+            raise unknown_key(kind.cls, key, known, spot)
+        _refuse_later(kind.cls, key, inner, spot / key)
+        given[known[key].name] = _decode(known[key].type, inner, spot / key)
+    for key, field in known.items():
+        if field.required and key not in value:
+            raise spot.error(f"`{key}` is missing")
+    return kind.cls(**given)
+
+
+def is_derived(field: inspect.Field) -> bool:
+    """`load` fills it in; no TOML key."""
+    return isinstance(field.type, inspect.Metadata) and bool((field.type.extra or {}).get("derived"))
+
+
+def unknown_key(table: type, key: str, known: Iterable[str], spot: Spot) -> PolicyError:
+    """The error for a key that the table does not have: a later version's, or a slip."""
+    if key in LATER_KEYS.get(table, ()):
+        return later((spot / key), (spot / key).key)
+    return (spot / key).error(f"unknown key {key!r}", hint=meant(key, known) or f"known here: {', '.join(known)}")
+
+
+def _refuse_later(table: type, key: str, value: object, spot: Spot) -> None:
+    refused = LATER_VALUES.get((table, key), frozenset())
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, str) and one in refused:
+            raise later(spot, f'{spot.key} = "{one}"')
+
+
+def later(spot: Spot, what: str) -> PolicyError:
+    """The one clear error for what a later version will understand."""
+    return spot.error(f"`{what}` is not supported by this version")
+
+
+def meant(written: str, known: Iterable[str]) -> str | None:
+    """`did you mean ...?` when one of the known words is close."""
+    close = difflib.get_close_matches(written.lower(), list(known), n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else None
+
+
+def _list(kind: inspect.VarTupleType, value: object, spot: Spot, _words: str | None) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise _wrong("a list", value, spot, hint=f"write [{_toml(value)}]" if isinstance(value, str | int) else None)
+    if len(value) < (kind.min_length or 0):
+        raise spot.error("the list is empty; it needs at least one entry")
+    return tuple(_decode(kind.item_type, inner, spot / number) for number, inner in enumerate(value))
+
+
+def _dict(kind: inspect.DictType, value: object, spot: Spot, _words: str | None) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise _wrong("a table", value, spot)
+    return {key: _decode(kind.value_type, inner, spot / key) for key, inner in value.items()}
+
+
+def _text(kind: inspect.StrType, value: object, spot: Spot, words: str | None) -> str:
+    if not isinstance(value, str):
+        raise _wrong("text", value, spot, hint=f'write it in quotes: "{_toml(value)}"' if _plain(value) else None)
+    if kind.pattern and not re.compile(kind.pattern).fullmatch(value):
+        raise spot.error(f"{_shown(value)} is not {words}")
+    if len(value) < (kind.min_length or 0):
+        raise spot.error("the text is empty")
+    return value
+
+
+def _number(kind: inspect.IntType, value: object, spot: Spot, words: str | None) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        quoted = isinstance(value, str) and value.isdecimal()
+        raise _wrong("a whole number", value, spot, hint=f"write {value} without quotes" if quoted else None)
+    if not (kind.ge is None or value >= kind.ge) or not (kind.le is None or value <= kind.le):
+        bounds = f"{kind.ge} or more" if kind.le is None else f"{kind.ge} to {kind.le}"
+        raise spot.error(f"{_shown(value)} is not {words or 'a number allowed here'}; it must be {bounds}")
+    return value
+
+
+def _truth(_kind: inspect.BoolType, value: object, spot: Spot, _words: str | None) -> bool:
+    if not isinstance(value, bool):
+        raise _wrong("true or false", value, spot)
+    return value
+
+
+def _date(_kind: inspect.DateType, value: object, spot: Spot, _words: str | None) -> dt.date:
+    if not isinstance(value, dt.date) or isinstance(value, dt.datetime):
+        raise _wrong("a date", value, spot, hint="write it as 2026-10-20, without quotes and time")
+    return value
+
+
+def _literal(kind: inspect.LiteralType, value: object, spot: Spot, _words: str | None) -> object:
+    return _choice([str(one) for one in kind.values], value, spot)
+
+
+def _enum(kind: inspect.EnumType, value: object, spot: Spot, _words: str | None) -> object:
+    return kind.cls(_choice([str(one.value) for one in kind.cls], value, spot))
+
+
+def _choice(known: list[str], value: object, spot: Spot) -> str:
+    if not isinstance(value, str):
+        raise _wrong("text", value, spot, hint=f"one of {', '.join(known)}")
+    if value not in known:
+        raise spot.error(f"{_shown(value)} is not one of {', '.join(known)}", hint=meant(value, known))
+    return value
+
+
+def _parsed(kind: type, value: object, spot: Spot) -> object:
+    """A value of `match` from its text; its words are the error's."""
+    types, words, parse = _PARSED[kind]
+    if not isinstance(value, types) or isinstance(value, bool):
+        raise _wrong(words, value, spot)
+    try:
+        return parse(value)
+    except ValueError as fault:
+        raise spot.error(str(fault)) from None
+
+
+def _instant(value: object, spot: Spot) -> int:
+    """Nanoseconds since 1970 UTC of a date-time with an offset."""
+    if not isinstance(value, dt.datetime):
+        hint = "write it as 2026-11-03T20:00:00-05:00, without quotes"
+        raise _wrong("an instant (date, time and offset)", value, spot, hint=hint)
+    if value.tzinfo is None:
+        local = value.isoformat()
+        raise spot.error(
+            f"{local} has no offset, so it names no instant", hint=f"write {local}Z for UTC, or {local}-05:00 as it is"
+        )
+    return (value - _EPOCH) // dt.timedelta(microseconds=1) * 1000
+
+
+def _address(value: object, spot: Spot) -> str:
+    """An address in its canonical text."""
+    if not isinstance(value, str):
+        raise _wrong("an address", value, spot, hint='write it in quotes, as in "192.0.2.17"')
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise spot.error(f"{_shown(value)} is not an address") from None
+
+
+def _wrong(expected: str, value: object, spot: Spot, *, hint: str | None = None) -> PolicyError:
+    return spot.error(f"expected {expected}, found {_named(value)}", hint=hint)
+
+
+def _named(value: object) -> str:
+    """What a TOML value is, in a reader's words."""
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    for kind, name in _NAMES.items():
+        if isinstance(value, kind):
+            return f"{name} {_shown(value)}"
+    return type(value).__name__
+
+
+def _shown(value: object) -> str:
+    """The value, printable and not long."""
+    text = repr(value) if isinstance(value, str) else _toml(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _toml(value: object) -> str:
+    """The value as TOML writes it, for a hint."""
+    if isinstance(value, dt.datetime | dt.date | dt.time):
+        return value.isoformat()
+    try:
+        return f'"{value}"' if isinstance(value, str) and value.isprintable() else repr(value)
+    except ValueError:  # an integer longer than Python prints
+        return "a very large number"
+
+
+def _plain(value: object) -> bool:
+    return isinstance(value, int | float | dt.date | dt.time) and not isinstance(value, bool)
+
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_NAMES = {
+    str: "the text",
+    int: "the number",
+    float: "the number",
+    dt.datetime: "the date-time",
+    dt.date: "the date",
+    dt.time: "the time",
+}
+
+_WRITTEN: Final[dict[str, Callable[[object, Spot], object]]] = {"instant": _instant, "address": _address}
+
+_PARSED: Final[dict[type, tuple[Any, str, Callable[[Any], object]]]] = {
+    Cidr: (str, 'a network, as in "192.0.2.0/24"', Cidr.parse),
+    NamePattern: (str, 'a name, as in "ingest.results.example.org"', NamePattern.parse),
+    PortRange: ((int, str), 'a port, as in 8443 or "50000-50100"', PortRange.parse),
+    Span: (str, 'a span of time, as in "5m"', Span.parse),
+    Clock: (str, 'a time of day, as in "09:00"', Clock.parse),
+}
+
+_READERS: Final[dict[type, Callable[[Any, object, Spot, str | None], object]]] = {
+    inspect.StructType: _table,
+    inspect.VarTupleType: _list,
+    inspect.DictType: _dict,
+    inspect.StrType: _text,
+    inspect.IntType: _number,
+    inspect.BoolType: _truth,
+    inspect.DateType: _date,
+    inspect.LiteralType: _literal,
+    inspect.EnumType: _enum,
+}

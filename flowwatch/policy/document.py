@@ -1,0 +1,56 @@
+"""The layout of a policy file: which tables it may hold, and which belong to a later version.
+
+Promises: what is neither a field of these tables nor listed as later is an unknown key; both are errors.
+"""
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from flowwatch.policy import terms
+
+SCHEMA: Final = "flowwatch.policy/1"
+
+
+class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an included part may hold."""
+
+    schema: Literal["flowwatch.policy/1"] = SCHEMA
+    include: tuple[terms.Text, ...] = ()
+    """Parts, relative to this file and below its folder."""
+    defaults: terms.Defaults | None = None
+    zone: tuple[terms.Zone, ...] = ()
+    server: tuple[terms.Server, ...] = ()
+    classifier: tuple[terms.Classifier, ...] = ()
+    channel: tuple[terms.Channel, ...] = ()
+    lookup: tuple[terms.LookupRule, ...] = ()
+    prohibited: tuple[terms.Prohibited, ...] = ()
+    exception: tuple[terms.PolicyException, ...] = ()
+    place: tuple[terms.PlaceFact, ...] = ()
+    severity: terms.Severities | None = None
+    test: tuple[terms.Test, ...] = ()
+
+
+class Document(Tables, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A policy of flowwatch: who may send what to which server, and when."""
+
+    schema: Annotated[Literal["flowwatch.policy/1"], msgspec.Meta(description="The version of this format.")]
+    policy: terms.Header
+
+
+LATER_KEYS: Final[dict[type, frozenset[str]]] = {
+    Tables: frozenset({"sensor", "claim"}),
+    Document: frozenset({"sensor", "claim"}),
+    terms.Defaults: frozenset({"dns_name_bytes"}),
+    terms.Zone: frozenset({"nat"}),
+    terms.Term: frozenset({"payload_contains", "payload_hex"}),
+    terms.Service: frozenset({"related"}),
+    terms.Channel: frozenset({"stage", "via", "limits", "expected", "only_when_down", "after", "agreement"}),
+}
+"""Keys of the design that this version does not judge by: an error, never ignored."""
+
+LATER_VALUES: Final[dict[tuple[type, str], frozenset[str]]] = {
+    (terms.Server, "role"): frozenset({"proxy", "tunnel"}),
+    (terms.Channel, "to"): frozenset({"any"}),
+}
+"""Values of the design that this version does not judge by, by table and key."""

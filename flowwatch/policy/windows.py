@@ -1,0 +1,156 @@
+"""Windows of time: whether a transmission ran within one of them from its first to its last payload; pure.
+
+Promises: instants are half-open `[from, until)`; days are local days of the policy's zone, named by the day they start
+on, and `end <= start` runs into the next day. A day's window opens at the first instant at which the local clock has
+reached `start` and closes after the last instant at which it has not reached `end`; so an hour the clock repeats lies
+within as a whole, and an hour it skips is nobody's. Instants are compared in UTC.
+"""
+
+import datetime as dt
+import enum
+import zoneinfo
+from collections.abc import Iterator, Sequence
+
+from flowwatch.model import Instant, Reason, Truth
+from flowwatch.policy.match import DAY, Clock
+from flowwatch.policy.terms import Window
+
+_SECOND = 10**9
+_UTC_START = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Outcome(enum.Enum):
+    """How a transmission lies to the windows; each with its truth and the reason when it is not true."""
+
+    INSIDE = (Truth.TRUE, None)
+    ENDS_OUTSIDE = (Truth.FALSE, Reason.ENDS_OUTSIDE)
+    OUTSIDE = (Truth.FALSE, Reason.OUTSIDE_WINDOW)
+    UNSEEN = (Truth.UNSEEN, Reason.BEGUN_BEFORE)
+
+    truth: Truth
+    """The condition as the judge reads it."""
+    reason: Reason | None
+    """Why it is not true; None when it is."""
+
+    def __init__(self, truth: Truth, reason: Reason | None) -> None:
+        self.truth = truth
+        self.reason = reason
+
+
+def inside(
+    windows: Sequence[Window], start: Instant, end: Instant, timezone: str, *, begun_before: bool = False
+) -> Outcome:
+    """How `[start, end]` (first to last payload, both included) lies to the windows; without any, inside.
+
+    One window must hold throughout. `begun_before`: the true start was not seen, so what lies inside a window that
+    opens at some instant is unseen.
+    """
+    if not windows:
+        return Outcome.INSIDE
+    outcomes = {_inside_one(window, start, end, timezone, begun_before=begun_before) for window in windows}
+    order = (Outcome.INSIDE, Outcome.UNSEEN, Outcome.ENDS_OUTSIDE, Outcome.OUTSIDE)
+    return next(outcome for outcome in order if outcome in outcomes)
+
+
+def _inside_one(window: Window, start: Instant, end: Instant, timezone: str, *, begun_before: bool) -> Outcome:
+    if window.from_ is not None and start < window.from_:
+        return Outcome.OUTSIDE
+    held_until = _held_until(window, start, end, timezone)
+    if held_until is None:
+        return Outcome.OUTSIDE
+    if end >= held_until:
+        return Outcome.OUTSIDE if begun_before else Outcome.ENDS_OUTSIDE
+    opens = window.from_ is not None or bool(window.days)
+    return Outcome.UNSEEN if begun_before and opens else Outcome.INSIDE
+
+
+def _held_until(window: Window, start: Instant, end: Instant, timezone: str) -> Instant | None:
+    """The instant at which the window that holds `start` closes (or one after `end`), or None when none holds it."""
+    closes = window.until if window.until is not None else end + 1
+    if start >= closes:
+        return None
+    if window.days:
+        days_close = _days_until(window, start, end, zoneinfo.ZoneInfo(timezone))
+        return None if days_close is None else min(closes, days_close)
+    return closes
+
+
+def _days_until(window: Window, start: Instant, end: Instant, zone: zoneinfo.ZoneInfo) -> Instant | None:
+    """Where the unbroken run of daily windows that holds `start` stops; it is not followed beyond `end`."""
+    reached = start
+    while reached <= end:
+        closing = [closes for opens, closes in _around(window, reached, zone) if opens <= reached < closes]
+        if not closing:
+            break
+        reached = max(closing)
+    return reached if reached > start else None
+
+
+def _around(window: Window, at: Instant, zone: zoneinfo.ZoneInfo) -> Iterator[tuple[Instant, Instant]]:
+    """The daily windows that could hold `at`, as half-open instants."""
+    today = (_UTC_START + dt.timedelta(seconds=at // _SECOND)).astimezone(zone).date()
+    for back in (-1, 0, 1, 2):
+        day = today - dt.timedelta(days=back)
+        if _WEEK[day.weekday()] in window.days:
+            yield opening(window, day, zone)
+
+
+def opening(window: Window, day: dt.date, zone: zoneinfo.ZoneInfo) -> tuple[Instant, Instant]:
+    """The instants `[opens, closes)` of a daily window that starts on that local day."""
+    first, last = clocks(window)
+    midnight = dt.datetime.combine(day, dt.time())
+    opens = _when_reached(midnight + dt.timedelta(minutes=first), zone, fold=0)
+    return opens, _when_reached(midnight + dt.timedelta(minutes=last), zone, fold=1)
+
+
+def clocks(window: Window) -> tuple[int, int]:
+    """Start and end in minutes after the starting day's midnight; the end is beyond 24 hours when it crosses it."""
+    first = (window.start or Clock(0)).minutes
+    last = (window.end or Clock(DAY)).minutes
+    return first, last if last > first else last + DAY
+
+
+def _when_reached(wall: dt.datetime, zone: zoneinfo.ZoneInfo, *, fold: int) -> Instant:
+    """The instant the local clock reads `wall`, the earlier (fold 0) or later (fold 1); in a gap, its edge."""
+    read = wall.replace(tzinfo=zone, fold=fold)
+    instant = read.astimezone(dt.UTC)
+    if instant.astimezone(zone).replace(tzinfo=None) != wall:
+        instant = _gap_edge(wall, zone)
+    return (instant - _UTC_START) // dt.timedelta(seconds=1) * _SECOND
+
+
+def _gap_edge(wall: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:
+    """The first second at which the local clock, which never reads `wall`, has passed it."""
+    edges = sorted(wall.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1))
+    before, after = edges
+    while after - before > dt.timedelta(seconds=1):
+        middle = before + (after - before) // 2
+        middle = middle.replace(microsecond=0)
+        if middle.astimezone(zone).replace(tzinfo=None) < wall:
+            before = middle
+        else:
+            after = middle
+    return after
+
+
+def words(windows: Sequence[Window], timezone: str) -> str:
+    """The windows in words, for a screen: `2026-11-03T20:00:00Z to ... or mon-fri 09:00-17:00 (Europe/Berlin)`."""
+    return " or ".join(_words_of(window, timezone) for window in windows) or "any time"
+
+
+def _words_of(window: Window, timezone: str) -> str:
+    parts = []
+    if window.days:
+        first, last = window.start or Clock(0), window.end or Clock(DAY)
+        parts.append(f"{' '.join(window.days)} {first}-{last} ({timezone})")
+    if window.from_ is not None:
+        parts.append(f"from {written(window.from_)}")
+    if window.until is not None:
+        parts.append(f"until {written(window.until)}")
+    return " ".join(parts)
+
+
+def written(instant: Instant) -> str:
+    """The instant as UTC text to the second."""
+    return f"{_UTC_START + dt.timedelta(seconds=instant // _SECOND):%Y-%m-%dT%H:%M:%SZ}"

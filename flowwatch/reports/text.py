@@ -1,0 +1,285 @@
+"""The screen a team reads first: headline, verdicts, coverage, findings, destinations, what was asked and used.
+
+Promises: printable ASCII and line ends only (colour aside, and that on a terminal only; NO_COLOR is honoured); nothing
+observed reaches the terminal unescaped; what is left out is counted and said. Readable from 80 columns up.
+"""
+
+import io
+from collections.abc import Iterable, Sequence
+from typing import BinaryIO
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.segment import Segment, Segments
+from rich.table import Table
+from rich.text import Text
+
+from flowwatch.model import (
+    Coverage,
+    Destination,
+    Evidence,
+    Finding,
+    Group,
+    OpenedBy,
+    Report,
+    SeenName,
+    Severity,
+    Tally,
+    Truth,
+)
+from flowwatch.reports import coverage, phrases
+from flowwatch.reports.escape import terminal
+
+PLAIN_WIDTH = 100
+"""Columns of a screen written to a file or a pipe."""
+SOURCES_TOLD = 20
+FINDINGS_TOLD = 25
+DESTINATIONS_TOLD = 40
+NAMES_TOLD = 4
+CHECKS_TOLD = 4
+RECORDS_TOLD = 2
+ENTRIES_TOLD = 20
+
+_MORE = "... and {} more {}(use --format jsonl)"
+_BELOW = 17
+_RULED = box.Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
+
+_GROUP_STYLE = {
+    Group.CONFORMS: "green",
+    Group.VIOLATES: "red",
+    Group.CANNOT_TELL: "yellow",
+    Group.OUT_OF_SCOPE: "dim",
+}
+_SEVERITY_STYLE = {
+    Severity.CRITICAL: "bold red",
+    Severity.HIGH: "red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "cyan",
+    Severity.INFO: "dim",
+}
+
+
+def write(report: Report, file: BinaryIO) -> None:
+    """The screen as bytes: coloured and as wide as the terminal where `file` is one, else plain."""
+    buffer = io.StringIO()
+    if file.isatty():
+        console = Console(file=buffer, force_terminal=True)
+    else:
+        console = Console(file=buffer, force_terminal=False, color_system=None, width=PLAIN_WIDTH)
+    render(report, console)
+    file.write(buffer.getvalue().encode("ascii", "backslashreplace"))
+
+
+def render(report: Report, console: Console) -> None:
+    """Print the whole screen on `console`."""
+    _say(console, _seen(phrases.headline(report), "bold"))
+    _verdicts(report, console)
+    _coverage(report.coverage, console)
+    _findings(report.findings, console)
+    _destinations(report.destinations, console)
+    _lookups(report, console)
+    _unused(report, console)
+    _basis(report, console)
+    if not report.policies:
+        console.print()
+        _say(console, _seen(phrases.NO_POLICY, "bold"))
+
+
+def _verdicts(report: Report, console: Console) -> None:
+    _heading(console, "VERDICTS", "over transmissions")
+    table = _table("", ">transmissions", ">attempts", ">bytes sent", "")
+    most = max((report.group(group).count for group in Group), default=0)
+    for group in Group:
+        total = report.group(group)
+        bar = "#" * -(-total.count * 24 // most) if most else ""
+        table.add_row(*_tally_cells(group, total), Text(bar), style=_GROUP_STYLE[group])
+        for verdict, tally in report.verdicts.items():
+            if verdict.group is group and tally.count and group is not Group.OUT_OF_SCOPE:
+                table.add_row(*_tally_cells(f"  {verdict}", tally), "", style="dim")
+    _say(console, table)
+
+
+def _tally_cells(name: str, tally: Tally) -> tuple[Text, Text, Text, Text]:
+    counts = (phrases.number(tally.count), phrases.number(tally.attempts), phrases.size(tally.bytes))
+    return (Text(phrases.words(name)), *map(Text, counts))  # type: ignore[return-value]  # four, as counted
+
+
+def _coverage(sources: Sequence[Coverage], console: Console) -> None:
+    partial = sum(one.incomplete for one in sources)
+    _heading(console, "COVERAGE", f"{phrases.plural(len(sources), 'source')}, {phrases.number(partial)} incomplete")
+    told = _sources_told(sources)
+    for one in told:
+        title = _seen(one.source, "bold")
+        title.append(f"  {coverage.status(one)}", "yellow" if one.incomplete else "green")
+        _say(console, title)
+        for line in (coverage.identity(one), *coverage.lines(one)):
+            _say(console, _seen(line), indent=4)
+    if len(told) < len(sources):
+        hidden = partial - sum(one.incomplete for one in told)
+        _say_more(console, len(sources) - len(told), f"sources, {phrases.number(hidden)} of them incomplete ")
+
+
+def _sources_told(sources: Sequence[Coverage]) -> list[Coverage]:
+    """Incomplete sources go first into the room there is; the order stays."""
+    ranked = sorted(range(len(sources)), key=lambda at: (not sources[at].incomplete, at))
+    return [sources[at] for at in sorted(ranked[:SOURCES_TOLD])]
+
+
+def _findings(findings: Sequence[Finding], console: Console) -> None:
+    _heading(console, "FINDINGS", phrases.by_severity(findings))
+    for at, one in enumerate(findings[:FINDINGS_TOLD]):
+        if at:
+            console.print()
+        title = Text(f"{one.severity}  ", _SEVERITY_STYLE[one.severity])
+        title.append_text(_seen(one.title, "bold"))
+        _say(console, title)
+        _say(console, _facts(_finding_facts(one)), indent=4)
+    _say_more(console, len(findings) - FINDINGS_TOLD)
+
+
+def _finding_facts(one: Finding) -> list[tuple[str, str]]:
+    differing = [phrases.check(check) for check in one.checks if check.truth is not Truth.TRUE]
+    facts = [
+        ("seen", phrases.how_much(one)),
+        ("from", phrases.senders(one)),
+        ("to" if one.asked is None else "asked", one.asked or phrases.receiver(one)),
+        ("answered", phrases.receiver(one) if one.asked and one.receiver else ""),
+        ("names", ", ".join(_names_told(one.names)) or ("" if one.asked else "none seen")),
+        ("place", phrases.place(one.place) if one.place or one.receiver else ""),
+        ("labels", ", ".join(label.name for label in one.labels)),
+        ("reason", f"{one.kind}: {one.kind.sentence}"),
+        ("rule", phrases.rule(one.rule)),
+        *[("", check) for check in differing[:CHECKS_TOLD]],
+        *[("note", f"{note}: {note.sentence}") for note in one.notes],
+        ("sure", f"{one.confidence}, {one.confidence_why}" if one.confidence_why else one.confidence.value),
+        ("records", "; ".join(_records_told(one.evidence))),
+        ("next", one.remedy),
+        ("id", one.id),
+    ]
+    return [(key, value) for key, value in facts if value]
+
+
+def _names_told(seen: Sequence[SeenName]) -> list[str]:
+    found = phrases.names(seen)
+    told = [f"{name} ({classes})" for name, classes in found[:NAMES_TOLD]]
+    more = len(found) - NAMES_TOLD
+    return [*told, f"and {phrases.plural(more, 'more name', 'more names')}"] if more > 0 else told
+
+
+def _records_told(evidence: Sequence[Evidence]) -> list[str]:
+    told = [phrases.record(one) for one in evidence[:RECORDS_TOLD]]
+    more = len(evidence) - RECORDS_TOLD
+    return [*told, f"and {phrases.number(more)} more"] if more > 0 else told
+
+
+def _destinations(destinations: Sequence[Destination], console: Console) -> None:
+    _heading(console, "DESTINATIONS", f"{phrases.number(len(destinations))}, worst verdict first")
+    if not destinations:
+        return
+    titles = ("verdict", "destination", "trans-\nmissions", "\nsent", "acknow-\nledged", "\nattempts")
+    _say(console, _destination_line([Text(title, "dim") for title in titles]))
+    _say(console, Text("-" * (console.width - 2), "dim"))
+    for one in destinations[:DESTINATIONS_TOLD]:
+        _say(console, _destination_line(_destination_cells(one)))
+        for line in _destination_facts(one):
+            _say(console, _seen(line), indent=_BELOW)
+    _say_more(console, len(destinations) - DESTINATIONS_TOLD)
+
+
+def _destination_line(cells: list[Text]) -> Table:
+    """One line of the destinations table: fixed columns, so that what is told below each line can be as wide as it likes."""
+    line = Table.grid(padding=(0, 1, 0, 0), expand=True)
+    line.add_column(width=_BELOW - 3, no_wrap=True, vertical="bottom")
+    line.add_column(ratio=1, overflow="fold", vertical="bottom")
+    for width in (8, 11, 9, 8):
+        line.add_column(width=width, no_wrap=True, justify="right")
+    line.add_row(*cells)
+    return line
+
+
+def _destination_cells(one: Destination) -> list[Text]:
+    acked = "unseen" if one.bytes_acked is None else phrases.size(one.bytes_acked)
+    counts = (phrases.number(one.transmissions), phrases.sent(one.bytes_sent, one.bytes_unknown), acked)
+    verdict = Text(phrases.words(one.worst), _GROUP_STYLE[one.worst.group])
+    where = _seen(phrases.endpoint(one.address, one.port, one.proto), "bold")
+    return [verdict, where, *map(Text, (*counts, phrases.number(one.attempts)))]
+
+
+def _destination_facts(one: Destination) -> list[str]:
+    server = [f"server {one.server}"] if one.server else []
+    zone = [f"zone {one.zone}"] if one.zone else []
+    pulled = ["it opened the flow itself"] if one.opened_by is OpenedBy.RECEIVER else []
+    known = ", ".join([*server, *zone, *pulled])
+    return [*([known] if known else []), *(_names_told(one.names) or ["no name seen"]), phrases.place(one.place)]
+
+
+def _lookups(report: Report, console: Console) -> None:
+    _heading(console, "LOOKUPS", "counted apart from transmissions")
+    said = phrases.lookups(report.lookup_verdicts)
+    _say(console, Text(f"{said}. {phrases.LOOKUPS_ALONE}" if report.lookups else said))
+
+
+def _unused(report: Report, console: Console) -> None:
+    if not report.unused:
+        return
+    _heading(console, "UNUSED", f"{phrases.plural(len(report.unused), 'policy entry', 'policy entries')} not used here")
+    entries = [f"{one.kind} {one.id}" for one in report.unused[:ENTRIES_TOLD]]
+    _say(console, _seen(", ".join(entries)))
+    _say_more(console, len(report.unused) - ENTRIES_TOLD)
+
+
+def _basis(report: Report, console: Console) -> None:
+    _heading(console, "JUDGED WITH", f"flowwatch {report.version}")
+    facts = [("policy", phrases.policy(one)) for one in report.policies] or [("policy", "none")]
+    facts += [("places", phrases.reference(one)) for one in report.reference] or [("places", "no location data")]
+    _say(console, _facts(facts))
+
+
+def _heading(console: Console, title: str, said: str) -> None:
+    console.print()
+    console.print(Text(title, "bold").append(f"  {terminal(said)}", "not bold"))
+
+
+def _say(console: Console, what: RenderableType, indent: int = 2) -> None:
+    options = console.options.update_width(console.width - indent)
+    for line in console.render_lines(what, options, pad=False):
+        console.print(Segments([Segment(" " * indent), *_trimmed(line), Segment.line()]), end="")
+
+
+def _trimmed(line: list[Segment]) -> list[Segment]:
+    """The line without blanks at its end."""
+    kept = list(line)
+    while kept and not kept[-1].text.rstrip():
+        kept.pop()
+    if kept:
+        kept[-1] = Segment(kept[-1].text.rstrip(), kept[-1].style)
+    return kept
+
+
+def _say_more(console: Console, count: int, what: str = "") -> None:
+    if count > 0:
+        _say(console, Text(_MORE.format(phrases.number(count), what), "dim"))
+
+
+def _seen(text: str, style: str = "") -> Text:
+    return Text(terminal(text), style, overflow="fold")
+
+
+def _facts(facts: Iterable[tuple[str, str]]) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, min_width=8, style="dim")
+    grid.add_column(overflow="fold", ratio=1)
+    for key, value in facts:
+        grid.add_row(Text(key), _seen(value))
+    return grid
+
+
+def _table(*columns: str) -> Table:
+    """A ruled table; a column named `>x` is `x` set to the right and never wrapped."""
+    table = Table(box=_RULED, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="")
+    for name in columns:
+        right = name.startswith(">")
+        table.add_column(
+            Text(name.removeprefix(">")), justify="right" if right else "left", no_wrap=right, overflow="fold"
+        )
+    return table

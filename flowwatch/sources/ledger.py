@@ -1,0 +1,81 @@
+"""The account of one log: every record ends as exactly one of event, noise, unattributable or rejected.
+
+Promises `records = events + noise + unattributable + rejected + held_back`; keeps the first refused records with line,
+offset and reason, and counts the rest.
+"""
+
+from collections import Counter
+
+from flowwatch.model.records import Coverage, Skip
+from flowwatch.model.time import Instant
+
+MOST_REJECTS = 100
+"""Refused records kept in Coverage; all are counted."""
+
+REASONS = {
+    "bad_timestamp": "the time is missing or is not a time",
+    "extra_columns": "more columns than the header names",
+    "json_depth": "nested too deeply",
+    "json_syntax": "not a JSON object",
+    "line_too_long": "longer than 1 MiB",
+    "no_header": "no header before it says what its columns are",
+    "not_utf8": "not UTF-8 text",
+    "short_row": "fewer columns than the header names",
+    "too_many_headers": "the header changed too often",
+    "unsupported_log": "a record of another log, which is not read here",
+}
+"""Why a record is refused, by stable code; `bad_field:NAME` is written out by itself."""
+
+
+class Ledger:
+    """Counts of one log while it is read; `coverage` closes it."""
+
+    def __init__(self) -> None:
+        self.records = self.events = self.noise = self.unattributable = self.rejected = 0
+        self.flows = self.lookups = self.one_way_flows = 0
+        self.out_of_order = 0
+        self.first: Instant | None = None
+        self.last: Instant | None = None
+        self.notes: Counter[str] = Counter()
+        """Sentences to be told, with how often each was due."""
+        self._rejects: list[Skip] = []
+
+    def reject(self, code: str, record: int, offset: int) -> None:
+        """Counts one refused record and keeps it while there is room."""
+        self.rejected += 1
+        if len(self._rejects) < MOST_REJECTS:
+            self._rejects.append(Skip(code, _reason(code), offset, record))
+
+    def seen(self, first: Instant, last: Instant) -> None:
+        """Widens the time span."""
+        self.first = first if self.first is None else min(self.first, first)
+        self.last = last if self.last is None else max(self.last, last)
+
+    def coverage(self, source: str, name: str, size: int, sha256: str | None, error: Skip | None) -> Coverage:
+        """The account closed: what was read of `source`, `size` bytes in format `name`."""
+        return Coverage(
+            source=source,
+            format=name,
+            sha256=sha256,
+            size=size,
+            records=self.records,
+            bytes=size,
+            first=self.first,
+            last=self.last,
+            out_of_order=self.out_of_order,
+            events=self.events,
+            noise=self.noise,
+            unattributable=self.unattributable,
+            rejected=self.rejected,
+            rejects=tuple(self._rejects),
+            flows=self.flows,
+            lookups=self.lookups,
+            one_way_flows=self.one_way_flows,
+            notes=tuple(f"{count} x {note}" for note, count in sorted(self.notes.items())),
+            error=error,
+        )
+
+
+def _reason(code: str) -> str:
+    field = code.removeprefix("bad_field:")
+    return REASONS[code] if field == code else f"the value of `{field}` is not of its type"

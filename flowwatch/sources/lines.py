@@ -1,0 +1,88 @@
+"""Bytes of a log to lines: where each begins, its number, its text; whole lines only, in blocks of bounded size.
+
+Promises: the same lines for every block size; a line longer than `LONGEST` is cut to `LONGEST + 1` bytes, so that its
+length still says what it is, and the bytes left out are counted in the offsets. Line ends are LF or CR LF. A byte order
+mark is stripped from the first line. The last line needs no line end.
+"""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+LONGEST = 1 << 20
+"""Bytes of the longest line that is read."""
+BLOCK = 1 << 22
+"""Bytes read at once."""
+_MARK = b"\xef\xbb\xbf"
+
+
+class Block(msgspec.Struct, frozen=True):
+    """Whole lines of a log, without the end of the last."""
+
+    data: bytes
+    """Lines joined by LF."""
+    offset: int
+    """Byte offset of the first line in the input."""
+    number: int
+    """Line number of the first line, from 1."""
+
+
+def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
+    """The input as blocks of whole lines; an empty input gives none. Raises OSError."""
+    pieces = _Pieces()
+    while data := stream.read(size):
+        yield from pieces.add(data)
+    yield from pieces.end()
+
+
+class _Pieces:
+    """What is left over between two reads: the begun line, where it began, and what was cut from it."""
+
+    def __init__(self) -> None:
+        self.begun = bytearray()
+        self.cut = 0
+        self.offset = 0
+        self.number = 1
+
+    def add(self, data: bytes) -> Iterator[Block]:
+        """The lines that `data` completes."""
+        first_end = data.find(b"\n")
+        if first_end < 0:
+            self._keep(data)
+            return
+        self._keep(data[:first_end])
+        last_end = data.rfind(b"\n")
+        if self.cut:
+            yield self._flush()
+            if last_end > first_end:
+                yield self._block(data[first_end + 1 : last_end])
+        else:
+            whole = bytes(self.begun) + data[first_end:last_end]
+            self.begun.clear()
+            yield self._block(whole)
+        self._keep(data[last_end + 1 :])
+
+    def end(self) -> Iterator[Block]:
+        """The last line, where it had no line end."""
+        if self.begun:
+            yield self._flush()
+
+    def _keep(self, data: bytes) -> None:
+        room = LONGEST + 1 - len(self.begun)
+        self.begun += data[:room]
+        self.cut += max(len(data) - room, 0)
+
+    def _flush(self) -> Block:
+        block = self._block(bytes(self.begun), self.cut)
+        self.begun.clear()
+        self.cut = 0
+        return block
+
+    def _block(self, data: bytes, cut: int = 0) -> Block:
+        offset, number = self.offset, self.number
+        self.offset += len(data) + cut + 1
+        self.number += data.count(b"\n") + 1
+        if offset == 0 and data.startswith(_MARK):
+            data, offset = data[len(_MARK) :], len(_MARK)
+        return Block(data, offset, number)

@@ -1,0 +1,12 @@
+"""Who sent what to whom, under which names: both tables in, transmissions out.
+
+Promises: one transmission for each direction that carried payload, whoever opened the flow; the order of rows changes
+nothing; what a source cannot say stays a range or None, never zero. Refuses: any policy but the DNS binding spans;
+"the newest name wins" (every live name is kept).
+"""
+
+from flowwatch.transmissions.derivation import derive
+from flowwatch.transmissions.questions import questions
+from flowwatch.transmissions.unseen import with_names
+
+__all__ = ["derive", "questions", "with_names"]

@@ -1,0 +1,22 @@
+"""Addresses as values to compare: one text a host, however it was written."""
+
+import functools
+import ipaddress
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def canonical(text: str) -> str | None:
+    """The canonical text of an address, IPv4-mapped and NAT64 (RFC 6052) forms as their IPv4 address; None for other
+    text (a host name, say)."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        if address in _NAT64:
+            return str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return str(address)

@@ -1,0 +1,132 @@
+"""From both tables to transmissions: the room's one story."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import pyarrow as pa
+
+from flowwatch.model import Amount, Coverage, Instant, Lookup, OpenedBy, SeenName, Transmission
+from flowwatch.policy.terms import DnsBinding
+from flowwatch.transmissions.addresses import canonical
+from flowwatch.transmissions.answers import Answers
+from flowwatch.transmissions.connections import connections
+from flowwatch.transmissions.directions import Sent, Side, begun_before, both_seen, sent
+from flowwatch.transmissions.naming import bound_names, responder_names
+from flowwatch.transmissions.questions import questions
+from flowwatch.transmissions.rows import FlowRow, flow_rows
+
+
+def derive(
+    flows: pa.Table, lookups: pa.Table, coverage: Sequence[Coverage], binding: DnsBinding = DnsBinding()
+) -> tuple[Transmission, ...]:
+    """One Transmission for each direction that carried payload, and each attempt, ordered by flow.
+
+    `flows` and `lookups` have the schemas FLOWS and LOOKUPS; their order changes nothing. A flow's number is its place
+    in the order of (source, first record). Both of a flow stand together, the initiator's first.
+    """
+    rows = connections(flow_rows(flows))
+    asked = questions(lookups)
+    recording = _Recording(rows, asked, coverage, binding)
+    return tuple(one for number, row in enumerate(rows) for one in recording.transmissions(number, row))
+
+
+class _Recording:
+    """What is known of the whole recording while its flows are told one by one."""
+
+    def __init__(
+        self, rows: Iterable[FlowRow], asked: Sequence[Lookup], coverage: Sequence[Coverage], binding: DnsBinding
+    ) -> None:
+        self._answers = Answers(asked, binding)
+        self._by_zone = binding.client == "same_zone"
+        self._since = _lookups_since(asked, coverage)
+        self._both = {row.source for row in rows if both_seen(row)} | _both_by_coverage(coverage)
+        self._firsts = {one.source: one.first for one in coverage}
+
+    def transmissions(self, number: int, row: FlowRow) -> Iterator[Transmission]:
+        """The two, one or none of a flow."""
+        for side in Side:
+            told, amount = sent(row, side, both_recorded=row.source in self._both)
+            if told is not Sent.NOTHING:
+                yield self._transmission(number, row, side, amount, attempted=told is Sent.ATTEMPT)
+
+    def _transmission(self, number: int, row: FlowRow, side: Side, amount: Amount, *, attempted: bool) -> Transmission:
+        forth = side is Side.SRC
+        ends = ((row.src_ip, row.src_port), (row.dst_ip, row.dst_port))
+        (sender, sender_port), (receiver, receiver_port) = ends if forth else ends[::-1]
+        start, before = self._start(row), begun_before(row)
+        names, cut = self._names(row, sender, receiver, start, forth=forth, before=before)
+        ported = row.proto not in _ICMP
+        digests = row.src_payload_sha256 if forth else row.dst_payload_sha256
+        return Transmission(
+            flow=number,
+            ref=row.ref,
+            proto=row.proto,
+            sender_ip=sender,
+            sender_port=sender_port if ported else None,
+            receiver_ip=receiver,
+            receiver_port=receiver_port if ported else None,
+            service_port=row.dst_port if ported else None,
+            icmp_type=None if ported else row.src_port,
+            opened_by=OpenedBy.SENDER if forth else OpenedBy.RECEIVER,
+            direction_basis=row.direction_basis or "first_record",
+            start=start,
+            end=start if row.end is None else max(row.end, start),
+            begun_before=before,
+            attempted=attempted,
+            sent=amount,
+            acked=row.src_acked if forth else row.dst_acked,
+            state=row.state,
+            names=names,
+            names_cut=cut,
+            lookups_recorded_since=self._since.get(canonical(sender) or sender),
+            app=row.app,
+            alpn=tuple(row.alpn or ()),
+            tls_version=row.tls_version,
+            ech=row.ech,
+            cert_spki_sha256=row.cert_spki_sha256,
+            cert_issuer=row.cert_issuer,
+            cert_names=_tuple(row.cert_names),
+            http_method=row.http_method,
+            http_path=row.http_path,
+            http_hosts=_tuple(row.http_hosts),
+            clear=row.src_clear if forth else row.dst_clear,
+            payload_sha256=_tuple(digests),
+            community_id=row.community_id,
+            conn_id=row.conn_id,
+        )
+
+    def _names(
+        self, row: FlowRow, sender: str, receiver: str, start: Instant, *, forth: bool, before: bool
+    ) -> tuple[tuple[SeenName, ...], bool]:
+        own = responder_names(row) if forth else []
+        bound, cut = bound_names(self._answers, receiver, sender, start, begun_before=before, by_zone=self._by_zone)
+        return tuple(sorted([*own, *bound], key=lambda one: one.evidence.rank)), cut
+
+    def _start(self, row: FlowRow) -> Instant:
+        """The row's first time; where it has none, its last, else the source's first, else 1970."""
+        times = (row.start, row.end, self._firsts.get(row.source))
+        return next((time for time in times if time is not None), 0)
+
+
+def _lookups_since(asked: Iterable[Lookup], coverage: Sequence[Coverage]) -> dict[str, Instant]:
+    """By client: when the earliest source that holds a lookup of that client begins."""
+    firsts = {one.source: one.first for one in coverage}
+    since: dict[str, Instant] = {}
+    for lookup in asked:
+        first = firsts.get(lookup.ref.source)
+        begun = lookup.time if first is None else first
+        if begun is not None and lookup.client_ip is not None:
+            client = canonical(lookup.client_ip) or lookup.client_ip
+            since[client] = min(begun, since.get(client, begun))
+    return since
+
+
+def _both_by_coverage(coverage: Iterable[Coverage]) -> set[str]:
+    """Sources that count one-way flows and hold others too."""
+    return {one.source for one in coverage if 0 < one.one_way_flows < one.flows}
+
+
+def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
+    return None if values is None else tuple(values)
+
+
+_ICMP = frozenset({"icmp", "icmp6"})

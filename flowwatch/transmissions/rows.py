@@ -1,0 +1,92 @@
+"""Rows of the two tables as plain values: every needed column is converted once.
+
+Promises: nulls stay None, times become nanoseconds, nothing is left out. Refuses tables without the columns of
+`flowwatch.model.FLOWS`.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from flowwatch.model import Instant, Ref
+
+
+class FlowRow(msgspec.Struct, kw_only=True, gc=False):
+    """The columns of one FLOWS row that derivation reads; after joining, one whole connection."""
+
+    source: str
+    first_record: int
+    last_record: int | None
+    first_offset: int | None
+    start: Instant | None
+    end: Instant | None
+    proto: str
+    src_ip: str
+    dst_ip: str
+    src_port: int | None
+    dst_port: int | None
+    conn_id: str | None
+    direction_basis: str | None
+    src_packets: int | None
+    dst_packets: int | None
+    src_bytes: int | None
+    dst_bytes: int | None
+    bytes_scope: str | None
+    bytes_total: int | None
+    src_payload: int | None
+    dst_payload: int | None
+    src_acked: int | None
+    dst_acked: int | None
+    state: str | None
+    community_id: str | None
+    app: str | None
+    sni: str | None
+    alpn: list[str] | None
+    tls_version: str | None
+    ech: bool | None
+    cert_spki_sha256: str | None
+    cert_issuer: str | None
+    cert_names: list[str] | None
+    http_host: str | None
+    http_method: str | None
+    http_path: str | None
+    http_hosts: list[str] | None
+    src_clear: bool | None
+    dst_clear: bool | None
+    src_payload_sha256: list[str] | None
+    dst_payload_sha256: list[str] | None
+    sampled: int | None
+    name: str | None
+    name_source: str | None
+    named_by: Ref | None = None
+    """The row that gave the names, where it is another than the one that counted."""
+
+    @property
+    def ref(self) -> Ref:
+        """Where the row stands."""
+        last = self.first_record if self.last_record is None else self.last_record
+        return Ref(self.source, self.first_record, last, self.first_offset)
+
+
+_FLOW_COLUMNS = tuple(name for name in FlowRow.__struct_fields__ if name != "named_by")
+
+
+def flow_rows(flows: pa.Table) -> list[FlowRow]:
+    """Every row of FLOWS, in the order of the table."""
+    return [FlowRow(**dict(zip(_FLOW_COLUMNS, row, strict=True))) for row in columns(flows, _FLOW_COLUMNS)]
+
+
+def columns(table: pa.Table, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The named columns, a tuple a row; times and spans as integers of nanoseconds."""
+    return zip(*[_values(table.column(name)) for name in names], strict=True)
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    if column.null_count == len(column):
+        return [None] * len(column)
+    if pa.types.is_timestamp(column.type) or pa.types.is_duration(column.type):
+        column = column.cast(pa.int64())
+    values: list[Any] = column.to_pylist()
+    return values

@@ -1,0 +1,66 @@
+"""What of each source's traffic bears no name or hides its names, added to its Coverage.
+
+Encrypted DNS is what ports and ALPN declare: port 853 (DNS over TLS, RFC 7858; over QUIC, RFC 9250) or ALPN `dot` or
+`doq`. DNS over HTTPS looks like any HTTPS: a resolver's name as SNI is no proof of it, so it is not counted.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from flowwatch.model import Coverage, Transmission
+
+
+def with_names(coverage: Sequence[Coverage], transmissions: Iterable[Transmission]) -> tuple[Coverage, ...]:
+    """The same Coverage with flows and bytes to nameless receivers, encrypted-DNS and ECH flows filled in.
+
+    Counted are flows by their initiator's transmission (a responder's peer has no name to expect); bytes are payload
+    sent, the least known.
+    """
+    found: dict[str, _Unseen] = {}
+    for one in transmissions:
+        found.setdefault(one.ref.source, _Unseen()).take(one)
+    return tuple(found.get(one.source, _Unseen()).told(one) for one in coverage)
+
+
+class _Unseen:
+    """Counts of one source."""
+
+    def __init__(self) -> None:
+        self.unnamed: set[int] = set()
+        self.unnamed_bytes = 0
+        self.encrypted_dns: set[int] = set()
+        self.ech: set[int] = set()
+        self.cut: set[int] = set()
+
+    def take(self, one: Transmission) -> None:
+        """Counts one transmission."""
+        if one.responder_is_receiver and not one.names:
+            self.unnamed.add(one.flow)
+            self.unnamed_bytes += one.sent.least
+        if _encrypted_dns(one):
+            self.encrypted_dns.add(one.flow)
+        if one.ech:
+            self.ech.add(one.flow)
+        if one.names_cut:
+            self.cut.add(one.flow)
+
+    def told(self, coverage: Coverage) -> Coverage:
+        """The source's Coverage with the counts."""
+        limits = dict(coverage.limits)
+        if self.cut:
+            limits["names_per_receiver"] = len(self.cut)
+        return msgspec.structs.replace(
+            coverage,
+            unnamed_flows=len(self.unnamed),
+            unnamed_bytes=self.unnamed_bytes,
+            encrypted_dns_flows=len(self.encrypted_dns),
+            ech_flows=len(self.ech),
+            limits=limits,
+        )
+
+
+def _encrypted_dns(one: Transmission) -> bool:
+    """It carried DNS that cannot be read; an attempt carried nothing."""
+    at_port = one.proto in ("tcp", "udp") and one.service_port == 853
+    return not one.attempted and (at_port or not {"dot", "doq"}.isdisjoint(one.alpn))

@@ -1,0 +1,200 @@
+"""Every folder of `captures/` is a case: its inputs under its policy give exactly what its `expect.toml` says.
+
+A new case needs no code here: `make.py`, the input it makes (`input*`), `policy.toml`, `expect.toml`, `README.md`.
+"""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from flowwatch.audit import audit
+from flowwatch.model import Decision, Finding, LookupDecision, Report, Verdict
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = sorted(path.parent for path in (ROOT / "captures").glob("*/expect.toml"))
+KEYS = {"run", "folder", "exit", "says", "verdicts", "lookups", "transmission", "lookup", "finding", "coverage"}
+
+pytestmark = pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
+
+
+@cache
+def expected(case: Path) -> dict[str, Any]:
+    table = tomllib.loads((case / "expect.toml").read_text())
+    assert set(table) <= KEYS, "a key nobody reads is an expectation nobody checks"
+    return table
+
+
+def folder(case: Path) -> Path:
+    return (case / expected(case).get("folder", ".")).resolve()
+
+
+def inputs(case: Path) -> list[Path]:
+    return sorted(folder(case).glob("input*"))
+
+
+@cache
+def report(case: Path) -> Report:
+    return audit([str(path) for path in inputs(case)], folder(case) / "policy.toml")
+
+
+def judged(case: Path) -> list[Decision]:
+    return [one for one in report(case).decisions if one.verdict is not Verdict.OUT_OF_SCOPE]
+
+
+def facts(one: Decision) -> dict[str, Any]:
+    """What an expectation may say of a transmission; the port is the one connected to, whoever sends."""
+    sent = one.transmission
+    return {
+        "sender": sent.sender_ip,
+        "zone": one.sender_zone,
+        "receiver": sent.receiver_ip,
+        "port": sent.service_port,
+        "proto": sent.proto,
+        "opened_by": str(sent.opened_by),
+        "verdict": str(one.verdict),
+        "severity": str(one.severity),
+        "reasons": [str(reason) for reason in one.reasons],
+        "notes": [str(note) for note in one.notes],
+        "labels": [label.name for label in one.labels],
+        "server": one.server,
+        "rule": one.rule and one.rule.id,
+        "attempted": sent.attempted,
+        "sent": sent.sent.exact,
+        "sent_least": sent.sent.least,
+        "acked": "not recorded" if sent.acked is None else sent.acked,
+        "names": sorted({name.name for name in sent.names}),
+        "evidence": [f"{name.evidence} {name.name}" for name in sent.names],
+        "located": list(one.place.countries) if one.place else [],
+        "confidence": one.place and str(one.place.confidence),
+        "registered": [fact.value for fact in one.place.registered] if one.place else [],
+        "operated": [fact.value for fact in one.place.asn] if one.place else [],
+    }
+
+
+def of_lookup(one: LookupDecision) -> dict[str, Any]:
+    return {
+        "client": one.lookup.client_ip,
+        "name": one.lookup.qname,
+        "verdict": str(one.verdict),
+        "severity": str(one.severity),
+        "reasons": [str(reason) for reason in one.reasons],
+        "server": one.server,
+    }
+
+
+def of_finding(one: Finding) -> dict[str, Any]:
+    return {
+        "kind": str(one.kind),
+        "verdict": str(one.verdict),
+        "severity": str(one.severity),
+        "count": one.count,
+        "attempts": one.attempts,
+        "bytes_sent": one.bytes_sent,
+        "receiver": one.receiver and one.receiver.address,
+        "asked": one.asked,
+        "senders": list(one.senders),
+    }
+
+
+def holds(entry: dict[str, Any], fact: dict[str, Any]) -> bool:
+    return all(fact[key] == value for key, value in entry.items() if key != "times")
+
+
+def each_is_told_once(entries: list[dict[str, Any]], found: Iterable[dict[str, Any]]) -> None:
+    """Every fact answers to exactly one entry, and every entry to as many facts as its `times` (1) says."""
+    met = [0] * len(entries)
+    for fact in found:
+        matching = [number for number, entry in enumerate(entries) if holds(entry, fact)]
+        assert len(matching) == 1, f"{len(matching)} entries of expect.toml tell of {fact}"
+        met[matching[0]] += 1
+    for entry, count in zip(entries, met, strict=True):
+        assert count == entry.get("times", 1), f"{count} times seen: {entry}"
+
+
+def test_the_verdicts_are_counted_as_expected(case: Path) -> None:
+    counted = {str(verdict): tally.count for verdict, tally in report(case).verdicts.items() if tally.count}
+    assert counted == expected(case).get("verdicts", {})
+
+
+def test_the_lookups_are_counted_as_expected(case: Path) -> None:
+    counted = {str(verdict): count for verdict, count in report(case).lookup_verdicts.items() if count}
+    assert counted == expected(case).get("lookups", {})
+
+
+def test_every_judged_transmission_is_told_of_once(case: Path) -> None:
+    each_is_told_once(expected(case).get("transmission", []), map(facts, judged(case)))
+
+
+def test_every_lookup_not_approved_is_told_of_once(case: Path) -> None:
+    unapproved = [one for one in report(case).lookups if one.verdict not in (Verdict.APPROVED, Verdict.OUT_OF_SCOPE)]
+    each_is_told_once(expected(case).get("lookup", []), map(of_lookup, unapproved))
+
+
+def test_every_finding_is_told_of_once(case: Path) -> None:
+    each_is_told_once(expected(case).get("finding", []), map(of_finding, report(case).findings))
+
+
+def test_the_coverage_is_as_expected(case: Path) -> None:
+    assert [one.source for one in report(case).coverage if one.incomplete] == []
+    assert all(one.records == one.used + sum(one.skipped.values()) for one in report(case).coverage if one.link_types)
+    for key, count in expected(case).get("coverage", {}).items():
+        assert sum(getattr(one, key) for one in report(case).coverage) == count, key
+
+
+@pytest.fixture
+def scan(case: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The program itself, as a person runs it in the case's folder."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        named = [path.name for path in inputs(case)]
+        command = [sys.executable, "-m", "flowwatch", "scan", *named, "--policy", "policy.toml", *arguments]
+        environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "160", "PYTHONPATH": str(ROOT)}
+        return subprocess.run(
+            command, cwd=folder(case), env=environment, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    return run
+
+
+def test_the_command_line_ends_as_expected(case: Path, scan: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    ended = scan()
+    assert ended.returncode == expected(case)["exit"], ended.stdout + ended.stderr
+    shown = " ".join(ended.stdout.split() + ended.stderr.split())
+    assert [words for words in expected(case).get("says", []) if words not in shown] == []
+    for other in expected(case).get("run", []):
+        assert scan(*other["arguments"]).returncode == other["exit"], other
+
+
+@cache
+def maker(case: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"make_{case.name.replace('-', '_')}", case / "make.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    before = list(sys.path)
+    spec.loader.exec_module(module)
+    sys.path[:] = before
+    return module
+
+
+def test_made_again_it_is_the_same_to_the_byte(case: Path, tmp_path: Path) -> None:
+    maker(case).make(tmp_path)
+    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    kept = {path: (folder(case) / path).read_bytes() for path in made}
+    assert made == kept
+    assert made
+
+
+def test_it_says_in_words_what_happened(case: Path) -> None:
+    told = (case / "README.md").read_text()
+    for heading in ("## What happened", "## What flowwatch must say", "## What it cannot say"):
+        assert heading in told

@@ -1,0 +1,69 @@
+"""Packets through the core and out as plain rows: what every oracle here is compared with."""
+
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowwatch import sources
+
+ETHERNET = 1
+
+
+@dataclass(frozen=True)
+class Packet:
+    """One packet of a capture: nanoseconds since 1970, bytes as captured, length on the wire if that was more."""
+
+    time: int
+    data: bytes
+    wire_length: int = 0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What the core told of one capture."""
+
+    flows: list[dict[str, Any]]
+    lookups: list[dict[str, Any]]
+    offsets: list[int] = field(default_factory=list)
+    """Byte offset of each packet's record."""
+
+
+def pcap(packets: Iterable[Packet], link_type: int = ETHERNET) -> tuple[bytes, list[int]]:
+    """A pcap file with nanoseconds, and the offset of each record."""
+    out = bytearray(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, link_type))
+    offsets = []
+    for packet in packets:
+        offsets.append(len(out))
+        seconds, nanoseconds = divmod(packet.time, 10**9)
+        lengths = (len(packet.data), packet.wire_length or len(packet.data))
+        out += struct.pack("<IIII", seconds, nanoseconds, *lengths) + packet.data
+    return bytes(out), offsets
+
+
+def read(path: Path) -> Rows:
+    """The rows of a capture, both tables in the order of their records."""
+    told = sources.collect([str(path)])
+    assert told.coverage[0].error is None
+    flows, lookups = told.flows.to_pylist(), told.lookups.to_pylist()
+    return Rows(flows, lookups)
+
+
+Reader = Callable[..., Rows]
+
+
+@pytest.fixture(scope="session")
+def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    """A function from packets to rows."""
+    path = tmp_path_factory.mktemp("oracle") / "packets.pcap"
+
+    def rows(packets: Iterable[Packet], link_type: int = ETHERNET) -> Rows:
+        data, offsets = pcap(packets, link_type)
+        path.write_bytes(data)
+        told = read(path)
+        return Rows(told.flows, told.lookups, offsets)
+
+    return rows
