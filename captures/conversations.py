@@ -11,6 +11,7 @@ import ipaddress
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from messages import client_hello, dns_answer, dns_query, sealed, server_hello
 from scapy.layers.inet import IP, TCP, UDP
@@ -166,26 +167,34 @@ class Tcp:
         self._recording.add(self.now, self._ends[side], self._ends[other], packet)
 
 
+class Hello(NamedTuple):
+    """What a TLS client says of itself before anything is sealed."""
+
+    sni: str | None
+    alpn: tuple[str, ...] = ("h2",)
+    ech: bool = False
+
+
 def tls(
     recording: Recording,
     client: str,
     server: str,
     *,
     at: int,
-    sni: str | None,
+    hello: Hello,
     sent: int,
-    received: int = 2_000,
+    received: int = 1_000,
     port: int = 443,
-    alpn: tuple[str, ...] = ("h2",),
-    ech: bool = False,
 ) -> int:
-    """A whole TLS 1.3 conversation in which the client sends exactly `sent` payload bytes, its hello included, and the
-    server `received`; returns the time after it.
+    """A whole TLS 1.3 conversation; returns the time after it.
+
+    The client sends exactly `sent` payload bytes, its hello included, the server `received` (at least its own hello).
     """
     talk = Tcp(recording, client, server, port, at).open()
-    hello, answer = client_hello(talk.seed, sni, alpn, ech=ech), server_hello(talk.seed)
-    talk.client(hello).server(answer)
-    talk.client(sealed(talk.seed + "up", sent - len(hello)))
+    opening = client_hello(talk.seed, hello.sni, hello.alpn, ech=hello.ech)
+    answer = server_hello(talk.seed)
+    talk.client(opening).server(answer)
+    talk.client(sealed(talk.seed + "up", sent - len(opening)))
     if received > len(answer):
         talk.server(sealed(talk.seed + "down", received - len(answer)))
     talk.close()

@@ -6,7 +6,7 @@ that policy alone.
 
 from typing import NamedTuple
 
-from conversations import Recording, lookup, tls
+from conversations import Hello, Recording, lookup, tls
 
 RESOLVER = "198.51.100.53"
 CLOCK = "198.51.100.123"
@@ -46,7 +46,7 @@ def ask(recording: Recording, client: str, host: Host, at: int) -> int:
     return lookup(recording, client, resolver, host.name, *answers, at=at, kind=kind)
 
 
-def send(recording: Recording, client: str, host: Host, sent: int, at: int, received: int = 1_400) -> int:
+def send(recording: Recording, client: str, host: Host, sent: int, at: int, received: int = 900) -> int:
     """The client asks for the host, then sends it exactly `sent` payload bytes over TLS; returns the time after it."""
     begun = ask(recording, client, host, at)
-    return tls(recording, client, host.address, at=begun, sni=host.name, sent=sent, received=received)
+    return tls(recording, client, host.address, at=begun, hello=Hello(host.name), sent=sent, received=received)

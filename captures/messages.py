@@ -60,7 +60,7 @@ def server_hello(seed: str) -> bytes:
     body = struct.pack("!H", 0x0303) + opaque(seed + "server", 32) + _prefixed(1, opaque(seed + "session", 32))
     body += struct.pack("!HB", 0x1301, 0) + _prefixed(2, extensions)
     hello = _record(22, 0x0303, b"\x02" + _prefixed(3, body))
-    return hello + _record(20, 0x0303, b"\x01") + sealed(seed + "flight", 1_200)
+    return hello + _record(20, 0x0303, b"\x01") + sealed(seed + "flight", 600)
 
 
 def sealed(seed: str, length: int) -> bytes:
@@ -96,7 +96,8 @@ def results_file(length: int) -> bytes:
     rows = [b'<?xml version="1.0"?>\n<results county="07">\n']
     size, number = len(rows[0]) + len(b"</results>\n"), 0
     while True:
-        row = b'  <count precinct="%03d" contest="C-%02d" votes="%05d"/>\n' % (number // 8, number % 8, number * 37 % 9973)
+        place, contest = divmod(number, 8)
+        row = b'  <count precinct="%03d" contest="C-%02d" votes="%05d"/>\n' % (place, contest, number * 37 % 9973)
         if size + len(row) > length:
             break
         rows.append(row)

@@ -60,6 +60,10 @@ def row(
 def write(path: Path, rows: list[dict[str, str]]) -> None:
     """Write the whole log, its header and closing line included."""
     lines = ["#separator \\x09", "#set_separator\t,", "#empty_field\t(empty)", "#unset_field\t-", "#path\tdns"]
-    lines += ["#open\t2026-11-04-01-00-00", "#fields\t" + "\t".join(_COLUMNS), "#types\t" + "\t".join(_COLUMNS.values())]
+    lines += [
+        "#open\t2026-11-04-01-00-00",
+        "#fields\t" + "\t".join(_COLUMNS),
+        "#types\t" + "\t".join(_COLUMNS.values()),
+    ]
     lines += ["\t".join(one[column] for column in _COLUMNS) for one in rows]
     path.write_text("\n".join([*lines, "#close\t2026-11-04-06-00-00"]) + "\n", encoding="ascii", newline="\n")

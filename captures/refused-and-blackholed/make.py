@@ -7,7 +7,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import county  # noqa: E402
-from conversations import Recording, Tcp, instant, seconds, tls  # noqa: E402
+from conversations import Hello, Recording, Tcp, instant, seconds, tls  # noqa: E402
 
 
 def make(folder: Path) -> None:
@@ -17,7 +17,14 @@ def make(folder: Path) -> None:
     unanswered = Tcp(night, county.precinct(2), "203.0.113.200", 443, at + seconds(10))
     unanswered.ask().ask_again(1).ask_again(2)
     Tcp(night, county.precinct(3), county.BACKUP.address, 443, at + seconds(20)).ask().refuse()
-    tls(night, county.precinct(3), county.BACKUP.address, at=at + seconds(50), sni=county.BACKUP.name, sent=9_000)
+    tls(
+        night,
+        county.precinct(3),
+        county.BACKUP.address,
+        at=at + seconds(50),
+        hello=Hello(county.BACKUP.name),
+        sent=9_000,
+    )
     night.write(folder / "input.pcap")
 
 

@@ -32,7 +32,8 @@ def check(file: File = None) -> None:
     for version in policies.versions:
         typer.echo(
             f"{version.policy.id} {version.policy.version}: {len(version.zones)} zones, "
-            f"{len(version.servers)} servers, {len(version.channels)} channels, {len(version.exceptions)} exceptions, {len(version.tests)} tests"
+            f"{len(version.servers)} servers, {len(version.channels)} channels, "
+            f"{len(version.exceptions)} exceptions, {len(version.tests)} tests"
         )
     warnings = lint(policies, dt.datetime.now(dt.UTC).date())
     for warning in warnings:

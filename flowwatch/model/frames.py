@@ -62,7 +62,7 @@ DECISIONS = pa.schema(
         ("notes", _WORDS),
     ]
 )
-"""One row a transmission. `evidence` runs beside `names`; `sent` is the least known, `sent_most` null: no bound known."""
+"""One row a transmission. `evidence` runs beside `names`; `sent`: the least known; `sent_most` null: no bound known."""
 
 FINDINGS = pa.schema(
     [

@@ -28,7 +28,7 @@ class Verdict(enum.StrEnum):
     @property
     def rank(self) -> int:
         """Grows with how bad it is; the worst of several stands."""
-        return list(Verdict).index(self)
+        return _VERDICT_RANKS[self]
 
 
 class Group(enum.StrEnum):
@@ -40,6 +40,7 @@ class Group(enum.StrEnum):
     OUT_OF_SCOPE = "out_of_scope"
 
 
+_VERDICT_RANKS = {verdict: rank for rank, verdict in enumerate(Verdict)}
 _GROUPS = {
     Verdict.APPROVED: Group.CONFORMS,
     Verdict.EXCEPTED: Group.CONFORMS,
@@ -128,11 +129,14 @@ class Severity(enum.StrEnum):
     @property
     def rank(self) -> int:
         """0 for info, 4 for critical."""
-        return list(Severity).index(self)
+        return _SEVERITY_RANKS[self]
 
     def lowered(self) -> "Severity":
         """One step lower, info at the least."""
         return list(Severity)[max(self.rank - 1, 0)]
+
+
+_SEVERITY_RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 class Sureness(enum.StrEnum):
@@ -143,7 +147,7 @@ class Sureness(enum.StrEnum):
     HIGH = "high"
 
 
-class Label(msgspec.Struct, frozen=True):
+class Label(msgspec.Struct, frozen=True, gc=False):
     """What a transmission carries, as classified; `none` and `unread` have no classifier."""
 
     name: str
@@ -159,7 +163,7 @@ class Truth(enum.StrEnum):
     UNSEEN = "unseen"
 
 
-class Check(msgspec.Struct, frozen=True):
+class Check(msgspec.Struct, frozen=True, gc=False):
     """One condition that was looked at: what was declared, what observed, and the reason if it did not hold."""
 
     what: str
@@ -169,7 +173,7 @@ class Check(msgspec.Struct, frozen=True):
     reason: Reason | None = None
 
 
-class Rule(msgspec.Struct, frozen=True):
+class Rule(msgspec.Struct, frozen=True, gc=False):
     """The policy entry that decided: kind (`channel prohibited exception server lookup defaults`) and id."""
 
     kind: str

@@ -1,4 +1,4 @@
-"""TOML values to the frozen tables of `terms`: every failure is one PolicyError with file, line, path and what to write.
+"""TOML values to the frozen tables of `terms`: a failure is one PolicyError with file, line, path and what to write.
 
 Promises: keys in file order, so the first error of a table is the one told; nothing is coerced (a number is no text, a
 local date-time no instant). Reads the types `msgspec` knows of each struct; refuses what is not among them.
@@ -34,7 +34,7 @@ def _described(kind: type) -> inspect.Type:
     return inspect.type_info(kind)
 
 
-def _decode(kind: inspect.Type, value: object, spot: Spot) -> Any:
+def _decode(kind: inspect.Type, value: object, spot: Spot) -> Any:  # noqa: ANN401 - the type is a value here
     extra: dict[str, Any] = {}
     while isinstance(kind, inspect.Metadata):
         extra, kind = {**extra, **(kind.extra or {})}, kind.type
@@ -47,20 +47,31 @@ def _decode(kind: inspect.Type, value: object, spot: Spot) -> Any:
     return _READERS[type(kind)](kind, value, spot, extra.get("words"))
 
 
-def _table(kind: inspect.StructType, value: object, spot: Spot, _words: str | None) -> Any:
+def _table(kind: inspect.StructType, value: object, spot: Spot, _words: str | None) -> object:
     if not isinstance(value, dict):
         raise _wrong("a table", value, spot)
     known = {field.encode_name: field for field in kind.fields if not is_derived(field)}
-    given = {}
+    given, faults = {}, []
     for key, inner in value.items():
-        if key not in known:
-            raise unknown_key(kind.cls, key, known, spot)
-        _refuse_later(kind.cls, key, inner, spot / key)
-        given[known[key].name] = _decode(known[key].type, inner, spot / key)
+        try:
+            given[key] = _field(kind.cls, key, inner, known, spot)
+        except PolicyError as fault:
+            faults.append(fault)
+            if spot.path or len(faults) == _MOST_FAULTS:
+                break
+    if faults:  # at the top, `[[zone]]` after `[[server]]` may come earlier in the table than in the file
+        raise min(faults, key=lambda fault: fault.line or 0)
     for key, field in known.items():
         if field.required and key not in value:
             raise spot.error(f"`{key}` is missing")
-    return kind.cls(**given)
+    return kind.cls(**{known[key].name: inner for key, inner in given.items()})
+
+
+def _field(table: type, key: str, value: object, known: Mapping[str, inspect.Field], spot: Spot) -> object:
+    if key not in known:
+        raise unknown_key(table, key, known, spot)
+    _refuse_later(table, key, value, spot / key)
+    return _decode(known[key].type, value, spot / key)
 
 
 def is_derived(field: inspect.Field) -> bool:
@@ -87,18 +98,25 @@ def later(spot: Spot, what: str) -> PolicyError:
     return spot.error(f"`{what}` is not supported by this version")
 
 
-def meant(written: str, known: Iterable[str]) -> str | None:
-    """`did you mean ...?` when one of the known words is close."""
-    close = difflib.get_close_matches(written.lower(), list(known), n=1, cutoff=0.6)
+def meant(written: str, known: Iterable[str], *, closeness: float = 0.6) -> str | None:
+    """`did you mean ...?` when one of the known words is close (1.0: the same)."""
+    by_lower = {one.lower(): one for one in known if not one[:1].isdigit()}
+    close = [by_lower[one] for one in difflib.get_close_matches(written.lower(), by_lower, n=1, cutoff=closeness)]
     return f"did you mean {close[0]!r}?" if close else None
 
 
 def _list(kind: inspect.VarTupleType, value: object, spot: Spot, _words: str | None) -> tuple[Any, ...]:
     if not isinstance(value, list):
-        raise _wrong("a list", value, spot, hint=f"write [{_toml(value)}]" if isinstance(value, str | int) else None)
+        raise _wrong("a list", value, spot, hint=_as_list(value, spot))
     if len(value) < (kind.min_length or 0):
         raise spot.error("the list is empty; it needs at least one entry")
     return tuple(_decode(kind.item_type, inner, spot / number) for number, inner in enumerate(value))
+
+
+def _as_list(value: object, spot: Spot) -> str | None:
+    if isinstance(value, dict):
+        return f"write [[{spot}]], once for each" if len(spot.path) == 1 else "write [{ ... }]"
+    return f"write [{_toml(value)}]" if isinstance(value, str | int) else None
 
 
 def _dict(kind: inspect.DictType, value: object, spot: Spot, _words: str | None) -> dict[str, Any]:
@@ -119,11 +137,13 @@ def _text(kind: inspect.StrType, value: object, spot: Spot, words: str | None) -
 
 def _number(kind: inspect.IntType, value: object, spot: Spot, words: str | None) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        quoted = isinstance(value, str) and value.isdecimal()
-        raise _wrong("a whole number", value, spot, hint=f"write {value} without quotes" if quoted else None)
+        digits = value.removeprefix("AS") if isinstance(value, str) else ""
+        raise _wrong(
+            "a whole number", value, spot, hint=f"write {digits} without quotes" if digits.isdecimal() else None
+        )
     if not (kind.ge is None or value >= kind.ge) or not (kind.le is None or value <= kind.le):
         bounds = f"{kind.ge} or more" if kind.le is None else f"{kind.ge} to {kind.le}"
-        raise spot.error(f"{_shown(value)} is not {words or 'a number allowed here'}; it must be {bounds}")
+        raise spot.error(f"{_shown(value)} is {f'not {words}' if words else 'out of range'}; it must be {bounds}")
     return value
 
 
@@ -139,8 +159,8 @@ def _date(_kind: inspect.DateType, value: object, spot: Spot, _words: str | None
     return value
 
 
-def _literal(kind: inspect.LiteralType, value: object, spot: Spot, _words: str | None) -> object:
-    return _choice([str(one) for one in kind.values], value, spot)
+def _literal(kind: inspect.LiteralType, value: object, spot: Spot, words: str | None) -> object:
+    return _choice(words.split() if words else [str(one) for one in kind.values], value, spot)
 
 
 def _enum(kind: inspect.EnumType, value: object, spot: Spot, _words: str | None) -> object:
@@ -174,8 +194,12 @@ def _instant(value: object, spot: Spot) -> int:
     if value.tzinfo is None:
         local = value.isoformat()
         raise spot.error(
-            f"{local} has no offset, so it names no instant", hint=f"write {local}Z for UTC, or {local}-05:00 as it is"
+            f"{local} has no offset, so it names no instant",
+            hint=f"write {local}Z for UTC, or with the local offset, as {local}-05:00",
         )
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        hint = "leave it out where nothing bounds it"
+        raise spot.error(f"the year {value.year} is not one of {_FIRST_YEAR} to {_LAST_YEAR}", hint=hint)
     return (value - _EPOCH) // dt.timedelta(microseconds=1) * 1000
 
 
@@ -225,6 +249,8 @@ def _plain(value: object) -> bool:
     return isinstance(value, int | float | dt.date | dt.time) and not isinstance(value, bool)
 
 
+_MOST_FAULTS = 32
+_FIRST_YEAR, _LAST_YEAR = 1971, 2261  # nanoseconds of the tables end in 2262
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _NAMES = {
     str: "the text",

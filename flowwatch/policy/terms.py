@@ -13,7 +13,6 @@ import msgspec
 from flowwatch.model import Instant, PolicyInfo, Severity, Sureness, Verdict
 from flowwatch.policy.match import Cidr, Clock, NamePattern, PortRange, Span
 
-
 _INSTANT = {"type": "string", "format": "date-time"}
 _SHA256_WORDS = "a SHA-256 of 64 hex digits"
 
@@ -48,7 +47,10 @@ Proto: TypeAlias = Annotated[
 Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
 """Text that is not empty."""
 TlsVersion: TypeAlias = Literal["1.0", "1.1", "1.2", "1.3"]
-Day: TypeAlias = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Day: TypeAlias = Annotated[
+    Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
+    msgspec.Meta(extra={"words": "mon tue wed thu fri sat sun"}),
+]
 
 _SOME = msgspec.Meta(min_length=1)
 """A list that needs at least one entry."""

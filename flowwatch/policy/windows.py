@@ -16,6 +16,7 @@ from flowwatch.policy.match import DAY, Clock
 from flowwatch.policy.terms import Window
 
 _SECOND = 10**9
+_ONE = dt.timedelta(seconds=1)
 _UTC_START = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -100,8 +101,9 @@ def opening(window: Window, day: dt.date, zone: zoneinfo.ZoneInfo) -> tuple[Inst
     """The instants `[opens, closes)` of a daily window that starts on that local day."""
     first, last = clocks(window)
     midnight = dt.datetime.combine(day, dt.time())
-    opens = _when_reached(midnight + dt.timedelta(minutes=first), zone, fold=0)
-    return opens, _when_reached(midnight + dt.timedelta(minutes=last), zone, fold=1)
+    opens, _ = _readings(midnight + dt.timedelta(minutes=first), zone)
+    _, closes = _readings(midnight + dt.timedelta(minutes=last), zone)
+    return opens, closes
 
 
 def clocks(window: Window) -> tuple[int, int]:
@@ -111,23 +113,30 @@ def clocks(window: Window) -> tuple[int, int]:
     return first, last if last > first else last + DAY
 
 
-def _when_reached(wall: dt.datetime, zone: zoneinfo.ZoneInfo, *, fold: int) -> Instant:
-    """The instant the local clock reads `wall`, the earlier (fold 0) or later (fold 1); in a gap, its edge."""
-    read = wall.replace(tzinfo=zone, fold=fold)
-    instant = read.astimezone(dt.UTC)
-    if instant.astimezone(zone).replace(tzinfo=None) != wall:
-        instant = _gap_edge(wall, zone)
-    return (instant - _UTC_START) // dt.timedelta(seconds=1) * _SECOND
+def _readings(wall: dt.datetime, zone: zoneinfo.ZoneInfo) -> tuple[Instant, Instant]:
+    """(the first instant at which the local clock has reached `wall`, the first after which it is never before it)."""
+    first, last = (wall.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1))
+    if _local(first, zone) != wall:
+        first = last = _gap_edge(wall, zone)
+    elif _local(last - _ONE, zone) >= wall:  # the clock goes back to `wall`, not beyond it
+        last = first
+    return _instant(first), _instant(last)
+
+
+def _local(moment: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:
+    return moment.astimezone(zone).replace(tzinfo=None)
+
+
+def _instant(moment: dt.datetime) -> Instant:
+    return (moment - _UTC_START) // _ONE * _SECOND
 
 
 def _gap_edge(wall: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:
     """The first second at which the local clock, which never reads `wall`, has passed it."""
-    edges = sorted(wall.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1))
-    before, after = edges
-    while after - before > dt.timedelta(seconds=1):
-        middle = before + (after - before) // 2
-        middle = middle.replace(microsecond=0)
-        if middle.astimezone(zone).replace(tzinfo=None) < wall:
+    before, after = sorted(wall.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1))
+    while after - before > _ONE:
+        middle = before + (after - before) // _ONE // 2 * _ONE
+        if _local(middle, zone) < wall:
             before = middle
         else:
             after = middle

@@ -4,10 +4,26 @@ Promises: every counter of a Coverage that is not zero is told; a source with so
 called complete.
 """
 
+from collections.abc import Sequence
+
 from flowwatch.model import Coverage, Skip
 from flowwatch.reports.phrases import between, number, plural, short, size, words
 
 _REJECTS_TOLD = 3
+_TOTALS = (
+    ("records", "record", "records"),
+    ("flows", "flow", "flows"),
+    ("lookups", "lookup", "lookups"),
+    ("one_way_flows", "flow seen one way only", "flows seen one way only"),
+    ("unnamed_flows", "flow with no name", "flows with no name"),
+    ("encrypted_dns_flows", "encrypted DNS flow", "encrypted DNS flows"),
+    ("ech_flows", "flow that hides its name (ECH)", "flows that hide their name (ECH)"),
+    ("opaque_tunnels", "opaque tunnel", "opaque tunnels"),
+    ("truncated_records", "truncated record", "truncated records"),
+    ("drops", "record lost by the recorder", "records lost by the recorder"),
+    ("rejected", "record refused", "records refused"),
+)
+"""Field, and what one and several of it are called."""
 
 
 def status(one: Coverage) -> str:
@@ -17,18 +33,27 @@ def status(one: Coverage) -> str:
     return "incomplete" if one.incomplete else "complete"
 
 
-def identity(one: Coverage) -> str:
+def identity(one: Coverage, *, digest: bool = True) -> str:
     """Format, link types, size and the first digits of the digest."""
-    digest = f"sha256 {one.sha256[:12]}..." if one.sha256 else "no digest taken"
+    taken = f"sha256 {one.sha256[:12]}..." if one.sha256 and digest else "" if one.sha256 else "no digest taken"
     links = ", ".join(one.link_types)
     stored = "size unknown" if one.size is None else size(one.size)
     snaplen = f"snaplen {number(one.snaplen)}" if one.snaplen else ""
-    return ", ".join(part for part in (one.format or "unknown format", links, snaplen, stored, digest) if part)
+    return ", ".join(part for part in (one.format or "unknown format", links, snaplen, stored, taken) if part)
 
 
 def lines(one: Coverage) -> list[str]:
     """What was read of the source, then what could not be seen."""
     return [line for line in (_records(one), _contents(one), _unseen(one), _lost(one)) if line] + remarks(one)
+
+
+def overview(sources: Sequence[Coverage]) -> list[tuple[int, str]]:
+    """What was read and what could not be seen, over all sources together; counters at zero are left out."""
+    counted = [(sum(getattr(one, field) for one in sources), single, many) for field, single, many in _TOTALS]
+    counted.append((sum(sum(one.unread.values()) for one in sources), "record not readable", "records not readable"))
+    stopped = sum(one.error is not None for one in sources)
+    counted.append((stopped, "source where reading stopped early", "sources where reading stopped early"))
+    return [(count, single if count == 1 else many) for count, single, many in counted if count]
 
 
 def remarks(one: Coverage) -> list[str]:
@@ -65,7 +90,7 @@ def _unseen(one: Coverage) -> str:
         "opaque tunnel": one.opaque_tunnels,
     }
     parts = [f"{number(count)} {what}" for what, count in counted.items() if count] + parts
-    return f"flows that show less: {', '.join(parts)}" if parts else ""
+    return f"of the flows: {', '.join(parts)}" if parts else ""
 
 
 def _lost(one: Coverage) -> str:

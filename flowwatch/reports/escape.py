@@ -1,14 +1,14 @@
 r"""One escaping function per sink: what observed text may do to a reader is nothing.
 
-Promises: what comes out shows on the sink and does nothing else there; `terminal`, `html` and `log_value` can be undone
-(`\u{...}` stands for one code point and for nothing else), so two different texts never look alike by escaping.
+Promises: what comes out shows on the sink and does nothing else there; both functions can be undone (`\u{...}` stands
+for one code point and for nothing else), so two different texts never look alike by escaping. A JSON line escapes by
+`json` itself, a CSV cell is guarded where tables are written (`flowwatch.tables`).
 Refuses: to decode what a source escaped already (`\DDD`, `\xNN`); that is shown as it is.
 """
 
 import re
 
 _NOT_TERMINAL = re.compile(r"[^\x20-\x7e]|\\(?=u\{)")
-_NOT_LOG = re.compile(r"[^\x20-\x7e]|\\(?=u\{)|\"")
 _UNDO = re.compile(r"\\u\{([0-9a-f]+)\}")
 _BLANK_BUT_PRINTABLE = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # joiners and fillers without a glyph
@@ -16,17 +16,14 @@ _BLANK_BUT_PRINTABLE = frozenset(
         map(chr, (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)))
     )  # variation selectors
 )
-_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 def terminal(text: str) -> str:
-    r"""The text in printable ASCII: every other code point as `\u{hex}` (C0, C1, DEL, bidi, zero-width, letters)."""
+    r"""The text in printable ASCII: every other code point as `\u{hex}` (C0, C1, DEL, bidi, zero-width, letters).
+
+    A line stays a line, so it serves for log lines too.
+    """
     return _NOT_TERMINAL.sub(_code_point, text)
-
-
-def log_value(text: str) -> str:
-    r"""The text for between double quotes on one log line: as `terminal`, and the quote as `\u{22}`."""
-    return _NOT_LOG.sub(_code_point, text)
 
 
 def html(text: str) -> str:
@@ -42,13 +39,8 @@ def html(text: str) -> str:
     )
 
 
-def csv_cell(text: str) -> str:
-    """The text with `'` before a first character that a spreadsheet takes for a formula (full-width twins too)."""
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
-
-
 def undo(text: str) -> str:
-    """The text that `terminal`, `html` or `log_value` was given."""
+    """The text that `terminal` or `html` was given."""
     return _UNDO.sub(lambda found: chr(int(found[1], 16)), text)
 
 

@@ -1,9 +1,9 @@
-"""The whole Report as JSON lines: lossless, versioned, described by `report.schema.json` beside this file.
+r"""The whole Report as JSON lines: lossless, versioned, described by `report.schema.json` beside this file.
 
 Promises: first a line of type `report` (schema name, headline, counts, policies, reference data, and how many lines of
 each type follow, so that a cut file shows), then `coverage`, `finding`, `destination`, `decision` and `lookup` lines in
 the Report's order. Times are RFC 3339 with nanoseconds and `Z`. Nulls are omitted. Every byte is printable ASCII or the
-line's end: the rest is `\\u` escaped. Within `flowwatch.report/1` a key may be added, never renamed or removed.
+line's end: the rest is `\u` escaped. Within `flowwatch.report/1` a key may be added, never renamed or removed.
 """
 
 import json
@@ -81,7 +81,7 @@ def _head(report: Report) -> dict[str, Any]:
 def _plain(value: Any) -> Any:  # noqa: ANN401  # builtins in, builtins out
     if isinstance(value, dict):
         return {key: _field(key, inner) for key, inner in value.items() if inner is not None}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
     return value
 

@@ -3,6 +3,7 @@
 Promises: fixed words are ASCII and neutral. Observed text inside a phrase is returned as it is: the sink escapes it.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -28,6 +29,7 @@ from flowwatch.model import (
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PLAIN_NAME = re.compile(r"[\w.*:\\-]+", re.ASCII)
 
 LIMITS_OF_SIGHT = (
     "A destination is the first address seen; onward use is not observable. Nothing is said of unrecorded traffic."
@@ -118,7 +120,15 @@ def names(seen: Iterable[SeenName]) -> list[tuple[str, str]]:
     classes: dict[str, dict[str, None]] = {}
     for one in sorted(seen, key=lambda one: one.evidence.rank):
         classes.setdefault(one.name, {})[_evidence_class(one)] = None
-    return [(name, ", ".join(found)) for name, found in classes.items()]
+    return [(quoted(name), ", ".join(found)) for name, found in classes.items()]
+
+
+def quoted(name: str) -> str:
+    """The name; in quotes where it holds what our own sentences are made of (blanks, commas, brackets)."""
+    if _PLAIN_NAME.fullmatch(name):
+        return name
+    inner = name.replace('"', '\\"')
+    return f'"{inner}"'
 
 
 def _evidence_class(seen: SeenName) -> str:
@@ -137,7 +147,7 @@ def _evidence_class(seen: SeenName) -> str:
 def place(one: Place | None) -> str:
     """The three facts about an address, side by side."""
     if one is None:
-        return "place not looked up"
+        return "not looked up"
     return f"located {located(one)}; registered {registered(one)}; operated {operated(one)}"
 
 
@@ -228,13 +238,23 @@ def check(one: Check) -> str:
 
 def how_much(finding: Finding) -> str:
     """How often, how many bytes, when."""
-    if finding.receiver is None and finding.asked is not None:
-        return f"{plural(finding.count, 'lookup')}, {between(finding.first_seen, finding.last_seen)}"
+    when = between(finding.first_seen, finding.last_seen)
+    if finding.asked is not None or finding.attempts == finding.count:
+        return f"{how_often(finding)}, {when}"
     attempts = f", of them {plural(finding.attempts, 'attempt')}" if finding.attempts else ""
-    return (
-        f"{plural(finding.count, 'transmission')}{attempts}; {size(finding.bytes_sent)} sent, "
-        f"{size(finding.bytes_acked)} acknowledged; {between(finding.first_seen, finding.last_seen)}"
-    )
+    return f"{how_often(finding)}{attempts}; {size(finding.bytes_sent)} sent, {acked(finding.bytes_acked)}; {when}"
+
+
+def how_often(finding: Finding) -> str:
+    """`3 lookups`, `3 attempts` where nothing else was seen, or `3 transmissions`."""
+    if finding.asked is not None:
+        return plural(finding.count, "lookup")
+    return plural(finding.count, "attempt" if finding.attempts == finding.count else "transmission")
+
+
+def acked(count: int | None) -> str:
+    """`1.2 MB acknowledged`, or that acknowledgements were not recorded."""
+    return "acknowledgement unseen" if count is None else f"{size(count)} acknowledged"
 
 
 def by_severity(findings: Sequence[Finding]) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
 from rich import box
+from rich.align import VerticalAlignMethod
 from rich.console import Console, RenderableType
 from rich.segment import Segment, Segments
 from rich.table import Table
@@ -151,7 +152,7 @@ def _finding_facts(one: Finding) -> list[tuple[str, str]]:
         ("rule", phrases.rule(one.rule)),
         *[("", check) for check in differing[:CHECKS_TOLD]],
         *[("note", f"{note}: {note.sentence}") for note in one.notes],
-        ("sure", f"{one.confidence}, {one.confidence_why}" if one.confidence_why else one.confidence.value),
+        ("confidence", f"{one.confidence}, {one.confidence_why}" if one.confidence_why else one.confidence.value),
         ("records", "; ".join(_records_told(one.evidence))),
         ("next", one.remedy),
         ("id", one.id),
@@ -177,7 +178,7 @@ def _destinations(destinations: Sequence[Destination], console: Console) -> None
     if not destinations:
         return
     titles = ("verdict", "destination", "trans-\nmissions", "\nsent", "acknow-\nledged", "\nattempts")
-    _say(console, _destination_line([Text(title, "dim") for title in titles]))
+    _say(console, _destination_line([Text(title, "dim") for title in titles], "bottom"))
     _say(console, Text("-" * (console.width - 2), "dim"))
     for one in destinations[:DESTINATIONS_TOLD]:
         _say(console, _destination_line(_destination_cells(one)))
@@ -186,13 +187,13 @@ def _destinations(destinations: Sequence[Destination], console: Console) -> None
     _say_more(console, len(destinations) - DESTINATIONS_TOLD)
 
 
-def _destination_line(cells: list[Text]) -> Table:
-    """One line of the destinations table: fixed columns, so that what is told below each line can be as wide as it likes."""
+def _destination_line(cells: list[Text], vertical: VerticalAlignMethod = "top") -> Table:
+    """One line of the destinations table, its columns fixed: what is told below a line takes the whole width."""
     line = Table.grid(padding=(0, 1, 0, 0), expand=True)
-    line.add_column(width=_BELOW - 3, no_wrap=True, vertical="bottom")
-    line.add_column(ratio=1, overflow="fold", vertical="bottom")
+    line.add_column(width=_BELOW - 3, overflow="fold", vertical=vertical)
+    line.add_column(ratio=1, overflow="fold", vertical=vertical)
     for width in (8, 11, 9, 8):
-        line.add_column(width=width, no_wrap=True, justify="right")
+        line.add_column(width=width, overflow="fold", justify="right", vertical=vertical)
     line.add_row(*cells)
     return line
 
@@ -209,8 +210,9 @@ def _destination_facts(one: Destination) -> list[str]:
     server = [f"server {one.server}"] if one.server else []
     zone = [f"zone {one.zone}"] if one.zone else []
     pulled = ["it opened the flow itself"] if one.opened_by is OpenedBy.RECEIVER else []
+    where = phrases.place(one.place) if one.place else "place not looked up"
     known = ", ".join([*server, *zone, *pulled])
-    return [*([known] if known else []), *(_names_told(one.names) or ["no name seen"]), phrases.place(one.place)]
+    return [*([known] if known else []), *(_names_told(one.names) or ["no name seen"]), where]
 
 
 def _lookups(report: Report, console: Console) -> None:
@@ -231,13 +233,13 @@ def _unused(report: Report, console: Console) -> None:
 def _basis(report: Report, console: Console) -> None:
     _heading(console, "JUDGED WITH", f"flowwatch {report.version}")
     facts = [("policy", phrases.policy(one)) for one in report.policies] or [("policy", "none")]
-    facts += [("places", phrases.reference(one)) for one in report.reference] or [("places", "no location data")]
+    facts += [("places", phrases.reference(one)) for one in report.reference] or [("places", "no location database given")]
     _say(console, _facts(facts))
 
 
 def _heading(console: Console, title: str, said: str) -> None:
     console.print()
-    console.print(Text(title, "bold").append(f"  {terminal(said)}", "not bold"))
+    _say(console, Text(title, "bold").append(f"  {terminal(said)}", "not bold"), indent=0)
 
 
 def _say(console: Console, what: RenderableType, indent: int = 2) -> None:
@@ -267,7 +269,7 @@ def _seen(text: str, style: str = "") -> Text:
 
 def _facts(facts: Iterable[tuple[str, str]]) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True, min_width=8, style="dim")
+    grid.add_column(overflow="fold", min_width=10, style="dim")
     grid.add_column(overflow="fold", ratio=1)
     for key, value in facts:
         grid.add_row(Text(key), _seen(value))
@@ -275,11 +277,9 @@ def _facts(facts: Iterable[tuple[str, str]]) -> Table:
 
 
 def _table(*columns: str) -> Table:
-    """A ruled table; a column named `>x` is `x` set to the right and never wrapped."""
+    """A ruled table; a column named `>x` is `x` set to the right."""
     table = Table(box=_RULED, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), header_style="")
     for name in columns:
         right = name.startswith(">")
-        table.add_column(
-            Text(name.removeprefix(">")), justify="right" if right else "left", no_wrap=right, overflow="fold"
-        )
+        table.add_column(Text(name.removeprefix(">")), justify="right" if right else "left", overflow="fold")
     return table

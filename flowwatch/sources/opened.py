@@ -1,7 +1,7 @@
 """One input opened for reading: its first bytes for detection, then all of its bytes, once, in order.
 
-Works alike for a file, a named pipe and standard input: nothing is sought, what was read to detect the format is given out
-again. Promises the size and, when asked, the SHA-256 of the bytes as stored once they have all been read.
+Works alike for a file, a named pipe and standard input: nothing is sought, what was read to detect the format is
+given out again. Promises the size and, when asked, the SHA-256 of the bytes as stored once they have all been read.
 """
 
 import hashlib
@@ -45,8 +45,13 @@ class Opened(io.RawIOBase):
 
     @property
     def name(self) -> str:
-        """The source as given, as text a table can hold (bytes of a path that are not UTF-8 are escaped)."""
-        return os.fsencode(self.source).decode("utf-8", "backslashreplace")
+        """The source as text; bytes of a path that are not UTF-8 are escaped."""
+        return self.text(self.source)
+
+    @staticmethod
+    def text(source: str) -> str:
+        """A source as given, as text a table can hold."""
+        return os.fsencode(source).decode("utf-8", "backslashreplace")
 
     @property
     def path(self) -> str | None:

@@ -1,8 +1,8 @@
 """Arguments of the command line to sources: files, folders, globs and `-`, each once, in a fixed order.
 
-Refuses: URLs (a later version's), and an argument that matches nothing. A folder is read whole: its regular files at every
-depth, sorted by path; names that begin with a dot, links to folders, and what is not a regular file are passed over. A file
-named outright is always taken, hidden or not.
+Refuses: URLs (a later version's), and an argument that matches nothing. A folder is read whole: its regular files at
+every depth, sorted by path; names that begin with a dot, links to folders, and what is not a regular file are passed
+over. A file named outright is always taken, hidden or not.
 """
 
 import glob

@@ -8,8 +8,10 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 @functools.lru_cache(maxsize=1 << 16)
 def canonical(text: str) -> str | None:
-    """The canonical text of an address, IPv4-mapped and NAT64 (RFC 6052) forms as their IPv4 address; None for other
-    text (a host name, say)."""
+    """The canonical text of an address; None for other text (a host name, say).
+
+    IPv4-mapped (RFC 4291 2.5.5.2) and NAT64 (RFC 6052, 64:ff9b::/96) addresses become their IPv4 address.
+    """
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

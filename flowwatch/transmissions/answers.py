@@ -34,36 +34,52 @@ class Bound(msgspec.Struct, frozen=True, order=True, gc=False):
 class Run:
     """Overlapping answers of one name (and chain, and whatever else tells spans apart), oldest first."""
 
-    __slots__ = ("answers", "since", "until")
+    __slots__ = ("answers", "last")
 
     def __init__(self, first: Bound) -> None:
         self.answers = [first]
-        self.since = first.since
-        self.until = first.until
+        self.last = first
+        """The answer that lived longest."""
+
+    @property
+    def since(self) -> Instant:
+        """When the first answer was given."""
+        return self.answers[0].since
+
+    @property
+    def until(self) -> Instant:
+        """When the last life ended."""
+        return self.last.until
 
     def add(self, answer: Bound) -> None:
         """Lengthens the run by an answer that begins within it."""
         self.answers.append(answer)
-        self.until = max(self.until, answer.until)
+        if answer.until >= self.last.until:
+            self.last = answer
 
     def at(self, start: Instant, latest: Instant) -> Bound:
-        """The newest answer given by `latest` that lived at `start`, else the one that lived longest."""
-        end = bisect.bisect_right(self.answers, latest, key=lambda answer: answer.since)
-        live = (answer for answer in reversed(self.answers[:end]) if answer.until >= start)
-        return next(live, None) or max(self.answers, key=lambda answer: (answer.until, answer.since))
+        """The newest answer given by `latest` that lived at `start`; one did, if the run covers `start`."""
+        place = bisect.bisect_right(self.answers, latest, key=_since) - 1
+        while place > 0 and self.answers[place].until < start:
+            place -= 1
+        return self.answers[place]
+
+
+def _since(answer: Bound) -> Instant:
+    return answer.since
 
 
 class Timeline:
     """Runs by time; finds those live at an instant without walking those that are not."""
 
-    __slots__ = ("_by_end", "_by_start", "_ends", "_reach", "_starts")
+    __slots__ = ("_by_start", "_ended", "_ends", "_reach", "_starts")
 
     def __init__(self, runs: Iterable[Run]) -> None:
         self._by_start = sorted(runs, key=lambda run: (run.since, run.answers))
         self._starts = [run.since for run in self._by_start]
         self._reach = list(itertools.accumulate((run.until for run in self._by_start), max))
-        self._by_end = sorted(self._by_start, key=lambda run: run.until)
-        self._ends = [run.until for run in self._by_end]
+        self._ended = sorted((run.last for run in self._by_start), key=lambda answer: answer.until)
+        self._ends = [answer.until for answer in self._ended]
 
     def live(self, start: Instant, latest: Instant) -> Iterator[Bound]:
         """Answers live at `start`, given by `latest` (start + skew), newest run first."""
@@ -76,7 +92,7 @@ class Timeline:
     def ended(self, start: Instant) -> Iterator[Bound]:
         """Answers whose life had ended before `start`, last ended first."""
         for place in range(bisect.bisect_left(self._ends, start) - 1, -1, -1):
-            yield self._by_end[place].at(start, start)
+            yield self._ended[place]
 
 
 class Answers:
@@ -94,14 +110,20 @@ class Answers:
         self._own = {key: _timeline(found, by_client=True) for key, found in own.items()}
         self._every = {key: _timeline(found, by_client=apart) for key, found in every.items()}
 
+    def names(self, address: str) -> bool:
+        """Some answer gives the address."""
+        return address in self._every
+
     def same_client(self, address: str, client: str, start: Instant) -> Iterator[Bound]:
         """Answers with the address that this client got, live at `start`."""
         line = self._own.get((address, client))
         return line.live(start, start + self._skew) if line else iter(())
 
     def any_client(self, address: str, start: Instant) -> Iterator[Bound]:
-        """Answers with the address that anybody got, live at `start`; one a name and chain, and a client where the
-        binding looks at clients of the same zone."""
+        """Answers with the address that anybody got, live at `start`.
+
+        One a name and chain; one a client too where the binding looks at clients of the same zone.
+        """
         line = self._every.get(address)
         return line.live(start, start + self._skew) if line else iter(())
 
@@ -115,7 +137,7 @@ def _timeline(answers: list[Bound], *, by_client: bool) -> Timeline:
     runs: dict[tuple[object, ...], list[Run]] = {}
     for answer in sorted(answers):
         party = (answer.client, answer.resolver) if by_client else ()
-        spans = runs.setdefault((answer.name, answer.chain, *party), [])
+        spans = runs.setdefault((answer.name, answer.chain, answer.exact, *party), [])
         if spans and answer.since <= spans[-1].until:
             spans[-1].add(answer)
         else:
@@ -149,10 +171,11 @@ def resolved(asked: str, answers: Iterable[Answer]) -> Iterator[tuple[str, tuple
     """
     records = list(_owned(asked, answers))
     chain, ttls = _followed(asked, records)
+    on_the_way = {asked, *chain}
     for record in records:
         if record.type in ("A", "AAAA") and (address := canonical(record.data)) is not None:
-            reached = record.name == asked or record.name in chain
-            yield address, (chain if reached else (*chain, record.name)), _least([*ttls, record.ttl])
+            whole = chain if record.name in on_the_way else (*chain, record.name)
+            yield address, whole, _least([*ttls, record.ttl])
 
 
 def _owned(asked: str, answers: Iterable[Answer]) -> Iterator[Answer]:
@@ -174,19 +197,21 @@ def _guessed(data: str) -> str:
     return "AAAA" if ":" in data else "A"
 
 
+_MOST_ALIASES = 64
+"""A DNAME may point below itself, so following could go on for ever; no resolver follows as many."""
+
+
 def _followed(asked: str, records: list[Answer]) -> tuple[tuple[str, ...], list[int | None]]:
     aliases = {record.name: record for record in records if record.type == "CNAME"}
     trees = [record for record in records if record.type == "DNAME"]
-    chain: list[str] = []
-    ttls: list[int | None] = []
+    chain: dict[str, int | None] = {}
     current = asked
-    while step := _step(current, aliases, trees):
+    while len(chain) < _MOST_ALIASES and (step := _step(current, aliases, trees)):
         current, ttl = step
         if current == asked or current in chain:
             break
-        chain.append(current)
-        ttls.append(ttl)
-    return tuple(chain), ttls
+        chain[current] = ttl
+    return tuple(chain), list(chain.values())
 
 
 def _step(name: str, aliases: dict[str, Answer], trees: list[Answer]) -> tuple[str, int | None] | None:

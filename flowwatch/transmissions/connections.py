@@ -50,7 +50,7 @@ def _standing(row: FlowRow) -> tuple[object, ...]:
 def _position(row: FlowRow) -> tuple[object, ...]:
     ends = (row.proto, row.src_ip, _number(row.src_port), row.dst_ip, _number(row.dst_port))
     counts = (_number(row.start), _number(row.src_payload), _number(row.dst_payload))
-    return (row.source, row.first_record, _number(row.last_record), *ends, *counts)
+    return (row.source, row.first_record, _number(row.last_record), *ends, *counts, row.conn_id or "")
 
 
 def _number(value: int | None) -> int:

@@ -4,19 +4,21 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
-from flowwatch.model import Amount, Coverage, Instant, Lookup, OpenedBy, SeenName, Transmission
+from flowwatch.model import Amount, Coverage, Instant, Lookup, NameClass, OpenedBy, SeenName, Transmission
 from flowwatch.policy.terms import DnsBinding
 from flowwatch.transmissions.addresses import canonical
 from flowwatch.transmissions.answers import Answers
 from flowwatch.transmissions.connections import connections
 from flowwatch.transmissions.directions import Sent, Side, begun_before, both_seen, sent
-from flowwatch.transmissions.naming import bound_names, responder_names
+from flowwatch.transmissions.naming import BoundNames, responder_names
 from flowwatch.transmissions.questions import questions
 from flowwatch.transmissions.rows import FlowRow, flow_rows
 
+_DEFAULT = DnsBinding()
+
 
 def derive(
-    flows: pa.Table, lookups: pa.Table, coverage: Sequence[Coverage], binding: DnsBinding = DnsBinding()
+    flows: pa.Table, lookups: pa.Table, coverage: Sequence[Coverage], binding: DnsBinding = _DEFAULT
 ) -> tuple[Transmission, ...]:
     """One Transmission for each direction that carried payload, and each attempt, ordered by flow.
 
@@ -35,8 +37,7 @@ class _Recording:
     def __init__(
         self, rows: Iterable[FlowRow], asked: Sequence[Lookup], coverage: Sequence[Coverage], binding: DnsBinding
     ) -> None:
-        self._answers = Answers(asked, binding)
-        self._by_zone = binding.client == "same_zone"
+        self._bound = BoundNames(Answers(asked, binding), by_zone=binding.client == "same_zone")
         self._since = _lookups_since(asked, coverage)
         self._both = {row.source for row in rows if both_seen(row)} | _both_by_coverage(coverage)
         self._firsts = {one.source: one.first for one in coverage}
@@ -98,8 +99,8 @@ class _Recording:
         self, row: FlowRow, sender: str, receiver: str, start: Instant, *, forth: bool, before: bool
     ) -> tuple[tuple[SeenName, ...], bool]:
         own = responder_names(row) if forth else []
-        bound, cut = bound_names(self._answers, receiver, sender, start, begun_before=before, by_zone=self._by_zone)
-        return tuple(sorted([*own, *bound], key=lambda one: one.evidence.rank)), cut
+        bound, cut = self._bound.at(receiver, sender, start, before=before)
+        return tuple(sorted([*own, *bound], key=lambda one: _RANK[one.evidence])), cut
 
     def _start(self, row: FlowRow) -> Instant:
         """The row's first time; where it has none, its last, else the source's first, else 1970."""
@@ -129,4 +130,5 @@ def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
     return None if values is None else tuple(values)
 
 
+_RANK = {kind: kind.rank for kind in NameClass}
 _ICMP = frozenset({"icmp", "icmp6"})

@@ -50,7 +50,8 @@ def sent(row: FlowRow, side: Side, *, both_recorded: bool) -> tuple[Sent, Amount
     """What that side sent and how much; `both_recorded`: the source records both directions of some flow."""
     amount = _counted(row, side)
     if row.proto not in _CONNECTED:
-        return (Sent.NOTHING if amount.most == 0 or _get(row, side, "packets") == 0 else Sent.PAYLOAD), amount
+        unrecorded = amount.least == 0 and _get(row, side, "packets") == 0
+        return (Sent.NOTHING if amount.most == 0 or unrecorded else Sent.PAYLOAD), amount
     if amount.most == 0 and _unrecorded(row, side):
         return Sent.PAYLOAD, Amount(_acked(row, side) or 0, None)
     if amount.most != 0:

@@ -28,22 +28,45 @@ def responder_names(row: FlowRow) -> list[SeenName]:
     return [*shown[:MOST_LIVE], *used]
 
 
-def bound_names(
-    answers: Answers, address: str, client: str, start: Instant, *, begun_before: bool, by_zone: bool
-) -> tuple[list[SeenName], bool]:
-    """Names that DNS answers give the address, as (names, whether live ones had to be left out).
+class BoundNames:
+    """Names that DNS answers give to addresses.
 
-    `client` is the sender; `by_zone`: another client's answer may bind too, so cutting those is told as well.
+    `by_zone`: another client's answer may bind too, so it is told when those are cut as well.
     """
-    where, who = canonical(address) or address, canonical(client) or client
-    own = _taken(answers.same_client(where, who, start), MOST_LIVE, set())
-    others = answers.any_client(where, start)
-    live = _taken(others, MOST_LIVE if by_zone else MOST_CIRCUMSTANTIAL, {one.name for one in own[0]})
-    known = {one.name for one in itertools.chain(own[0], live[0])}
-    ended = _taken(_newest(answers.ended(where, start)), MOST_CIRCUMSTANTIAL, known)
-    classes = (NameClass.ANSWER_SAME_CLIENT, own), (NameClass.ANSWER_OTHER_CLIENT, live), (NameClass.ANSWER_STALE, ended)
-    names = [_seen(one, kind, before=begun_before) for kind, (found, _) in classes for one in found]
-    return names, own[1] or (by_zone and live[1])
+
+    def __init__(self, answers: Answers, *, by_zone: bool) -> None:
+        self._answers = answers
+        self._by_zone = by_zone
+        self._made: dict[tuple[int, NameClass, bool], SeenName] = {}
+        """Flows share names: an answer (which lives as long as `answers`) is told once."""
+
+    def at(self, address: str, client: str, start: Instant, *, before: bool) -> tuple[list[SeenName], bool]:
+        """(names of the address for that client at that time, whether live ones had to be left out).
+
+        `before`: the flow had begun before the recording.
+        """
+        where, who = canonical(address) or address, canonical(client) or client
+        if not self._answers.names(where):
+            return [], False
+        own, own_cut = _taken(self._answers.same_client(where, who, start), MOST_LIVE, set())
+        others = (one for one in self._answers.any_client(where, start) if one.client != who)
+        most = MOST_LIVE if self._by_zone else MOST_CIRCUMSTANTIAL
+        live, live_cut = _taken(others, most, {one.name for one in own})
+        known = {one.name for one in itertools.chain(own, live)}
+        ended, _ = _taken(_newest(self._answers.ended(where, start)), MOST_CIRCUMSTANTIAL, known)
+        classes = (
+            (own, NameClass.ANSWER_SAME_CLIENT),
+            (live, NameClass.ANSWER_OTHER_CLIENT),
+            (ended, NameClass.ANSWER_STALE),
+        )
+        names = [self._seen(one, kind, before) for found, kind in classes for one in found]
+        return names, own_cut or (self._by_zone and live_cut)
+
+    def _seen(self, one: Bound, kind: NameClass, before: bool) -> SeenName:  # noqa: FBT001 - part of the key
+        key = (id(one), kind, before)
+        if key not in self._made:
+            self._made[key] = _seen(one, kind, before=before)
+        return self._made[key]
 
 
 def _taken(found: Iterator[Bound], most: int, known: set[str]) -> tuple[list[Bound], bool]:
@@ -79,9 +102,9 @@ def _seen(one: Bound, kind: NameClass, *, before: bool) -> SeenName:
 
 def _used(row: FlowRow) -> Iterator[tuple[str, NameClass, bool]]:
     """(name, class, whether it is an ECH outer name), each once."""
-    told = row.name if row.name_source is not None else None
-    asked = [(row.sni, NameClass.SNI), *((host, NameClass.HTTP_HOST) for host in (row.http_host, *(row.http_hosts or ())))]
-    asked.append((told, NameClass.SNI if row.name_source == "sni" else NameClass.HTTP_HOST))
+    hosts = [(host, NameClass.HTTP_HOST) for host in (row.http_host, *(row.http_hosts or ()))]
+    told = (row.name, NameClass.SNI if row.name_source == "sni" else NameClass.HTTP_HOST)
+    asked = [(row.sni, NameClass.SNI), *hosts, told]
     seen: set[tuple[str, NameClass]] = set()
     for text, kind in asked:
         name = host_name(text or "")
@@ -105,7 +128,7 @@ def host_name(authority: str) -> str | None:
 
 
 def _certified(row: FlowRow, used: list[SeenName]) -> list[str]:
-    """Names the certificate shows, those the flow used first; a wildcard (RFC 9525) only where a used name is under it."""
+    """Names the certificate shows, those the flow used first; a wildcard (RFC 9525) only as the used name under it."""
     if row.tls_version is None or row.tls_version not in _CERTIFICATE_IN_CLEAR:
         return []
     shown = [name.lower().removesuffix(".") for name in row.cert_names or ()]

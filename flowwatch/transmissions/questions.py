@@ -18,43 +18,26 @@ _COLUMNS = (
 
 def questions(lookups: pa.Table) -> tuple[Lookup, ...]:
     """One Lookup a row of LOOKUPS, in the same order; its time is the answer's, else the question's."""
-    return tuple(_lookup(*row) for row in columns(lookups, _COLUMNS))
+    return tuple(_lookup(dict(zip(_COLUMNS, row, strict=True))) for row in columns(lookups, _COLUMNS))
 
 
-def _lookup(  # noqa: PLR0913 - one parameter a column, in the order of _COLUMNS
-    source: str,
-    record: int,
-    offset: int | None,
-    answer_record: int | None,
-    time: int | None,
-    asked: int | None,
-    client_ip: str | None,
-    server_ip: str | None,
-    server_port: int | None,
-    transport: str | None,
-    qname: str | None,
-    qtype: str | None,
-    name_exact: bool | None,  # noqa: FBT001 - a column
-    rcode: str | None,
-    answers: list[dict[str, Any]] | None,
-    flags: list[str] | None,
-    policy_action: str | None,
-) -> Lookup:
+def _lookup(row: dict[str, Any]) -> Lookup:
+    record, answer_record = row["record"], row["answer_record"]
     first, last = sorted((record, record if answer_record is None else answer_record))
     return Lookup(
-        ref=Ref(source, first, last, offset if first == record else None),
-        time=asked if time is None else time,
-        client_ip=client_ip,
-        server_ip=server_ip,
-        server_port=server_port,
-        transport=transport,
-        qname=qname or "",
-        qtype=qtype or "",
-        name_exact=name_exact is not False,
-        rcode=rcode,
-        answers=None if answers is None else tuple(map(_answer, answers)),
-        flags=tuple(flags or ()),
-        policy_action=policy_action,
+        ref=Ref(row["source"], first, last, row["offset"] if first == record else None),
+        time=row["asked"] if row["time"] is None else row["time"],
+        client_ip=row["client_ip"],
+        server_ip=row["server_ip"],
+        server_port=row["server_port"],
+        transport=row["transport"],
+        qname=row["qname"] or "",
+        qtype=row["qtype"] or "",
+        name_exact=row["name_exact"] is not False,
+        rcode=row["rcode"],
+        answers=None if row["answers"] is None else tuple(map(_answer, row["answers"])),
+        flags=tuple(row["flags"] or ()),
+        policy_action=row["policy_action"],
     )
 
 

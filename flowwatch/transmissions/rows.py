@@ -4,6 +4,7 @@ Promises: nulls stay None, times become nanoseconds, nothing is left out. Refuse
 `flowwatch.model.FLOWS`.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 from flowwatch.model import Instant, Ref
 
 
-class FlowRow(msgspec.Struct, kw_only=True, gc=False):
+class FlowRow(msgspec.Struct, gc=False):
     """The columns of one FLOWS row that derivation reads; after joining, one whole connection."""
 
     source: str
@@ -75,7 +76,7 @@ _FLOW_COLUMNS = tuple(name for name in FlowRow.__struct_fields__ if name != "nam
 
 def flow_rows(flows: pa.Table) -> list[FlowRow]:
     """Every row of FLOWS, in the order of the table."""
-    return [FlowRow(**dict(zip(_FLOW_COLUMNS, row, strict=True))) for row in columns(flows, _FLOW_COLUMNS)]
+    return list(itertools.starmap(FlowRow, columns(flows, _FLOW_COLUMNS)))
 
 
 def columns(table: pa.Table, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:

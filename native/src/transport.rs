@@ -26,6 +26,12 @@ pub fn has_ports(proto: u8) -> bool {
     matches!(proto, TCP | UDP | DCCP | SCTP | UDP_LITE)
 }
 
+/// True for protocols whose first bytes are the type and code of a message.
+#[must_use]
+pub fn has_messages(proto: u8) -> bool {
+    matches!(proto, ICMP | ICMP6)
+}
+
 /// Flags of a TCP header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flags(pub u8);

@@ -4,7 +4,9 @@ A new case needs no code here: `make.py`, the input it makes (`input*`), `policy
 """
 
 import importlib.util
+import ipaddress
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -22,6 +24,8 @@ from flowwatch.model import Decision, Finding, LookupDecision, Report, Verdict
 ROOT = Path(__file__).resolve().parents[2]
 CASES = sorted(path.parent for path in (ROOT / "captures").glob("*/expect.toml"))
 KEYS = {"run", "folder", "exit", "says", "verdicts", "lookups", "transmission", "lookup", "finding", "coverage"}
+ACCUSING = re.compile(r"\b(attack|leak|breach|fraud|suspicious|malicious|rogue)", re.IGNORECASE)
+BLOCKS = [ipaddress.ip_network(one) for one in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
 
 pytestmark = pytest.mark.parametrize("case", CASES, ids=lambda path: path.name)
 
@@ -34,7 +38,7 @@ def expected(case: Path) -> dict[str, Any]:
 
 
 def folder(case: Path) -> Path:
-    return (case / expected(case).get("folder", ".")).resolve()
+    return (case / str(expected(case).get("folder", "."))).resolve()
 
 
 def inputs(case: Path) -> list[Path]:
@@ -198,3 +202,40 @@ def test_it_says_in_words_what_happened(case: Path) -> None:
     told = (case / "README.md").read_text()
     for heading in ("## What happened", "## What flowwatch must say", "## What it cannot say"):
         assert heading in told
+
+
+def test_its_words_accuse_nobody(case: Path) -> None:
+    files = [case / "README.md", case / "expect.toml", folder(case) / "policy.toml", folder(case) / "README.md"]
+    assert [file.name for file in files if ACCUSING.search(file.read_text())] == []
+
+
+def walk(value: object, key: str = "") -> Iterable[tuple[str, object]]:
+    """Every plain value of a TOML table with the key it stands under."""
+    if isinstance(value, dict):
+        for inner, part in value.items():
+            yield from walk(part, inner)
+    elif isinstance(value, list):
+        for part in value:
+            yield from walk(part, key)
+    else:
+        yield key, value
+
+
+def reserved(key: str, value: object) -> bool:
+    match key:
+        case "cidr" | "cidrs" | "src" | "dst":
+            network = ipaddress.ip_network(str(value))
+            return any(network.version == block.version and network.subnet_of(block) for block in BLOCKS)  # type: ignore[arg-type]
+        case "asn" | "asns":
+            return 64_496 <= int(str(value)) <= 64_511 or 65_536 <= int(str(value)) <= 65_551
+        case "country" | "countries" | "registered":
+            return re.fullmatch("X[A-Z]", str(value)) is not None
+        case "names" | "aliases" | "sni" | "http_host":
+            return str(value).endswith((".example", ".test"))
+        case _:
+            return True
+
+
+def test_its_policy_names_reserved_things_only(case: Path) -> None:
+    policy = tomllib.loads((folder(case) / "policy.toml").read_text())
+    assert [(key, value) for key, value in walk(policy) if not reserved(key, value)] == []

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from flowwatch import sources
@@ -48,8 +49,17 @@ def read(path: Path) -> Rows:
     """The rows of a capture, both tables in the order of their records."""
     told = sources.collect([str(path)])
     assert told.coverage[0].error is None
-    flows, lookups = told.flows.to_pylist(), told.lookups.to_pylist()
-    return Rows(flows, lookups)
+    return Rows(plain(told.flows), plain(told.lookups))
+
+
+def plain(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows as dictionaries, times and durations as integers of nanoseconds, nulls left out."""
+    columns = []
+    for column in table.columns:
+        timed = pa.types.is_timestamp(column.type) or pa.types.is_duration(column.type)
+        columns.append(column.cast(pa.int64()) if timed else column)
+    rows = pa.Table.from_arrays(columns, names=table.column_names).to_pylist()
+    return [{name: value for name, value in row.items() if value is not None} for row in rows]
 
 
 Reader = Callable[..., Rows]
@@ -67,3 +77,15 @@ def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Reader:
         return Rows(told.flows, told.lookups, offsets)
 
     return rows
+
+
+@pytest.fixture(scope="session")
+def rows_in() -> Callable[[Path], Rows]:
+    """A function from a capture file to rows."""
+    return read
+
+
+@pytest.fixture(scope="session")
+def packet() -> type[Packet]:
+    """The class of one packet; test files share nothing else."""
+    return Packet

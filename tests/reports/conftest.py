@@ -1,4 +1,4 @@
-"""A rich made-up Report: every severity, verdict and evidence class, hostile text, IPv6, ranges, a pull, an unread source."""
+"""A rich made-up Report: every severity, verdict and evidence class, hostile text, IPv6, ranges, a pull."""
 
 import msgspec
 import pytest

@@ -1,10 +1,11 @@
 """One chunk of records as columns of text, and the casts from there to typed columns.
 
-A cast never raises: a value that is not of its type becomes null and its record is marked refused, with the first reason
-found. Works on whole columns; single values pass through Python only where they are rare or repeat.
+A cast never raises: a value that is not of its type becomes null and its record is marked refused, with the first
+reason found. Works on whole columns; single values pass through Python only where they are rare or repeat.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -121,7 +122,7 @@ class Cells:
         return cast
 
 
-def by_value(column: pa.StringArray, change: Callable[[str], object], kind: pa.DataType | None = None) -> pa.Array:
+def by_value(column: pa.StringArray, change: Callable[[Any], object], kind: pa.DataType | None = None) -> pa.Array:
     """`change` of every value, asked once for each distinct one; null stays null."""
     encoded = column.dictionary_encode()
     changed = pa.array(map(change, encoded.dictionary.to_pylist()), kind or pa.utf8())
@@ -138,7 +139,7 @@ def printable(column: pa.StringArray) -> pa.StringArray:
 
 def _digits(raw: pa.StringArray, most: int) -> pa.StringArray:
     """The values that are 1 to `most` decimal digits; null otherwise."""
-    sound = pc.and_(_decimal(raw), pc.less_equal(pc.binary_length(raw), most))
+    sound = pc.and_(pc.ascii_is_decimal(raw), pc.less_equal(pc.binary_length(raw), most))
     return pc.if_else(sound, raw, None)
 
 
@@ -146,9 +147,5 @@ def _microseconds(raw: pa.StringArray) -> pa.Int64Array:
     """Values of Zeek's usual form, seconds with exactly six decimals, as microseconds; null otherwise."""
     digits = pc.replace_substring(raw, ".", "", max_replacements=1)
     dotted = pc.equal(pc.utf8_slice_codeunits(raw, -7, -6), ".")
-    sound = pc.and_(pc.and_(dotted, _decimal(digits)), pc.less_equal(pc.binary_length(digits), 16))
+    sound = pc.and_(pc.and_(dotted, pc.ascii_is_decimal(digits)), pc.less_equal(pc.binary_length(digits), 16))
     return pc.if_else(sound, digits, None).cast(pa.int64())
-
-
-def _decimal(raw: pa.StringArray) -> pa.BooleanArray:
-    return pc.and_(pc.string_is_ascii(raw), pc.utf8_is_digit(raw))

@@ -1,15 +1,15 @@
 """Times and spans of Zeek logs to whole nanoseconds, exactly: no binary fraction comes between.
 
-Zeek writes seconds since 1970 with six decimals, in JSON as many as a double needs (rounded at the ninth), or ISO 8601. A
-time without a zone is taken as UTC and said so.
+Zeek writes seconds since 1970 with six decimals, in JSON as many as a double needs (rounded at the ninth), or ISO
+8601. A time without a zone is taken as UTC and said so.
 """
 
 import datetime as dt
 import re
 from decimal import ROUND_HALF_UP, Decimal
 
-_DECIMAL = re.compile(r"-?\d{1,10}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,2})?")
-_ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\d*(Z|[+-]\d\d:?\d\d)?")
+_DECIMAL = re.compile(r"-?\d{1,10}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
+_ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\d*(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _NANO = 1_000_000_000
 LATEST = (1 << 32) * _NANO

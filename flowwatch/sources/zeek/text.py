@@ -1,9 +1,10 @@
 r"""Zeek's text to ours: its `\xHH` undone to bytes, and escaped again once by the rules of the two tables.
 
-Zeek writes a byte it will not print as `\xHH` and, in tab-separated logs, a backslash as `\\` (Log::WRITER_ASCII). In DNS
-names what is not printable ASCII, and space and backslash, becomes `\DDD` (RFC 1035 5.1); elsewhere `\xNN`.
+Zeek writes a byte it will not print as `\xHH` and, in tab-separated logs, a backslash as `\\` (Log::WRITER_ASCII). In
+DNS names what is not printable ASCII, and space and backslash, becomes `\DDD` (RFC 1035 5.1); elsewhere `\xNN`.
 """
 
+import functools
 import ipaddress
 import re
 
@@ -73,6 +74,7 @@ def _character(byte: int) -> str:
     return chr(byte) if 0x20 <= byte < 0x7F else f"\\{byte:03d}"
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def address(text: str) -> str | None:
     """The address in canonical form (RFC 5952, a mapped IPv4 address in dotted form), or None where it is none."""
     try:

@@ -203,7 +203,6 @@ impl Half {
             left.extend([(from, cut), (resume, to)].into_iter().filter(|(a, b)| a < b));
         }
         if fresh > 0 {
-            // A piece taken from the middle leaves two; one not touched came out as (from, from) and (from, to) or the like.
             holes.ranges = left;
         }
         fresh
@@ -304,6 +303,12 @@ impl Half {
     #[must_use]
     pub fn opened_with(&self, seq: u32) -> bool {
         !self.is(bit::PLACED) || self.position(seq.wrapping_add(1)) == self.low
+    }
+
+    /// True when position 0 is the first byte of the conversation.
+    #[must_use]
+    pub fn is_from_start(&self) -> bool {
+        self.is(bit::START)
     }
 
     /// True when this direction sent nothing but its opening.

@@ -1,0 +1,13 @@
+"""Transmissions and lookups against a policy: verdicts, findings, destinations.
+
+Promises: pure (no input or output, inputs untouched, no clock); three-valued (what was not seen never approves); the
+order of rules and inputs changes nothing; neutral words. Refuses: judging the recording as a whole (silence, volumes,
+order of stages), proxies, tunnels and names as carriers.
+"""
+
+from flowwatch.judge.bench import Bench
+from flowwatch.judge.considered import Considered
+from flowwatch.judge.derivation import Derivation
+from flowwatch.judge.run import Judgement, judge
+
+__all__ = ["Bench", "Considered", "Derivation", "Judgement", "judge"]

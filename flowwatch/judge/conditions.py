@@ -1,0 +1,81 @@
+"""Conditions that channels, exceptions and prohibitions share: service, opener, labels, time; each as a Check.
+
+Promises: null in a source is unseen. Where the recording began in the middle of a flow and its first packet alone says
+who opened it, the opener and the responder's port are unseen too, unless what is seen already fits.
+"""
+
+from collections.abc import Sequence
+
+from flowwatch.judge.observation import Observation
+from flowwatch.judge.rulebook import listed
+from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared, known
+from flowwatch.model import Check, Instant, Reason, Transmission
+from flowwatch.policy import windows
+from flowwatch.policy.match import PortRange
+from flowwatch.policy.terms import Service, Window
+
+
+def service_checks(service: Service | None, transmission: Transmission) -> tuple[Check, ...]:
+    """Protocol and port, as far as declared."""
+    if service is None:
+        return ()
+    checks = []
+    if service.proto is not None:
+        holds = known(service.proto == transmission.proto)
+        checks.append(compared("proto", holds, service.proto, transmission.proto, Reason.PROTO))
+    if service.ports:
+        checks.append(_port(service.ports, transmission))
+    return tuple(checks)
+
+
+def opened_by_check(declared: str, transmission: Transmission) -> Check:
+    """The flow was opened by the declared side."""
+    observed = transmission.opened_by.value
+    if declared == "either" or (declared == observed and not _opener_guessed(transmission)):
+        return Check("opened_by", TRUE, declared, observed)
+    truth = UNSEEN if _opener_guessed(transmission) else FALSE
+    return compared("opened_by", truth, declared, observed, Reason.OPENED_BY)
+
+
+def carries_check(carries: Sequence[str], seen: Observation) -> Check:
+    """Every label it bears is carried."""
+    truth = seen.labels.within(carries)
+    return compared("labels", truth, listed(carries), str(seen.labels), Reason.NOT_CARRIED)
+
+
+def window_check(when: Sequence[Window], transmission: Transmission, timezone: str) -> Check:
+    """It ran inside one of the windows from its first to its last payload."""
+    begun_before = transmission.begun_before
+    outcome = windows.inside(when, transmission.start, transmission.end, timezone, begun_before=begun_before)
+    return Check("time", outcome.truth, windows.words(when, timezone), ran(transmission), outcome.reason)
+
+
+def ran(transmission: Transmission) -> str:
+    """First and last payload, in words."""
+    first, last = windows.written(transmission.start), windows.written(transmission.end)
+    begun = "begun before " if transmission.begun_before else ""
+    return begun + (first if first == last else f"{first} to {last}")
+
+
+def span_check(from_: Instant, until: Instant, transmission: Transmission) -> Check:
+    """It ran within `[from, until)`; otherwise an exception was not in force."""
+    span = (Window(from_=from_, until=until),)
+    begun_before = transmission.begun_before
+    truth = windows.inside(span, transmission.start, transmission.end, "UTC", begun_before=begun_before).truth
+    declared, observed = windows.words(span, "UTC"), ran(transmission)
+    return compared("time", truth, declared, observed, Reason.EXCEPTION_EXPIRED, Reason.BEGUN_BEFORE)
+
+
+def _port(ports: Sequence[PortRange], transmission: Transmission) -> Check:
+    port = transmission.service_port
+    if port is None:
+        return compared("port", UNSEEN, listed(ports), "not given", Reason.PORT)
+    fits = any(port in span for span in ports)
+    both = (transmission.sender_port, transmission.receiver_port)
+    might = _opener_guessed(transmission) and any(one in span for one in both if one is not None for span in ports)
+    return compared("port", TRUE if fits else UNSEEN if might else FALSE, listed(ports), str(port), Reason.PORT)
+
+
+def _opener_guessed(transmission: Transmission) -> bool:
+    """Only the first recorded packet says who opened it, and the opening was not recorded."""
+    return transmission.begun_before and transmission.direction_basis == "first_record"

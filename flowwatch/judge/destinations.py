@@ -1,0 +1,59 @@
+"""Every receiver of transmissions from declared zones, and how they were judged."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from flowwatch.judge.findings import merged_labels, merged_names
+from flowwatch.model import Decision, Destination, OpenedBy, Verdict
+
+_Key = tuple[str, int, str, OpenedBy]
+
+
+def destinations_of(decisions: Iterable[Decision]) -> tuple[Destination, ...]:
+    """One row a receiver address, service port, protocol and opener; worst verdict first, then by bytes sent.
+
+    What is out of scope has no destination.
+    """
+    groups: dict[_Key, list[Decision]] = {}
+    for decision in decisions:
+        if decision.verdict is not Verdict.OUT_OF_SCOPE:
+            groups.setdefault(_key(decision), []).append(decision)
+    rows = ((key, _destination(group)) for key, group in groups.items())
+    ordered = sorted(rows, key=lambda row: (-row[1].worst.rank, -row[1].bytes_sent, row[0]))
+    return tuple(row for _, row in ordered)
+
+
+def _key(decision: Decision) -> _Key:
+    one = decision.transmission
+    return one.receiver_ip, -1 if one.service_port is None else one.service_port, one.proto, one.opened_by
+
+
+def _destination(group: list[Decision]) -> Destination:
+    """The row of one receiver; place and server are those of its worst decision."""
+    worst = max(group, key=lambda one: one.verdict.rank)
+    all_sent = [one.transmission for one in group]
+    acked = [one.acked for one in all_sent if one.acked is not None]
+    ranked = sorted(group, key=lambda one: -one.verdict.rank)
+    return Destination(
+        address=all_sent[0].receiver_ip,
+        port=all_sent[0].service_port,
+        proto=all_sent[0].proto,
+        opened_by=all_sent[0].opened_by,
+        zone=worst.receiver_zone,
+        server=next((one.server for one in ranked if one.server), None),
+        names=merged_names(all_sent),
+        place=worst.place,
+        verdicts=dict(sorted(Counter(one.verdict for one in group).items(), key=lambda item: -item[0].rank)),
+        worst=worst.verdict,
+        reasons=tuple(dict.fromkeys(reason for one in ranked for reason in one.reasons)),
+        transmissions=len(group),
+        attempts=sum(one.attempted for one in all_sent),
+        bytes_sent=sum(one.sent.least for one in all_sent),
+        bytes_unknown=sum(one.sent.exact is None for one in all_sent),
+        bytes_acked=sum(acked) if acked else None,
+        first=min(one.start for one in all_sent),
+        last=max(one.end for one in all_sent),
+        sender_zones=tuple(sorted({one.sender_zone for one in group if one.sender_zone})),
+        senders=len({one.sender_ip for one in all_sent}),
+        labels=tuple(label.name for label in merged_labels(group)),
+    )

@@ -1,0 +1,45 @@
+"""Exceptions held against one transmission, at the time of the traffic.
+
+An exception covers deviations too, only the labels it lists, and lifts a prohibition only by naming it.
+"""
+
+from flowwatch.judge.conditions import carries_check, service_checks, span_check
+from flowwatch.judge.considered import Considered
+from flowwatch.judge.destination import recognise
+from flowwatch.judge.observation import Observation
+from flowwatch.judge.rulebook import Rulebook
+from flowwatch.judge.truth import FALSE, TRUE
+from flowwatch.model import Check, Reason
+from flowwatch.policy.terms import PolicyException
+
+
+def exceptions_considered(seen: Observation, book: Rulebook) -> tuple[Considered, ...]:
+    """Every exception, in order of id."""
+    return tuple(_considered(one, seen, book) for one in book.exceptions)
+
+
+def expired(considered: Considered) -> bool:
+    """The exception would cover the transmission, had it been in force at the time."""
+    others = [check for check in considered.checks if check.what != "time"]
+    in_time = considered.truth is not FALSE
+    return not in_time and all(check.truth is TRUE for check in others)
+
+
+def _considered(exception: PolicyException, seen: Observation, book: Rulebook) -> Considered:
+    notes: tuple[Reason, ...] = ()
+    checks: tuple[Check, ...] = ()
+    if exception.applies.zone is not None:
+        checks += (zone_check(exception.applies.zone, seen),)
+    if (to := book.conditions.get(f"exception:{exception.id}")) is not None:
+        found = recognise(to, seen, inspect=book.policy.defaults.dns_binding.cname == "inspect_all")
+        checks, notes = checks + found.checks, found.notes
+    checks += service_checks(exception.applies.service, seen.transmission)
+    checks += (carries_check(exception.carries, seen),)
+    checks += (span_check(exception.from_, exception.until, seen.transmission),)
+    rule = book.rule("exception", exception.id)
+    return Considered.of(rule, checks, notes, carries=exception.carries, lifts=exception.lifts)
+
+
+def zone_check(zone: str, seen: Observation) -> Check:
+    """The sender is in the zone, or in one that lies within it."""
+    return Check("from", TRUE if zone in seen.zones else FALSE, zone, seen.zone or "no declared zone")

@@ -1,0 +1,107 @@
+"""Where a server is expected to be, compared with the place of its address; an expectation never approves.
+
+Promises: three facts are never merged: country and provider region are compared with where the address is located, AS
+numbers with who announces it. It holds where all candidates are expected (or one, under `any`). It fails only where
+none is expected *and* that is well founded: stated or corroborated (or databases that dispute the country, every one of
+them outside the expected set), with data dated within 45 days of the traffic; the operator's own facts need no date.
+All else is `location.unproven`. The registry's country of assignment counts for nothing.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+
+from flowwatch.judge.rulebook import listed
+from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared
+from flowwatch.model import Basis, Candidate, Check, Confidence, Instant, Place, Reason, Truth
+from flowwatch.policy.terms import CloudExpectation, Defaults, Expectation
+
+FRESH = dt.timedelta(days=45)
+"""How far location data may be dated from the traffic and still show that an address is elsewhere."""
+_DAY = 86_400 * 10**9
+_EPOCH = dt.date(1970, 1, 1)
+_FOUNDED = frozenset({Confidence.STATED, Confidence.CORROBORATED, Confidence.DISPUTED})
+
+
+def location_checks(
+    expect: Expectation, place: Place, at: Instant, defaults: Defaults
+) -> tuple[tuple[Check, ...], tuple[Reason, ...]]:
+    """The expectations as conditions, and `location.unproven` as a note where the policy says so."""
+    checks = []
+    if expect.countries:
+        checks.append(_country(expect.countries, place, at, defaults.locations))
+    if expect.cloud is not None:
+        checks.append(_region(expect.cloud, place, at, defaults.locations))
+    if expect.asns:
+        checks.append(_asn(expect.asns, place, at, defaults.locations))
+    if defaults.unknown_location == "note" and any(check.truth is UNSEEN for check in checks):
+        return tuple(check for check in checks if check.truth is not UNSEEN), (Reason.LOCATION_UNPROVEN,)
+    return tuple(checks), ()
+
+
+def _country(expected: Sequence[str], place: Place, at: Instant, locations: str) -> Check:
+    truth = UNSEEN
+    if place.located and place.confidence is not Confidence.INDETERMINATE:
+        fits = [None if one.country is None else one.country in expected for one in place.located]
+        truth = _agree(fits, locations, founded=_founded(place, place.located, at))
+    observed = f"{listed(place.countries)} ({place.confidence})"
+    return _compared("location.country", truth, listed(expected), observed, Reason.COUNTRY_UNEXPECTED)
+
+
+def _region(expected: CloudExpectation, place: Place, at: Instant, locations: str) -> Check:
+    """Provider and region: only candidates that name a provider speak of it."""
+    spoken = [one for one in place.located if one.provider is not None]
+    fits = [_in_cloud(one, expected) for one in spoken]
+    truth = _agree(fits, locations, founded=_founded(place, spoken, at)) if spoken else UNSEEN
+    declared = " ".join([expected.provider, *expected.regions])
+    observed = listed(dict.fromkeys(f"{one.provider} {one.provider_region or '?'}" for one in spoken))
+    return _compared("location.region", truth, declared, observed, Reason.REGION_UNEXPECTED)
+
+
+def _in_cloud(one: Candidate, expected: CloudExpectation) -> bool | None:
+    if one.provider != expected.provider:
+        return False
+    if not expected.regions:
+        return True
+    return None if one.provider_region is None else one.provider_region in expected.regions
+
+
+def _asn(expected: Sequence[int], place: Place, at: Instant, locations: str) -> Check:
+    """AS numbers by source; a single database that says otherwise proves nothing, the operator or two of them do."""
+    wanted = {str(number) for number in expected}
+    dates = {one.source: one for one in place.located}
+    sources = {fact.source: dates.get(fact.source) for fact in place.asn}
+    stated = any(one is not None and one.basis is Basis.OPERATOR for one in sources.values())
+    fresh = all(one is not None and _fresh(one, at) for one in sources.values())
+    fits: list[bool | None] = [fact.value in wanted for fact in place.asn]
+    founded = fresh and (stated or len(sources) > 1)
+    truth = _agree(fits, locations, founded=founded) if fits else UNSEEN
+    declared = listed(f"AS{number}" for number in expected)
+    observed = listed(f"AS{fact.value} ({fact.source})" for fact in place.asn)
+    return _compared("location.asn", truth, declared, observed, Reason.ASN_UNEXPECTED)
+
+
+def _agree(fits: Sequence[bool | None], locations: str, *, founded: bool) -> Truth:
+    """All (or, under `any`, one) expected: holds; none, well founded: fails; all else is unseen. None: not told."""
+    held = any(fits) if locations == "any" else all(fits)
+    if held:
+        return TRUE
+    return FALSE if founded and all(one is False for one in fits) else UNSEEN
+
+
+def _founded(place: Place, candidates: Iterable[Candidate], at: Instant) -> bool:
+    return place.confidence in _FOUNDED and all(_fresh(one, at) for one in candidates)
+
+
+def _fresh(one: Candidate, at: Instant) -> bool:
+    """Dated within 45 days of the traffic, or the operator's own statement."""
+    if one.basis is Basis.OPERATOR:
+        return True
+    try:
+        dated = dt.date.fromisoformat((one.source_date or "")[:10])
+    except ValueError:
+        return False
+    return abs(_EPOCH + dt.timedelta(days=at // _DAY) - dated) <= FRESH
+
+
+def _compared(what: str, truth: Truth, declared: str, observed: str, differs: Reason) -> Check:
+    return compared(what, truth, declared, observed, differs, Reason.LOCATION_UNPROVEN)

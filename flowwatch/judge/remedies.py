@@ -1,0 +1,49 @@
+"""What to look at next, for each reason a finding may have: one neutral sentence, the same for everybody."""
+
+from flowwatch.model import Reason
+
+REMEDIES: dict[Reason, str] = {
+    Reason.EXCEPTION_EXPIRED: "Check with the exception's owner whether it should have been renewed.",
+    Reason.PROHIBITED: "Ask the sender's operator what was sent; only an exception that names it lifts a prohibition.",
+    Reason.PROHIBITION_UNSEEN: "Look for a recording that shows what the prohibition asks for.",
+    Reason.DESTINATION_UNLISTED: "Ask who runs the receiver and what was sent; list it if it is meant to be approved.",
+    Reason.NAME_LISTED_ADDRESS_UNLISTED: (
+        "Compare the address with those its owner publishes; update `cidrs` if the server moved."
+    ),
+    Reason.NONE_FROM_ZONE: "Check whether this zone should send there; if so, add it to a channel.",
+    Reason.ZONE_UNLISTED: "Check whether the two zones should exchange this; if so, add a channel between them.",
+    Reason.OPENED_BY: "Check why the other side opened the flow; `opened_by` may allow it.",
+    Reason.PROTO: "Check which service was used and whether the channel should allow its protocol.",
+    Reason.PORT: "Check which service listens on that port and whether the channel should allow it.",
+    Reason.NOT_CARRIED: "Check what was sent; the channel must list the label to carry it.",
+    Reason.OUTSIDE_WINDOW: "Check whether the sending was due at that time, and the sender's clock.",
+    Reason.ENDS_OUTSIDE: "Check whether the sending was late or the declared time too short.",
+    Reason.BEGUN_BEFORE: "Look for a recording that holds the beginning of the flow.",
+    Reason.NAME_UNLISTED: "Check which service under that name shares the address.",
+    Reason.NAME_UNOBSERVED: "Look for the sender's DNS answers; a server that serves nobody else may be `dedicated`.",
+    Reason.NAME_AMBIGUOUS: "Look for the name the flow itself used; several names stood for the address.",
+    Reason.NAME_MALFORMED: "Look at the record; the name is no host name.",
+    Reason.ALIAS_UNLISTED: "Compare the chain of aliases with what the server's owner uses; list it under `aliases`.",
+    Reason.BINDING_UNOBSERVED: "Look for the sender's DNS answers from a listed resolver, or list the address.",
+    Reason.COUNTRY_UNEXPECTED: "Ask the server's operator where it runs now.",
+    Reason.REGION_UNEXPECTED: "Ask the server's operator in which region it runs now.",
+    Reason.ASN_UNEXPECTED: "Ask the server's operator which network announces the address now.",
+    Reason.LOCATION_UNPROVEN: "Add location data, or state the place of the address in `[[place]]`.",
+    Reason.TLS_REQUIRED: "Check the sender's configuration; the server is to be reached over TLS.",
+    Reason.TLS_UNOBSERVED: "Look for a recording that holds the beginning of the flow.",
+    Reason.TLS_VERSION: "Check which TLS versions both sides allow.",
+    Reason.TLS_KEY_UNEXPECTED: "Ask the server's operator whether its key was changed.",
+    Reason.TLS_ISSUER_UNEXPECTED: "Ask the server's operator which authority issues its certificate.",
+    Reason.TLS_NAME_UNEXPECTED: "Ask the server's operator which names its certificate bears.",
+    Reason.TLS_KEY_UNOBSERVED: "Look for a recording that shows the certificate.",
+    Reason.UNSEEN: "Look for a source that shows the condition named.",
+    Reason.NONE_IN_FORCE: "Check the validity of the policy's versions.",
+    Reason.LOOKUP_UNAPPROVED: "Ask which program asked for it; a lookup alone does not show that anything was sent.",
+    Reason.ANSWER_UNLISTED: "Compare the answer with the addresses the server's owner publishes.",
+    Reason.LOSSY_NAME: "Look for a source that writes the name in full.",
+}
+
+
+def remedy_of(reason: Reason) -> str:
+    """The sentence for the deciding reason."""
+    return REMEDIES.get(reason, "Look at the records and the rule named.")

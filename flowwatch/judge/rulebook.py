@@ -1,0 +1,169 @@
+"""One policy version made ready to judge by: zones by address, servers and channels by zone, matching memoised.
+
+Promises: the order in which a policy writes its entries changes nothing (entries are sorted by id). Refuses nothing:
+a loaded policy is well-formed.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Self
+
+import msgspec
+
+from flowwatch.model import Name, PolicyInfo, Rule
+from flowwatch.policy.match import Cidr, NamePattern, Networks
+from flowwatch.policy.terms import (
+    Channel,
+    Header,
+    LookupRule,
+    Policy,
+    PolicyException,
+    Prohibited,
+    Role,
+    Server,
+    ServerMatch,
+    Zone,
+)
+
+_MEMO = 65_536
+
+
+class Matcher:
+    """A `match` or `to` table with its answers remembered: hostile input repeats itself, never fills the memory."""
+
+    def __init__(self, match: ServerMatch) -> None:
+        self.match = match
+        self.cidrs = listed(match.cidrs)
+        """As declared, in words; likewise `names` and `aliases`."""
+        self.names = listed(match.names)
+        self.aliases = listed([*match.names, *match.aliases])
+        self.names_only = not match.cidrs
+        """Recognised by name alone."""
+        self._addresses: dict[str, bool] = {}
+        self._names: dict[str, bool] = {}
+        self._aliases: dict[str, bool] = {}
+
+    def address(self, text: str) -> bool:
+        """The address lies in one of `cidrs`."""
+        return _remembered(self._addresses, text, lambda: any(cidr.covers(text) for cidr in self.match.cidrs))
+
+    def name(self, text: str) -> bool:
+        """One of `names` covers the name."""
+        return _remembered(self._names, text, lambda: covered(self.match.names, text))
+
+    def alias(self, text: str) -> bool:
+        """One of `names` or `aliases` covers the name: a CNAME may lead there."""
+        return self.name(text) or _remembered(self._aliases, text, lambda: covered(self.match.aliases, text))
+
+    def __str__(self) -> str:
+        return listed([*self.match.cidrs, *self.match.names])
+
+
+class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy version with what judging looks up again and again."""
+
+    policy: Policy
+    zones: Networks[str]
+    chains: dict[str, tuple[str, ...]]
+    """Of each zone id: itself, then the zones it lies `within`, innermost first."""
+    servers: dict[str, Server]
+    matchers: dict[str, Matcher]
+    """By server id."""
+    conditions: dict[str, Matcher]
+    """The `to` of `prohibited:ID` and `exception:ID`."""
+    resolvers: Networks[str]
+    broadcasts: frozenset[tuple[int, int]]
+    """Directed broadcast addresses of the declared zones (RFC 919)."""
+    channels: tuple[Channel, ...]
+    prohibitions: tuple[Prohibited, ...]
+    exceptions: tuple[PolicyException, ...]
+    lookups: tuple[LookupRule, ...]
+
+    @classmethod
+    def of(cls, policy: Policy) -> Self:
+        """The rulebook of a loaded policy."""
+        servers = {server.id: server for server in sorted(policy.servers, key=lambda one: one.id)}
+        rules = {f"prohibited:{one.id}": one.when.to for one in policy.prohibitions}
+        rules |= {f"exception:{one.id}": one.applies.to for one in policy.exceptions}
+        return cls(
+            policy=policy,
+            zones=Networks((cidr, zone.id) for zone in policy.zones for cidr in zone.cidrs),
+            chains=_chains(policy.zones),
+            servers=servers,
+            matchers={name: Matcher(server.match) for name, server in servers.items()},
+            conditions={name: Matcher(to) for name, to in rules.items() if to is not None},
+            resolvers=Networks(
+                (cidr, name)
+                for name, server in servers.items()
+                if server.role is Role.RESOLVER
+                for cidr in server.match.cidrs
+            ),
+            broadcasts=frozenset(_broadcasts(policy.zones)),
+            channels=tuple(sorted(policy.channels, key=lambda one: one.id)),
+            prohibitions=tuple(sorted(policy.prohibitions, key=lambda one: one.id)),
+            exceptions=tuple(sorted(policy.exceptions, key=lambda one: one.id)),
+            lookups=tuple(sorted(policy.lookups, key=lambda one: one.id)),
+        )
+
+    @classmethod
+    def without_policy(cls) -> Self:
+        """What stands in when no policy is given: private addresses are zone `local`, nothing is listed."""
+        info = PolicyInfo(id="none", version="none", title="", sha256="", files=())
+        zone = Zone(id="local", cidrs=tuple(Cidr.parse(text) for text in PRIVATE))
+        return cls.of(Policy(info=info, policy=Header(id="none", version="none"), zones=(zone,)))
+
+    def zone(self, address: str) -> str | None:
+        """Id of the zone with the longest prefix over the address, or None."""
+        return self.zones.lookup(address)
+
+    def chain(self, zone: str | None) -> tuple[str, ...]:
+        """The zone and the zones it lies within."""
+        return self.chains.get(zone, (zone,)) if zone is not None else ()
+
+    def listed_addresses(self, address: str) -> tuple[str, ...]:
+        """Ids of the servers whose `cidrs` hold the address."""
+        return tuple(name for name, matcher in self.matchers.items() if matcher.address(address))
+
+    def rule(self, kind: str, id_: str) -> Rule:
+        """The entry as a Rule of this policy version."""
+        return Rule(kind, id_, self.policy.policy.id, self.policy.policy.version)
+
+
+PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "fc00::/7", "::1/128")
+"""RFC 1918, RFC 6598, RFC 4193 and loopback."""
+
+
+def covered(patterns: tuple[NamePattern, ...], text: str) -> bool:
+    """One of the patterns covers the name."""
+    name = Name.parse(text)
+    return any(pattern.covers(name) for pattern in patterns)
+
+
+def listed(values: Iterable[object]) -> str:
+    """Values in words, `none` for none."""
+    return ", ".join(str(value) for value in values) or "none"
+
+
+def _remembered(memo: dict[str, bool], key: str, find: Callable[[], bool]) -> bool:
+    found = memo.get(key)
+    if found is None:
+        if len(memo) >= _MEMO:
+            memo.clear()
+        found = memo[key] = find()
+    return found
+
+
+def _chains(zones: tuple[Zone, ...]) -> dict[str, tuple[str, ...]]:
+    outer = {zone.id: zone.within for zone in zones}
+    chains = {}
+    for zone in outer:
+        chain: dict[str, None] = {}
+        at: str | None = zone
+        while at is not None and at not in chain:
+            chain[at] = None
+            at = outer.get(at)
+        chains[zone] = tuple(chain)
+    return chains
+
+
+def _broadcasts(zones: tuple[Zone, ...]) -> set[tuple[int, int]]:
+    return {(4, cidr.last) for zone in zones for cidr in zone.cidrs if cidr.version == 4 and cidr.prefix <= 30}

@@ -1,0 +1,121 @@
+"""Everything judged: transmissions and lookups against a policy, gathered into findings and destinations.
+
+Promises: pure (no input or output, inputs untouched) and order-free: permuted rules or inputs give the same judgement,
+sorted by where each fact stands in its source.
+"""
+
+import bisect
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from flowwatch.judge.bench import Bench
+from flowwatch.judge.destinations import destinations_of
+from flowwatch.judge.findings import findings_of
+from flowwatch.judge.transmission import Locate
+from flowwatch.judge.unused import Uses
+from flowwatch.model import (
+    Coverage,
+    Decision,
+    Destination,
+    Finding,
+    Instant,
+    Lookup,
+    LookupDecision,
+    OpenedBy,
+    Place,
+    Ref,
+    Rule,
+    Tally,
+    Transmission,
+    Verdict,
+)
+from flowwatch.policy.terms import PolicySet
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What a Report says of traffic: decisions, findings, destinations, tallies, unused entries."""
+
+    decisions: tuple[Decision, ...]
+    lookups: tuple[LookupDecision, ...]
+    findings: tuple[Finding, ...]
+    destinations: tuple[Destination, ...]
+    verdicts: dict[Verdict, Tally]
+    """Every verdict is a key."""
+    lookup_verdicts: dict[Verdict, int]
+    """Every verdict is a key."""
+    unused: tuple[Rule, ...]
+    """Entries of the versions that judged something which nothing used."""
+
+
+def judge(
+    transmissions: Sequence[Transmission],
+    lookups: Sequence[Lookup],
+    policies: PolicySet | None,
+    locate: Locate,
+    coverage: Sequence[Coverage] = (),
+) -> Judgement:
+    """The judgement on everything; `locate` gives the place of an address at an instant and is asked repeatedly."""
+    bench = Bench(policies, _remembering(locate, policies))
+    uses = Uses()
+    decisions = tuple(_decisions(transmissions, bench, uses))
+    asked = tuple(_asked(lookups, bench, uses))
+    return Judgement(
+        decisions=decisions,
+        lookups=asked,
+        findings=findings_of(decisions, asked, coverage),
+        destinations=destinations_of(decisions),
+        verdicts=_tallies(decisions),
+        lookup_verdicts={verdict: sum(one.verdict is verdict for one in asked) for verdict in Verdict},
+        unused=tuple(uses.unused(bench)),
+    )
+
+
+def _decisions(transmissions: Sequence[Transmission], bench: Bench, uses: Uses) -> Iterator[Decision]:
+    """The decision on each transmission, in order of source and record; an answer knows what opened its flow."""
+    openings = {one.flow: one for one in transmissions if one.opened_by is OpenedBy.SENDER}
+    for transmission in sorted(transmissions, key=_position):
+        opening = openings.get(transmission.flow) if transmission.opened_by is OpenedBy.RECEIVER else None
+        derivation = bench.derive(transmission, opening)
+        uses.transmission(derivation)
+        yield derivation.decision
+
+
+def _asked(lookups: Sequence[Lookup], bench: Bench, uses: Uses) -> Iterator[LookupDecision]:
+    for lookup in sorted(lookups, key=lambda one: (_ref(one.ref), one.qname, one.qtype)):
+        decision = bench.lookup(lookup)
+        uses.lookup(decision)
+        yield decision
+
+
+def _position(transmission: Transmission) -> tuple[object, ...]:
+    return (*_ref(transmission.ref), transmission.start, transmission.opened_by is OpenedBy.RECEIVER, transmission.flow)
+
+
+def _ref(ref: Ref) -> tuple[str, int, int]:
+    return ref.source, ref.first_record, ref.last_record
+
+
+def _tallies(decisions: Sequence[Decision]) -> dict[Verdict, Tally]:
+    tallies = {}
+    for verdict in Verdict:
+        those = [one.transmission for one in decisions if one.verdict is verdict]
+        attempts = sum(one.attempted for one in those)
+        tallies[verdict] = Tally(len(those), attempts, sum(one.sent.least for one in those))
+    return tallies
+
+
+def _remembering(locate: Locate, policies: PolicySet | None) -> Locate:
+    """The same answers, asked once an address and span of time in which the operator's facts stay the same."""
+    facts = [fact for version in (policies.versions if policies else ()) for fact in version.places]
+    edges = sorted({edge for fact in facts for edge in (fact.from_, fact.until) if edge is not None})
+    memo: dict[tuple[str, int], Place] = {}
+
+    def remembered(address: str, at: Instant | None) -> Place:
+        key = (address, -1 if at is None else bisect.bisect_right(edges, at))
+        found = memo.get(key)
+        if found is None:
+            found = memo[key] = locate(address, at)
+        return found
+
+    return remembered

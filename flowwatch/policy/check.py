@@ -1,0 +1,279 @@
+"""What one table of a policy cannot know of another: ids that resolve, times in order, rules that say something.
+
+Promises: only reads; every fault is found, and the one told is the first in file order. Each check is a generator of
+PolicyErrors over the parts of a policy, listed in `CHECKS`.
+"""
+
+import zoneinfo
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Final, Protocol, TypeVar
+
+from flowwatch.errors import PolicyError
+from flowwatch.model import Instant, Reason
+from flowwatch.policy.decode import meant
+from flowwatch.policy.document import Document
+from flowwatch.policy.files import Part
+from flowwatch.policy.line import Spot
+from flowwatch.policy.match import DAY, Cidr, address_key
+from flowwatch.policy.terms import Server, ServerMatch, Window, Zone
+
+Faults = Iterator[PolicyError]
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+E = TypeVar("E")
+Named = TypeVar("Named", bound=_HasId)
+
+
+def check(document: Document, parts: Sequence[Part]) -> None:
+    """Raises the first fault of the policy in file order; returns when there is none."""
+    faults = [fault for one in CHECKS for fault in one(document, parts)]
+    if faults:
+        order = {part.spot.file: number for number, part in enumerate(parts)}
+        raise min(faults, key=lambda fault: (order.get(fault.file, 0), fault.line or 0))
+
+
+def entries(parts: Sequence[Part], key: str, kind: Callable[[Part], Sequence[E]]) -> Iterator[tuple[Spot, E]]:
+    """Every entry of one kind with its spot, in order of the files."""
+    for part in parts:
+        for number, entry in enumerate(kind(part)):
+            yield part.spot / key / number, entry
+
+
+def zones_of(parts: Sequence[Part]) -> list[tuple[Spot, Zone]]:
+    """Every zone with its spot."""
+    return list(entries(parts, "zone", lambda part: part.tables.zone))
+
+
+def _servers_of(parts: Sequence[Part]) -> list[tuple[Spot, Server]]:
+    return list(entries(parts, "server", lambda part: part.tables.server))
+
+
+def is_network(written: str) -> bool:
+    """The text of a `from` is meant as a network, not as a zone's id."""
+    return "/" in written or address_key(written) is not None
+
+
+def _header(document: Document, parts: Sequence[Part]) -> Faults:
+    spot, header = parts[0].spot / "policy", document.policy
+    yield from _in_order(spot, "valid_from", header.valid_from, "valid_until", header.valid_until)
+    try:
+        zoneinfo.ZoneInfo(header.timezone)
+    except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
+        hint = (
+            meant(header.timezone, zoneinfo.available_timezones(), closeness=0.8)
+            or "write it as in 'Europe/Berlin' or 'UTC'"
+        )
+        yield (spot / "timezone").error(f"{header.timezone!r} is no time zone of the IANA database", hint=hint)
+
+
+def _once(_document: Document, parts: Sequence[Part]) -> Faults:
+    """Tables of which there is one stand in one file."""
+    for key, given in (("defaults", _has_defaults), ("severity", _has_severity)):
+        holders = [part for part in parts if given(part)]
+        for part in holders[1:]:
+            yield (part.spot / key).error(f"[{key}] stands in {holders[0].spot.file} already")
+
+
+def _has_defaults(part: Part) -> bool:
+    return part.tables.defaults is not None
+
+
+def _has_severity(part: Part) -> bool:
+    return part.tables.severity is not None
+
+
+def _unique(_document: Document, parts: Sequence[Part]) -> Faults:
+    yield from _twice("zone", zones_of(parts))
+    yield from _twice("server", _servers_of(parts))
+    yield from _twice("classifier", entries(parts, "classifier", lambda part: part.tables.classifier))
+    yield from _twice("channel", entries(parts, "channel", lambda part: part.tables.channel))
+    yield from _twice("lookup", entries(parts, "lookup", lambda part: [one for one in part.tables.lookup if one.id]))
+    yield from _twice("prohibited", entries(parts, "prohibited", lambda part: part.tables.prohibited))
+    yield from _twice("exception", entries(parts, "exception", lambda part: part.tables.exception))
+    names: dict[str, Spot] = {}
+    for spot, test in entries(parts, "test", lambda part: part.tables.test):
+        if test.name in names:
+            yield (spot / "name").error(f"the test {test.name!r} stands here twice")
+        names[test.name] = spot
+
+
+def _twice(kind: str, found: Iterable[tuple[Spot, Named]]) -> Faults:
+    first: dict[str, Spot] = {}
+    for spot, entry in found:
+        written = entry.id
+        if written in first:
+            at = (first[written] / "id").error("")
+            yield (spot / "id").error(f"the {kind} {written!r} is declared already, in {at.file}:{at.line}")
+        first.setdefault(written, spot)
+
+
+def _zones(_document: Document, parts: Sequence[Part]) -> Faults:
+    zones = zones_of(parts)
+    outer = {zone.id: zone.within for _, zone in zones}
+    owner: dict[Cidr, str] = {}
+    for spot, zone in zones:
+        if zone.within is not None:
+            yield from _known("zone", zone.within, outer, spot / "within")
+        if _circles(zone.id, outer):
+            yield (spot / "within").error(f"the zone {zone.id!r} would lie within itself")
+        for number, cidr in enumerate(zone.cidrs):
+            if owner.setdefault(cidr, zone.id) != zone.id:
+                at = spot / "cidrs" / number
+                yield at.error(f"{cidr} belongs to the zone {owner[cidr]!r} already", hint="a network has one zone")
+
+
+def _circles(zone: str, outer: dict[str, str | None]) -> bool:
+    seen: set[str] = set()
+    step = outer[zone]
+    while step is not None and step in outer and step not in seen:
+        if step == zone:
+            return True
+        seen.add(step)
+        step = outer[step]
+    return False
+
+
+def _servers(_document: Document, parts: Sequence[Part]) -> Faults:
+    for spot, server in _servers_of(parts):
+        yield from _recognises(server.match, spot / "match")
+
+
+def _recognises(match: ServerMatch | None, spot: Spot) -> Faults:
+    if match is not None and not match.cidrs and not match.names:
+        yield spot.error("neither `cidrs` nor `names` is given, so nothing is recognised by it")
+
+
+def _classifiers(_document: Document, parts: Sequence[Part]) -> Faults:
+    zones = [zone.id for _, zone in zones_of(parts)]
+    for spot, classifier in entries(parts, "classifier", lambda part: part.tables.classifier):
+        if classifier.label in RESERVED_LABELS:
+            yield (spot / "label").error(
+                f"{classifier.label!r} is what content without a label is called; choose another"
+            )
+        for number, term in enumerate(classifier.any_):
+            if term == type(term)():
+                yield (spot / "any" / number).error("the alternative has no condition")
+            if term.from_zone is not None:
+                yield from _known("zone", term.from_zone, zones, spot / "any" / number / "from_zone")
+
+
+def _channels(_document: Document, parts: Sequence[Part]) -> Faults:
+    zones = [zone.id for _, zone in zones_of(parts)]
+    servers = [server.id for _, server in _servers_of(parts)]
+    for spot, channel in entries(parts, "channel", lambda part: part.tables.channel):
+        for number, written in enumerate(channel.from_):
+            yield from _zone_or_network(written, zones, spot / "from" / number)
+        for number, written in enumerate(channel.to):
+            yield from _target(written, zones, servers, spot / "to" / number)
+        for number, window in enumerate(channel.when):
+            yield from _window(window, spot / "when" / number)
+
+
+def _zone_or_network(written: str, zones: Collection[str], spot: Spot) -> Faults:
+    if written in zones or not is_network(written):
+        yield from _known("zone", written, zones, spot)
+        return
+    try:
+        Cidr.parse(written)
+    except ValueError as fault:
+        yield spot.error(str(fault))
+
+
+def _target(written: str, zones: Collection[str], servers: Collection[str], spot: Spot) -> Faults:
+    if written.startswith("zone:"):
+        yield from _known("zone", written.removeprefix("zone:"), zones, spot)
+    elif written not in servers and written in zones:
+        yield spot.error(f"no server is called {written!r}", hint=f'for the zone write "zone:{written}"')
+    elif written not in servers and is_network(written):
+        yield spot.error("a channel leads to servers, not to addresses", hint="declare a [[server]] and write its id")
+    else:
+        yield from _known("server", written, servers, spot)
+
+
+def _window(window: Window, spot: Spot) -> Faults:
+    yield from _in_order(spot, "from", window.from_, "until", window.until)
+    if not window.days and (window.start or window.end):
+        yield spot.error("`start` and `end` are times of `days`, which are missing", hint='as days = ["mon", "tue"]')
+    elif not window.days and window.from_ is None and window.until is None:
+        yield spot.error("the window has no times", hint="write `from` and `until`, or `days` with `start` and `end`")
+    if window.start and window.start.minutes == DAY:
+        yield (spot / "start").error("'24:00' is the end of a day; a window starts at '00:00' of the next")
+
+
+def _lookups(_document: Document, parts: Sequence[Part]) -> Faults:
+    zones = [zone.id for _, zone in zones_of(parts)]
+    for spot, rule in entries(parts, "lookup", lambda part: part.tables.lookup):
+        for number, written in enumerate(rule.from_):
+            yield from _known("zone", written, zones, spot / "from" / number)
+
+
+def _prohibitions(_document: Document, parts: Sequence[Part]) -> Faults:
+    zones = [zone.id for _, zone in zones_of(parts)]
+    for spot, rule in entries(parts, "prohibited", lambda part: part.tables.prohibited):
+        if rule.when == type(rule.when)():
+            yield (spot / "when").error("no condition is given, so everything would be prohibited")
+        if rule.when.zone is not None:
+            yield from _known("zone", rule.when.zone, zones, spot / "when" / "zone")
+        yield from _recognises(rule.when.to, spot / "when" / "to")
+
+
+def _exceptions(_document: Document, parts: Sequence[Part]) -> Faults:
+    zones = [zone.id for _, zone in zones_of(parts)]
+    prohibited = [rule.id for part in parts for rule in part.tables.prohibited]
+    for spot, one in entries(parts, "exception", lambda part: part.tables.exception):
+        if one.applies == type(one.applies)():
+            yield (spot / "applies").error("no condition is given, so everything would be excepted")
+        if one.applies.zone is not None:
+            yield from _known("zone", one.applies.zone, zones, spot / "applies" / "zone")
+        yield from _recognises(one.applies.to, spot / "applies" / "to")
+        for number, written in enumerate(one.lifts):
+            yield from _known("prohibition", written, prohibited, spot / "lifts" / number)
+        yield from _in_order(spot, "from", one.from_, "until", one.until)
+
+
+def _places(_document: Document, parts: Sequence[Part]) -> Faults:
+    for spot, fact in entries(parts, "place", lambda part: part.tables.place):
+        yield from _in_order(spot, "from", fact.from_, "until", fact.until)
+
+
+def _tests(_document: Document, parts: Sequence[Part]) -> Faults:
+    for spot, test in entries(parts, "test", lambda part: part.tables.test):
+        for number, written in enumerate(test.expect.reasons):
+            yield from _known("reason", written, [one.value for one in Reason], spot / "expect" / "reasons" / number)
+        if test.given.until is not None and test.given.until < test.given.time:
+            yield (spot / "given" / "until").error("`until` is before `time`")
+
+
+def _known(kind: str, written: str, known: Collection[str], spot: Spot) -> Faults:
+    if written not in known:
+        listed = f"declared: {', '.join(sorted(known))}" if 0 < len(known) <= 8 else None
+        yield spot.error(f"no {kind} is called {written!r}", hint=meant(written, known) or listed)
+
+
+def _in_order(spot: Spot, first: str, begin: Instant | None, last: str, end: Instant | None) -> Faults:
+    if begin is not None and end is not None and end <= begin:
+        yield (spot / last).error(f"`{last}` is not after `{first}`")
+
+
+RESERVED_LABELS: Final = frozenset({"none", "unread"})
+"""What content is called that no classifier labelled."""
+
+CHECKS: Final[tuple[Callable[[Document, Sequence[Part]], Faults], ...]] = (
+    _header,
+    _once,
+    _unique,
+    _zones,
+    _servers,
+    _classifiers,
+    _channels,
+    _lookups,
+    _prohibitions,
+    _exceptions,
+    _places,
+    _tests,
+)

@@ -1,0 +1,15 @@
+"""Inputs to the two tables: one file an input format, one ordered list of formats, chosen by content.
+
+    reading = sources.read("monday.pcap")
+    for table, batch in reading: ...      # "flows" | "lookups", pyarrow.RecordBatch of FLOWS or LOOKUPS
+    reading.coverage                      # complete after the last batch
+
+Promises: bad input never raises, it stands in `coverage` with code, offset and words; nothing is dropped without being
+counted. Refuses: URLs, compressed files and formats that are not in `FORMATS` (they are named where they are known).
+"""
+
+from flowwatch.sources.formats import FORMATS
+from flowwatch.sources.paths import expand
+from flowwatch.sources.reading import Collected, Reading, collect, read
+
+__all__ = ["FORMATS", "Collected", "Reading", "collect", "expand", "read"]

@@ -1,0 +1,49 @@
+"""The input formats, in one ordered list: name, what it is, how its first bytes are told, how it is read.
+
+A new format is a line here. Where two formats score alike the earlier one stands.
+"""
+
+import functools
+from collections.abc import Callable
+
+import msgspec
+
+from flowwatch.model.records import ReadOptions
+from flowwatch.sources.capture import CaptureRecords, is_pcap, is_pcapng
+from flowwatch.sources.opened import Opened, Progress
+from flowwatch.sources.records import Records
+from flowwatch.sources.zeek import KINDS, ZeekRecords
+from flowwatch.sources.zeek.sniff import path as zeek_path
+
+
+class Format(msgspec.Struct, frozen=True):
+    """One input format."""
+
+    name: str
+    about: str
+    score: Callable[[bytes], int]
+    """From the first bytes, 0 (is not) to 100 (is)."""
+    read: Callable[[Opened, ReadOptions, Progress | None], Records]
+
+
+def _zeek_score(path: str, head: bytes) -> int:
+    found, score = zeek_path(head)
+    return score if found == path else 0
+
+
+def _zeek(path: str, opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+    del progress  # told by `opened`
+    return ZeekRecords(opened, KINDS[path], forced=options.input_format is not None)
+
+
+def _zeek_format(path: str, about: str) -> Format:
+    return Format(KINDS[path].name, about, functools.partial(_zeek_score, path), functools.partial(_zeek, path))
+
+
+FORMATS = (
+    Format("pcap", "packet capture, classic", is_pcap, CaptureRecords),
+    Format("pcapng", "packet capture, next generation", is_pcapng, CaptureRecords),
+    _zeek_format("conn", "Zeek connections, tab-separated or JSON"),
+    _zeek_format("dns", "Zeek DNS lookups, tab-separated or JSON"),
+    _zeek_format("ssl", "Zeek TLS handshakes, tab-separated or JSON"),
+)

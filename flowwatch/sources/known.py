@@ -1,0 +1,146 @@
+"""Formats this version does not read but can name, so that a refusal says what the input is and what to do with it.
+
+By content only: first bytes, the keys of the first JSON object, or the share of lines of a known form. Naming is a
+guess with a score of 0 to 100, never a reason to read.
+"""
+
+import re
+import struct
+
+import msgspec
+
+from flowwatch.sources.zeek.sniff import first_object
+
+
+class Guess(msgspec.Struct, frozen=True):
+    """What an input may be: name, score of 0 to 100, what to do with it."""
+
+    name: str
+    score: int
+    hint: str = ""
+
+
+_PIPED = "decompress it first: {} FILE | flowwatch scan -"
+_MAGIC = (
+    (b"\x1f\x8b", "gzip", _PIPED.format("gzip -dc")),
+    (b"\x28\xb5\x2f\xfd", "zstd", _PIPED.format("zstd -dc")),
+    (b"\xfd7zXZ\x00", "xz", _PIPED.format("xz -dc")),
+    (b"BZh", "bzip2", _PIPED.format("bzip2 -dc")),
+    (b"\x04\x22\x4d\x18", "lz4", _PIPED.format("lz4 -dc")),
+    (b"PK\x03\x04", "zip", "unpack it first: unzip FILE"),
+    (b"snoop\x00\x00\x00", "snoop", "convert it first: editcap -F pcap FILE OUT.pcap"),
+    (b"ElfFile\x00", "Windows event log (EVTX)", ""),
+    (b"SQLite format 3\x00", "SQLite", ""),
+    (b"PAR1", "Parquet", ""),
+    (b"\x0c\xa5", "nfcapd", ""),
+    (b"\xa5\x0c", "nfcapd", ""),
+    (b"\x83\x65C-DNS", "C-DNS", ""),
+    (b"\x83\x68DNS-STAT", "C-DNS", ""),
+    (b"\xff\xfe", "UTF-16 text", "convert it first: iconv -f UTF-16 -t UTF-8 FILE | flowwatch scan -"),
+    (b"\xfe\xff", "UTF-16 text", "convert it first: iconv -f UTF-16 -t UTF-8 FILE | flowwatch scan -"),
+)
+_KEYS = (
+    ({"event_type", "timestamp"}, "Suricata EVE"),
+    ({"query_timestamp", "query_name"}, "Route 53 Resolver query log"),
+    ({"QH", "QT"}, "AdGuard Home query log"),
+    ({"dvc", "timestamp"}, "ulogd JSON"),
+    ({"jsonPayload"}, "Google Cloud log"),
+    ({"class_uid"}, "OCSF"),
+    ({"records"}, "Azure flow log"),
+    ({"export_sysid"}, "nfdump JSON"),
+    ({"cnt", "type", "first"}, "nfdump JSON"),
+    ({"QueryName"}, "Sysmon JSON"),
+    ({"ProcessGuid"}, "Sysmon JSON"),
+    ({"log", "stream"}, "Docker container log"),
+    ({"@timestamp"}, "ECS JSON"),
+)
+_LINES = tuple(
+    (re.compile(pattern), name)
+    for pattern, name in (
+        (r"client (@0x[0-9a-f]+ )?[0-9a-fA-F:.]+#\d+.* query: ", "BIND query log"),
+        (r"client (@0x[0-9a-f]+ )?[0-9a-fA-F:.]+#\d+.* response: ", "BIND response log"),
+        (r"client (@0x[0-9a-f]+ )?[0-9a-fA-F:.]+#\d+.* rpz .* rewrite ", "BIND RPZ log"),
+        (r"^\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3} [a-z-]+: ", "BIND log"),
+        (r"\bunbound( \d+ - -|\[\d+(:\d+)?\])", "unbound log"),
+        (r"\bdnsmasq( \d+ - -|\[\d+\]:)", "dnsmasq log"),
+        (r'PowerDNS Recursor|msg="|\[\d+/\d+\] |\bpdns_recursor\b', "PowerDNS recursor log"),
+        (r'\[INFO\] \S+:\d+ - \d+ "', "CoreDNS log"),
+        (r"^\[[a-z]+ *\](\[[\w.]+\])? ", "Knot Resolver log"),
+        (r"^\s*\d+\.\d{3}\s+\d+ \S+ [A-Z_]+/\d{3} \d+ [A-Z]+ ", "Squid access log"),
+        (r"^ts=\d+\.\d+ .*\bsrc=\S+ dst=", "Squid access log of a custom form"),
+        (r"^\S+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:", "web access log"),
+        (r'^\[\d{4}-\d\d-\d\dT[^\]]+\] "[A-Z]+ ', "Envoy access log"),
+        (r"\bIN=\S* OUT=\S* |\[DESTROY\] ORIG: SRC=", "netfilter log"),
+        (r"\bipv[46]\s+\d+\s+\w+\s+\d+ .*\bsrc=\S+ dst=", "conntrack list"),
+        (r"%(ASA|FTD)-\d-\d{6}", "Cisco ASA syslog"),
+        (r"^\d+\|\d{10,13}\|", "nfdump text"),
+        (r"^(#timestamp\|\||[\d.]+\|\|[\da-f.:]+\|\|)", "passivedns log"),
+        (r"^\d+ \d{12} eni-", "AWS VPC flow log"),
+        (r'^"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d","', "Cisco Umbrella log"),
+        (r"^\d{4}-\d\d-\d\dT\S+Z std(out|err) [FP] ", "container log (CRI)"),
+        (r"^\[ *\d+\.\d{6}\] |^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [^]]+\] |^\d{4}-\d\d-\d\dT[\d:]+,\d{6}\S+ ", "kernel log"),
+    )
+)
+_FIRST_LINE = tuple(
+    (re.compile(pattern), name)
+    for pattern, name in (
+        (r"(ts,te,td,sa,da,|firstSeen,|cnt,af,firstSeen|Date first seen)", "nfdump text"),
+        (r"StartTime,Dur,Proto,", "argus text"),
+        (r"\s*sIP[,|]", "SiLK text"),
+        (r"(version account.id |account_id,action,)", "AWS VPC flow log"),
+    )
+)
+_SYSLOG = re.compile(r"^(<\d{1,3}>)?(1 )?([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) \S+ ")
+_FRAMES = re.compile(rb"\x00{4}....\x00\x00\x00\x02....+?protobuf:dnstap", re.DOTALL)
+_MOST_LINES, _LONGEST = 200, 4096
+_FAINTEST = 2
+"""Scores below are not told."""
+_ERF_RECORD = struct.Struct(">8xBBHHH")
+
+
+def guesses(head: bytes) -> tuple[Guess, ...]:
+    """What the first bytes of an input look like, best first; empty where nothing known."""
+    found = _by_magic(head) or _by_text(head)
+    return tuple(sorted(found, key=lambda guess: -guess.score))
+
+
+def _by_magic(head: bytes) -> list[Guess]:
+    found = [Guess(name, 100, hint) for magic, name, hint in _MAGIC if head.startswith(magic)]
+    if _FRAMES.match(head):
+        found.append(Guess("dnstap", 100))
+    if _is_erf(head):
+        found.append(Guess("ERF", 70, "convert it first: editcap -F pcap FILE OUT.pcap"))
+    return found
+
+
+def _is_erf(head: bytes) -> bool:
+    """Three records in a row of a known type whose lengths agree (Extensible Record Format)."""
+    at = 0
+    for _ in range(3):
+        if len(head) < at + _ERF_RECORD.size:
+            return False
+        kind, _flags, length, _lost, wire = _ERF_RECORD.unpack_from(head, at)
+        if not (0 < kind & 0x7F <= 48 and _ERF_RECORD.size < length <= wire + 64):
+            return False
+        at += length
+    return True
+
+
+def _by_text(head: bytes) -> list[Guess]:
+    if b"\x00" in head[:1024]:
+        return []
+    text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").lstrip()
+    if text.startswith(("{", "[{", "[\n", "[\r", "[ {")):
+        keys = set(first_object(text))
+        names = dict.fromkeys(name for needed, name in _KEYS if needed <= keys)
+        return [Guess(name, 90) for name in names] + [Guess("JSON", 10)]
+    lines = [line[:_LONGEST] for line in text.splitlines() if line.strip()][:_MOST_LINES]
+    found = [Guess(name, 90) for pattern, name in _FIRST_LINE if pattern.match(text)]
+    found += [Guess(name, _share(pattern, lines)) for pattern, name in _LINES]
+    found.append(Guess("syslog", _share(_SYSLOG, lines) // 3))
+    return [guess for guess in found if guess.score >= _FAINTEST]
+
+
+def _share(pattern: re.Pattern[str], lines: list[str]) -> int:
+    """Percentage of the lines that fit, 95 where all do."""
+    return 95 * sum(1 for line in lines if pattern.search(line)) // max(len(lines), 1)

@@ -1,0 +1,64 @@
+"""Which Zeek log the first bytes of an input are of, by its header or by the keys of its first object."""
+
+import json
+import re
+
+from flowwatch.sources.zeek.header import Header, after
+
+_KEY = re.compile(r'"([^"\\]{1,64})"\s*:')
+_TELLING: tuple[tuple[str, set[str], set[str]], ...] = (
+    ("dns", {"trans_id"}, {"query", "qtype", "qtype_name", "rcode_name"}),
+    ("conn", set(), {"conn_state", "orig_ip_bytes"}),
+    ("ssl", set(), {"cipher", "server_name", "cert_chain_fps", "cert_chain_fuids", "validation_status"}),
+    ("http", {"method"}, {"host", "uri", "status_code"}),
+    ("quic", {"client_initial_dcid"}, set()),
+)
+"""Path, keys of which all are there, keys of which one is."""
+_CERTAIN, _LIKELY, _FAIR = 100, 90, 80
+
+
+def path(head: bytes) -> tuple[str | None, int]:
+    """The log's `path` and a score of 0 to 100; (None, score): Zeek's without a name, (None, 0): not Zeek's."""
+    text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").lstrip()
+    if text.startswith("#"):
+        return _by_header(text)
+    if text.startswith(("{", "[")):
+        return _by_keys(text)
+    return None, 0
+
+
+def _by_header(text: str) -> tuple[str | None, int]:
+    header = Header()
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        header = after(header, line)
+    if header.path and header.fields:
+        return header.path, _CERTAIN
+    return (_told(set(header.fields)), _FAIR) if "ts" in header.fields else (None, 0)
+
+
+def _by_keys(text: str) -> tuple[str | None, int]:
+    row = first_object(text)
+    named = row.get("_path", row.get("@stream"))
+    keys = {key.replace("id_", "id.", 1) if key.startswith("id_") else key for key in row}
+    of_zeek = "ts" in keys and (bool(keys & {"uid", "id.orig_h", "fuid"}) or isinstance(row.get("id"), dict))
+    if isinstance(named, str) and of_zeek:
+        return named, _CERTAIN
+    return (_told(keys), _LIKELY) if of_zeek else (None, 0)
+
+
+def _told(keys: set[str]) -> str | None:
+    for name, every, some in _TELLING:
+        if every <= keys and (not some or some & keys):
+            return name
+    return None
+
+
+def first_object(text: str) -> dict[str, object]:
+    """The first JSON object of the text; where it does not end within it, its keys without their values."""
+    try:
+        row, _ = json.JSONDecoder().raw_decode(text.lstrip("[ \t\r\n"))
+    except (ValueError, RecursionError):
+        return dict.fromkeys(_KEY.findall(text.partition("\n")[0] if "}" in text.partition("\n")[0] else text))
+    return row if isinstance(row, dict) else {}

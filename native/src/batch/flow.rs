@@ -1,0 +1,181 @@
+//! The columns of FLOWS, as a capture fills them.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{ListBuilder, StringBuilder, StructBuilder};
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType::{Boolean, UInt16, UInt32, UInt64, Utf8};
+use arrow_schema::{DataType, Field, Fields};
+
+use super::column::{address, count, dictionary, flag, list, moment, nulls, number, numbers, port, source, text, texts, time};
+use super::{Column, Rows};
+use crate::community_id::community_id;
+use crate::flows::key::{Side, other};
+use crate::flows::state;
+use crate::flows::table::Flow;
+use crate::recognise::http::Requests;
+use crate::recognise::tls::version_text;
+use crate::talk::Facts;
+use crate::transport::{ICMP, ICMP6, SCTP, TCP, UDP, has_ports};
+
+/// Every column, in order.
+pub(super) fn columns() -> Vec<Column<Flow>> {
+    let c = |name, kind, make| Column { name, kind, make };
+    vec![
+        c("source", dictionary(), source),
+        c("first_record", UInt64, |r| number(r, |f| Some(f.first.record))),
+        c("last_record", UInt64, |r| number(r, |f| Some(f.last_record))),
+        c("first_offset", UInt64, |r| number(r, |f| Some(f.first.offset))),
+        c("start", moment(), |r| time(r, |f| f.start)),
+        c("end", moment(), |r| time(r, |f| f.end)),
+        c("proto", Utf8, |r| text(r, |f| Some(proto(f.key.proto)))),
+        c("src_ip", dictionary(), |r| address(r, |f| f.key.ip(f.src))),
+        c("dst_ip", dictionary(), |r| address(r, |f| f.key.ip(f.dst()))),
+        c("src_port", UInt16, |r| port(r, |f| ports(f).map(|p| p.0))),
+        c("dst_port", UInt16, |r| port(r, |f| ports(f).map(|p| p.1))),
+        c("conn_id", Utf8, |r| nulls(&Utf8, r)),
+        c("parts", UInt32, |r| count(r, |_| Some(1))),
+        c("direction_basis", Utf8, |r| text(r, |f| Some(f.basis.text()))),
+        c("src_packets", UInt64, |r| number(r, |f| Some(f.sums[f.src].packets))),
+        c("dst_packets", UInt64, |r| number(r, |f| Some(f.sums[f.dst()].packets))),
+        c("src_bytes", UInt64, |r| number(r, |f| Some(f.sums[f.src].bytes))),
+        c("dst_bytes", UInt64, |r| number(r, |f| Some(f.sums[f.dst()].bytes))),
+        c("bytes_scope", Utf8, |r| text(r, |_| Some("ip"))),
+        c("bytes_total", UInt64, |r| nulls(&UInt64, r)),
+        c("counter", Utf8, |r| text(r, |_| Some("final"))),
+        c("src_payload", UInt64, |r| number(r, |f| payload(f, f.src))),
+        c("dst_payload", UInt64, |r| number(r, |f| payload(f, f.dst()))),
+        c("src_acked", UInt64, |r| number(r, |f| acked(f, f.src))),
+        c("dst_acked", UInt64, |r| number(r, |f| acked(f, f.dst()))),
+        c("missing_bytes", UInt64, |r| number(r, missing)),
+        c("state", Utf8, |r| text(r, conn_state)),
+        c("vlan", list(UInt16), |r| numbers(r, |f| f.vlans.as_deref().map_or(&[], |vlans| vlans.ids()))),
+        c("tunnel", list(Utf8), |r| texts(r, |_| Some([""; 0]))),
+        c("tunnel_ends", tunnel_ends_type(), tunnel_ends),
+        c("community_id", Utf8, |r| text(r, |f| Some(community(f)))),
+        c("app", Utf8, |r| text(r, |f| facts(f)?.app)),
+        c("sni", Utf8, |r| text(r, |f| facts(f)?.client.as_ref()?.sni.as_deref())),
+        c("alpn", list(Utf8), |r| texts(r, alpn)),
+        c("tls_version", Utf8, |r| text(r, tls_version)),
+        c("ech", Boolean, |r| flag(r, |f| Some(facts(f)?.client.as_ref()?.ech))),
+        c("ja4", Utf8, |r| nulls(&Utf8, r)),
+        c("cert_sha256", Utf8, |r| nulls(&Utf8, r)),
+        c("cert_spki_sha256", Utf8, |r| nulls(&Utf8, r)),
+        c("cert_subject", Utf8, |r| nulls(&Utf8, r)),
+        c("cert_issuer", Utf8, |r| nulls(&Utf8, r)),
+        c("cert_names", list(Utf8), |r| nulls(&list(Utf8), r)),
+        c("cert_not_before", moment(), |r| nulls(&moment(), r)),
+        c("cert_not_after", moment(), |r| nulls(&moment(), r)),
+        c("http_host", Utf8, |r| text(r, |f| http(f)?.host.as_deref())),
+        c("http_method", Utf8, |r| text(r, |f| http(f)?.method.as_deref())),
+        c("http_path", Utf8, |r| text(r, |f| http(f)?.path.as_deref())),
+        c("http_user_agent", Utf8, |r| text(r, |f| http(f)?.user_agent.as_deref())),
+        c("http_hosts", list(Utf8), |r| texts(r, |f| Some(http(f)?.hosts.iter()))),
+        c("src_markers", list(Utf8), |r| nulls(&list(Utf8), r)),
+        c("dst_markers", list(Utf8), |r| nulls(&list(Utf8), r)),
+        c("src_clear", Boolean, |r| flag(r, |f| facts(f)?.clear[f.src])),
+        c("dst_clear", Boolean, |r| flag(r, |f| facts(f)?.clear[f.dst()])),
+        c("src_payload_sha256", list(Utf8), |r| nulls(&list(Utf8), r)),
+        c("dst_payload_sha256", list(Utf8), |r| nulls(&list(Utf8), r)),
+        c("sampled", UInt32, |r| count(r, |_| Some(1))),
+        c("action", Utf8, |r| nulls(&Utf8, r)),
+        c("nat_src_ip", Utf8, |r| nulls(&Utf8, r)),
+        c("nat_src_port", UInt16, |r| nulls(&UInt16, r)),
+        c("nat_dst_ip", Utf8, |r| nulls(&Utf8, r)),
+        c("nat_dst_port", UInt16, |r| nulls(&UInt16, r)),
+        c("host", Utf8, |r| nulls(&Utf8, r)),
+        c("user", Utf8, |r| nulls(&Utf8, r)),
+        c("process", Utf8, |r| nulls(&Utf8, r)),
+        c("name", Utf8, |r| nulls(&Utf8, r)),
+        c("name_source", Utf8, |r| nulls(&Utf8, r)),
+    ]
+}
+
+fn proto(number: u8) -> String {
+    match number {
+        ICMP => "icmp".into(),
+        TCP => "tcp".into(),
+        UDP => "udp".into(),
+        ICMP6 => "icmp6".into(),
+        SCTP => "sctp".into(),
+        other => other.to_string(),
+    }
+}
+
+/// Ports of source and destination; type and code of the first message for ICMP.
+fn ports(flow: &Flow) -> Option<(u16, u16)> {
+    if let Some((kind, code)) = flow.message {
+        return Some((kind.into(), code.into()));
+    }
+    has_ports(flow.key.proto).then(|| (flow.key.port(flow.src), flow.key.port(flow.dst())))
+}
+
+/// What a side is known to have sent: recorded, or acknowledged by the other.
+fn payload(flow: &Flow, side: Side) -> Option<u64> {
+    let sum = &flow.sums[side];
+    if flow.key.proto != TCP {
+        return Some(sum.payload);
+    }
+    (sum.packets > 0 || sum.tcp.is_told_by_the_other()).then(|| sum.payload + sum.tcp.missing())
+}
+
+fn acked(flow: &Flow, side: Side) -> Option<u64> {
+    (flow.key.proto == TCP && flow.sums[other(side)].packets > 0).then(|| flow.sums[side].tcp.acked_bytes())
+}
+
+fn missing(flow: &Flow) -> Option<u64> {
+    (flow.key.proto == TCP).then(|| flow.sums.iter().map(|sum| sum.tcp.missing()).sum())
+}
+
+fn conn_state(flow: &Flow) -> Option<&'static str> {
+    let (src, dst) = (&flow.sums[flow.src], &flow.sums[flow.dst()]);
+    (flow.key.proto == TCP).then(|| state::word(&src.tcp, &dst.tcp, (src.packets, dst.packets)))
+}
+
+/// The id of the conversation; for ICMP in the direction of its first message, whose type it takes in.
+fn community(flow: &Flow) -> String {
+    let src = if flow.message.is_some() { flow.first_sender } else { flow.src };
+    let ports = ports(flow).filter(|_| matches!(flow.key.proto, TCP | UDP | SCTP | ICMP | ICMP6));
+    community_id(flow.key.proto, flow.key.ip(src), flow.key.ip(other(src)), ports)
+}
+
+fn facts(flow: &Flow) -> Option<&Facts> {
+    flow.facts.as_deref()
+}
+
+fn http(flow: &Flow) -> Option<&Requests> {
+    facts(flow)?.http.as_deref()
+}
+
+/// The protocol the server chose, else what the client offered.
+fn alpn(flow: &Flow) -> Option<&[String]> {
+    let facts = facts(flow)?;
+    let chosen = facts.server.as_ref().and_then(|hello| hello.alpn.as_ref()).map(std::slice::from_ref);
+    let offered = || facts.client.as_ref().map(|hello| hello.alpn.as_slice());
+    chosen.or_else(offered).filter(|names| !names.is_empty())
+}
+
+/// The version the server chose, else the highest the client offered.
+fn tls_version(flow: &Flow) -> Option<String> {
+    let facts = facts(flow)?;
+    let chosen = facts.server.as_ref().map(|hello| hello.version);
+    let offered = facts.client.as_ref().map(|hello| hello.version);
+    chosen.or(offered).map(version_text)
+}
+
+fn end_fields() -> Fields {
+    Fields::from(vec![Field::new("src", Utf8, true), Field::new("dst", Utf8, true)])
+}
+
+fn tunnel_ends_type() -> DataType {
+    list(DataType::Struct(end_fields()))
+}
+
+/// No tunnels are opened: an empty list in every row.
+fn tunnel_ends(rows: Rows<'_, Flow>) -> ArrayRef {
+    let ends = StructBuilder::new(end_fields(), vec![Box::new(StringBuilder::new()), Box::new(StringBuilder::new())]);
+    let mut out = ListBuilder::new(ends);
+    rows.rows.iter().for_each(|_| out.append(true));
+    let array: Arc<dyn Array> = Arc::new(out.finish());
+    array
+}

@@ -1,0 +1,442 @@
+//! The conversations that are open: bounded, keyed, closed by silence, by a new opening, or for want of room.
+//!
+//! Silence is told by the packets' own times, when a packet comes or when the table is swept; a sweep looks at every
+//! conversation, so it waits for as many packets as there are conversations.
+
+use ahash::RandomState;
+use hashbrown::HashTable;
+
+use super::direction::{self, Basis};
+use super::key::{Ends, Key, Side, other};
+use super::tcp::Half;
+use crate::link::Vlans;
+use crate::talk::{Facts, Talk};
+use crate::transport::{Segment, TCP};
+
+/// Conversations kept at once.
+pub const MOST: usize = 1 << 20;
+/// Packets between two sweeps, at least.
+const SWEEP: usize = 1 << 16;
+const SECOND: i64 = 1_000_000_000;
+/// Silence after which a TCP conversation is over.
+const IDLE_TCP: i64 = 3600 * SECOND;
+/// Silence after which a closed one is over.
+const IDLE_CLOSED: i64 = 5 * SECOND;
+/// Silence after which any other conversation is over.
+const IDLE: i64 = 120 * SECOND;
+
+/// What one end sent.
+#[derive(Debug, Default)]
+pub struct Sum {
+    /// Packets.
+    pub packets: u64,
+    /// IP bytes.
+    pub bytes: u64,
+    /// Payload bytes recorded; for TCP each once.
+    pub payload: u64,
+    /// TCP numbers of this direction.
+    pub tcp: Half,
+}
+
+/// Where and when a packet was recorded.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// Number of the record, from 1.
+    pub record: u64,
+    /// Byte offset of the record.
+    pub offset: u64,
+    /// ns since 1970, where the record has a time.
+    pub time: Option<i64>,
+}
+
+/// One conversation.
+#[derive(Debug)]
+pub struct Flow {
+    /// The two ends.
+    pub key: Key,
+    /// First record.
+    pub first: Place,
+    /// Who sent it.
+    pub first_sender: Side,
+    /// Time of the earliest record.
+    pub start: Option<i64>,
+    /// Number of the last record.
+    pub last_record: u64,
+    /// Time of the latest record.
+    pub end: Option<i64>,
+    /// What each end sent.
+    pub sums: [Sum; 2],
+    /// Which end opened.
+    pub src: Side,
+    /// How that is known.
+    pub basis: Basis,
+    /// Type and code of the first ICMP message.
+    pub message: Option<(u8, u8)>,
+    /// VLAN tags of the first record, where it had any.
+    pub vlans: Option<Box<Vlans>>,
+    /// What was recognised.
+    pub facts: Option<Box<Facts>>,
+    /// The recognition, while it goes on.
+    pub talk: Talk,
+}
+
+impl Flow {
+    fn new(key: Key, sender: Side, place: Place, segment: &Segment<'_>, vlans: Vlans) -> Self {
+        let (from_sender, basis) = direction::of_first(key.proto, segment);
+        Self {
+            key,
+            first: place,
+            first_sender: sender,
+            start: place.time,
+            last_record: place.record,
+            end: place.time,
+            sums: [Sum::default(), Sum::default()],
+            src: if from_sender { sender } else { other(sender) },
+            basis,
+            message: segment.message,
+            vlans: (!vlans.ids().is_empty()).then(|| Box::new(vlans)),
+            facts: None,
+            talk: Talk::default(),
+        }
+    }
+
+    /// Names the initiator by what was said, unless a handshake told it.
+    pub fn asked_by(&mut self, side: Side) {
+        if self.basis > Basis::Request {
+            self.src = side;
+            self.basis = Basis::Request;
+        }
+    }
+
+    /// The end that was opened to.
+    #[must_use]
+    pub fn dst(&self) -> Side {
+        other(self.src)
+    }
+
+    /// Takes in one packet; returns the position of its payload in its direction.
+    #[inline]
+    fn count(&mut self, sender: Side, place: Place, length: u32, segment: &Segment<'_>) -> Counted {
+        self.last_record = place.record;
+        if self.end < place.time {
+            self.end = place.time;
+        } else if place.time.is_some() && place.time < self.start {
+            self.start = place.time;
+        }
+        let [low, high] = &mut self.sums;
+        let (mine, theirs) = if sender == super::key::LOW { (low, high) } else { (high, low) };
+        mine.packets += 1;
+        mine.bytes += u64::from(length);
+        let Some(tcp) = &segment.tcp else {
+            // A later fragment of TCP has no number: what it carried shows as acknowledged.
+            mine.payload += if self.key.proto == TCP { 0 } else { u64::from(segment.length) };
+            return Counted::default();
+        };
+        let sent = mine.tcp.send(tcp, segment.length, theirs.tcp.is_shut());
+        mine.payload += sent.fresh;
+        theirs.payload += theirs.tcp.acknowledge(tcp, mine.tcp.has_fin());
+        Counted { position: sent.position, overflow: sent.overflow }
+    }
+
+    fn idle_limit(&self) -> i64 {
+        let [a, b] = &self.sums;
+        let closed = a.tcp.has_rst() || b.tcp.has_rst() || (a.tcp.has_fin() && b.tcp.has_fin());
+        match self.key.proto {
+            TCP if closed => IDLE_CLOSED,
+            TCP => IDLE_TCP,
+            _ => IDLE,
+        }
+    }
+
+    fn is_over(&self, now: Option<i64>) -> bool {
+        let (Some(now), Some(end)) = (now, self.end) else { return false };
+        let silence = now.saturating_sub(end);
+        silence > IDLE_CLOSED && silence > self.idle_limit()
+    }
+
+    /// True when a SYN of `sender` cannot belong to this conversation: its number is new.
+    fn is_reopened(&self, sender: Side, segment: &Segment<'_>) -> bool {
+        let Some(tcp) = segment.tcp.filter(|_| direction::opens(self.key.proto, segment)) else {
+            return false;
+        };
+        let (mine, theirs) = (&self.sums[sender], &self.sums[other(sender)]);
+        let same_number = mine.tcp.opened_with(tcp.seq);
+        if !tcp.flags.ack() {
+            // Both may open at once, before either has answered.
+            return !same_number || (mine.packets == 0 && !theirs.tcp.has_only_opened());
+        }
+        let answers_this_opening = theirs.tcp.has_syn() && theirs.tcp.opened_with(tcp.ack.wrapping_sub(1));
+        !same_number && !(answers_this_opening && mine.tcp.has_only_opened())
+    }
+}
+
+/// What counting a packet told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counted {
+    /// Position of the first payload byte in its direction (TCP).
+    pub position: i64,
+    /// A gap of the direction had to be given up.
+    pub overflow: bool,
+}
+
+/// The open conversations.
+#[derive(Debug)]
+pub struct Table {
+    index: HashTable<u32>,
+    slots: Vec<Option<Flow>>,
+    free: Vec<u32>,
+    hasher: RandomState,
+    most: usize,
+    since_sweep: usize,
+    evicted: u64,
+}
+
+impl Table {
+    /// An empty table that keeps `most` conversations.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self {
+            index: HashTable::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            hasher: RandomState::new(),
+            most: most.max(16),
+            since_sweep: 0,
+            evicted: 0,
+        }
+    }
+
+    /// Conversations closed for want of room.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Counts a packet in its conversation, which is opened if need be; `over` gets those that end by it.
+    #[inline]
+    pub fn take(
+        &mut self,
+        ends: &Ends,
+        place: Place,
+        length: u32,
+        segment: &Segment<'_>,
+        vlans: Vlans,
+        over: &mut Vec<Flow>,
+    ) -> (&mut Flow, Side, Counted) {
+        self.since_sweep += 1;
+        if self.since_sweep >= SWEEP.max(self.index.len()) {
+            self.sweep(place.time, over);
+        }
+        let (key, sender) = ends.key();
+        let hash = self.hasher.hash_one(key);
+        let found = self.index.find(hash, |&slot| is_at(&self.slots, slot, &key)).copied();
+        let slot = match found {
+            Some(slot) => {
+                self.renew(slot, key, sender, place, segment, vlans, over);
+                slot
+            }
+            None => self.insert(hash, Flow::new(key, sender, place, segment, vlans), over),
+        };
+        let flow = self.slots[slot as usize].as_mut().expect("the index names filled slots only");
+        let counted = flow.count(sender, place, length, segment);
+        (flow, sender, counted)
+    }
+
+    /// All that are still open, in the order of their first records.
+    pub fn drain(&mut self) -> Vec<Flow> {
+        self.index.clear();
+        self.free.clear();
+        let mut left: Vec<Flow> = self.slots.drain(..).flatten().collect();
+        left.sort_unstable_by_key(|flow| flow.first.record);
+        left
+    }
+
+    /// Puts a new conversation in the place of one that is over.
+    #[allow(clippy::too_many_arguments, reason = "the parts of one packet")]
+    #[inline]
+    fn renew(
+        &mut self,
+        slot: u32,
+        key: Key,
+        sender: Side,
+        place: Place,
+        segment: &Segment<'_>,
+        vlans: Vlans,
+        over: &mut Vec<Flow>,
+    ) {
+        let flow = self.slots[slot as usize].as_mut().expect("the index names filled slots only");
+        if flow.is_over(place.time) || flow.is_reopened(sender, segment) {
+            over.push(std::mem::replace(flow, Flow::new(key, sender, place, segment, vlans)));
+        }
+    }
+
+    fn insert(&mut self, hash: u64, flow: Flow, over: &mut Vec<Flow>) -> u32 {
+        if self.index.len() >= self.most {
+            self.evict(over);
+        }
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            (self.slots.len() - 1) as u32
+        });
+        self.slots[slot as usize] = Some(flow);
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.index.insert_unique(hash, slot, |&slot| hash_at(slots, hasher, slot));
+        slot
+    }
+
+    /// Closes what has been silent for too long.
+    fn sweep(&mut self, now: Option<i64>, over: &mut Vec<Flow>) {
+        self.since_sweep = 0;
+        self.close_where(|flow| flow.is_over(now), over);
+    }
+
+    /// Closes the sixteenth that has been silent longest.
+    fn evict(&mut self, over: &mut Vec<Flow>) {
+        let mut ends: Vec<(Option<i64>, u64)> = self.slots.iter().flatten().map(|f| (f.end, f.last_record)).collect();
+        let (_, &mut oldest, _) = ends.select_nth_unstable(self.most / 16);
+        let before = over.len();
+        self.close_where(|flow| (flow.end, flow.last_record) < oldest, over);
+        self.evicted += (over.len() - before) as u64;
+    }
+
+    fn close_where(&mut self, is_over: impl Fn(&Flow) -> bool, over: &mut Vec<Flow>) {
+        for slot in 0..self.slots.len() {
+            let Some(flow) = self.slots[slot].take_if(|flow| is_over(flow)) else { continue };
+            let hash = self.hasher.hash_one(flow.key);
+            if let Ok(entry) = self.index.find_entry(hash, |&other| other as usize == slot) {
+                entry.remove();
+            }
+            self.free.push(slot as u32);
+            over.push(flow);
+        }
+    }
+}
+
+#[inline]
+fn is_at(slots: &[Option<Flow>], slot: u32, key: &Key) -> bool {
+    slots[slot as usize].as_ref().is_some_and(|flow| flow.key == *key)
+}
+
+fn hash_at(slots: &[Option<Flow>], hasher: &RandomState, slot: u32) -> u64 {
+    slots[slot as usize].as_ref().map_or(0, |flow| hasher.hash_one(flow.key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ip::Address;
+    use crate::transport::{Flags, Tcp, UDP};
+
+    fn ends(proto: u8, client: u16) -> Ends {
+        Ends { v6: false, proto, src: (Address([1; 16]), client), dst: (Address([2; 16]), 443) }
+    }
+
+    fn back(ends: Ends) -> Ends {
+        Ends { src: ends.dst, dst: ends.src, ..ends }
+    }
+
+    fn udp(length: u32) -> Segment<'static> {
+        Segment { ports: (0, 0), message: None, tcp: None, payload: &[], length }
+    }
+
+    fn tcp(flags: u8, seq: u32, ack: u32) -> Segment<'static> {
+        Segment { tcp: Some(Tcp { seq, ack, flags: Flags(flags), window: 1 }), ..udp(0) }
+    }
+
+    /// A table fed one packet after the other, with the conversations that ended.
+    struct Run(Table, Vec<Flow>, u64);
+
+    impl Run {
+        fn new(most: usize) -> Self {
+            Self(Table::new(most), Vec::new(), 0)
+        }
+
+        fn take(&mut self, ends: Ends, seconds: i64, segment: &Segment<'_>) {
+            self.2 += 1;
+            let place = Place { record: self.2, offset: 0, time: Some(seconds * SECOND) };
+            self.0.take(&ends, place, 28, segment, Vlans::default(), &mut self.1);
+        }
+
+        fn all(mut self) -> Vec<Flow> {
+            self.1.extend(self.0.drain());
+            self.1
+        }
+    }
+
+    #[test]
+    fn both_directions_are_one_flow_until_silence() {
+        let mut run = Run::new(100);
+        run.take(ends(UDP, 4000), 0, &udp(3));
+        run.take(back(ends(UDP, 4000)), 120, &udp(4));
+        run.take(ends(UDP, 4000), 241, &udp(5));
+        let flows = run.all();
+        let payloads: Vec<_> = flows.iter().map(|f| (f.sums[f.src].payload, f.sums[f.dst()].payload)).collect();
+        assert_eq!(payloads, [(3, 4), (5, 0)]);
+    }
+
+    #[test]
+    fn a_new_number_begins_a_flow_and_the_same_does_not() {
+        let mut run = Run::new(100);
+        run.take(ends(TCP, 4000), 0, &tcp(2, 100, 0));
+        run.take(ends(TCP, 4000), 1, &tcp(2, 100, 0));
+        run.take(back(ends(TCP, 4000)), 1, &tcp(0x12, 900, 101));
+        run.take(ends(TCP, 4000), 2, &tcp(2, 777, 0));
+        let flows = run.all();
+        assert_eq!(flows.iter().map(|f| f.first.record).collect::<Vec<_>>(), [1, 4]);
+        assert_eq!(flows[0].sums.iter().map(|s| s.packets).sum::<u64>(), 3);
+    }
+
+    #[test]
+    fn an_opening_captured_out_of_order_is_no_new_flow() {
+        let mut run = Run::new(100);
+        run.take(back(ends(TCP, 4000)), 0, &tcp(0x12, 900, 101));
+        run.take(ends(TCP, 4000), 0, &tcp(2, 100, 0));
+        let flows = run.all();
+        assert_eq!(flows.len(), 1);
+        assert_eq!(flows[0].key.port(flows[0].src), 4000);
+    }
+
+    #[test]
+    fn answers_alone_begin_a_flow_with_each_new_number() {
+        let mut run = Run::new(100);
+        run.take(back(ends(TCP, 4000)), 0, &tcp(0x12, 900, 101));
+        run.take(back(ends(TCP, 4000)), 1, &tcp(0x12, 5900, 70_101));
+        assert_eq!(run.all().len(), 2);
+    }
+
+    #[test]
+    fn a_closed_flow_is_over_sooner() {
+        let mut run = Run::new(100);
+        run.take(ends(TCP, 4000), 0, &tcp(0x14, 100, 0));
+        run.take(ends(TCP, 4000), 5, &tcp(0x10, 100, 0));
+        run.take(ends(TCP, 4000), 11, &tcp(0x10, 100, 0));
+        run.take(ends(TCP, 4000), 3611, &tcp(0x10, 100, 0));
+        assert_eq!(run.all().len(), 2);
+    }
+
+    #[test]
+    fn a_full_table_closes_the_oldest_and_counts() {
+        let mut run = Run::new(160);
+        for client in 0..1000 {
+            run.take(ends(UDP, client), i64::from(client), &udp(1));
+        }
+        assert!(run.0.evicted() > 0 && run.0.index.len() <= 160);
+        let flows = run.all();
+        assert_eq!(flows.len(), 1000);
+    }
+
+    #[test]
+    fn a_sweep_closes_the_silent() {
+        let mut run = Run::new(1000);
+        run.take(ends(UDP, 1), 0, &udp(1));
+        for _ in 0..=SWEEP {
+            run.take(ends(UDP, 2), 500, &udp(1));
+        }
+        assert_eq!((run.1.len(), run.0.index.len(), run.0.evicted()), (1, 1, 0));
+    }
+
+    #[test]
+    fn a_flow_is_small() {
+        assert!(size_of::<Option<Flow>>() <= 300, "{}", size_of::<Option<Flow>>());
+    }
+}

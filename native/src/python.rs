@@ -1,0 +1,374 @@
+//! The border with Python: `read_capture`, its `Reader`, and `write_jsonl`.
+//!
+//! Parsing runs without Python's lock, which is taken again after each block of the input to see whether the user
+//! interrupted. One error of the crate becomes one of two of Python's: `OSError` or `CaptureError`.
+
+use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arrow_array::{ArrayRef, RecordBatch, StructArray};
+use arrow_schema::{Field, SchemaRef};
+use pyo3::create_exception;
+use pyo3::exceptions::{PyBlockingIOError, PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyString, PyTuple};
+use pyo3_arrow::ffi::{ArrayIterator, to_array_pycapsules, to_schema_pycapsule, to_stream_pycapsule};
+use pyo3_arrow::input::AnyRecordBatch;
+
+use crate::batch;
+use crate::capture::{Capture, Kind, Options, Turn};
+use crate::coverage::{Coverage, Stop};
+use crate::error::Error;
+use crate::jsonl;
+
+/// How long Python's interrupt may wait.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// Bytes asked for at once from a Python file.
+const READ: usize = 1 << 20;
+
+create_exception!(
+    _native,
+    CaptureError,
+    PyValueError,
+    "The input is not a capture. `code` is a stable word, `offset` the byte where its header fails."
+);
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("CaptureError", module.py().get_type::<CaptureError>())?;
+    module.add_class::<Reader>()?;
+    module.add_class::<Batch>()?;
+    module.add_class::<Table>()?;
+    module.add_class::<Schema>()?;
+    module.add_function(wrap_pyfunction!(read_capture, module)?)?;
+    module.add_function(wrap_pyfunction!(write_jsonl, module)?)?;
+    module.add_function(wrap_pyfunction!(flows_schema, module)?)?;
+    module.add_function(wrap_pyfunction!(lookups_schema, module)?)?;
+    module.add("__all__", ALL)
+}
+
+const ALL: [&str; 9] = [
+    "Batch",
+    "CaptureError",
+    "Reader",
+    "Schema",
+    "Table",
+    "flows_schema",
+    "lookups_schema",
+    "read_capture",
+    "write_jsonl",
+];
+
+/// A Reader of the capture at a path (`-` is standard input) or in a binary file object.
+#[pyfunction]
+#[pyo3(signature = (source, /, *, digest=true, name=None))]
+fn read_capture(source: &Bound<'_, PyAny>, digest: bool, name: Option<String>) -> PyResult<Reader> {
+    let capture = if let Ok(path) = source.cast::<PyString>() {
+        let path = path.to_str()?;
+        let options = Options { name: name.unwrap_or_else(|| path.to_owned()), digest };
+        Capture::open(Path::new(path), options).map_err(|error| to_python(source.py(), error, Some(path)))?
+    } else {
+        let file = File::new(source)?;
+        let named = || source.getattr("name").ok().and_then(|name| name.extract::<String>().ok());
+        let options = Options { name: name.or_else(named).unwrap_or_else(|| "<stream>".into()), digest };
+        Capture::from_read(Box::new(file), options).map_err(|error| to_python(source.py(), error, None))?
+    };
+    let path = source.cast::<PyString>().ok().map(|path| path.to_string());
+    Ok(Reader { capture: Mutex::new(capture), path })
+}
+
+/// The rows of one capture: an iterator of ("flows" | "lookups", Batch).
+#[pyclass(module = "flowwatch._native")]
+struct Reader {
+    capture: Mutex<Capture>,
+    path: Option<String>,
+}
+
+#[pymethods]
+impl Reader {
+    fn __iter__(this: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        this
+    }
+
+    fn __next__(&mut self, py: Python<'_>) -> PyResult<Option<(&'static str, Batch)>> {
+        let Self { capture, path } = self;
+        let capture = capture.get_mut().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            py.check_signals()?;
+            match py.detach(|| capture.next(PATIENCE)) {
+                Ok(Turn::Batch(kind, batch)) => return Ok(Some((kind.text(), Batch { batch }))),
+                Ok(Turn::Idle) => {}
+                Ok(Turn::End) => return Ok(None),
+                Err(error) => return Err(to_python(py, error, path.as_deref())),
+            }
+        }
+    }
+
+    /// All rows that are left, as two tables: (FLOWS, LOOKUPS).
+    fn collect(&mut self, py: Python<'_>) -> PyResult<(Table, Table)> {
+        let mut flows = Table { schema: batch::flows_schema(), batches: Vec::new() };
+        let mut lookups = Table { schema: batch::lookups_schema(), batches: Vec::new() };
+        while let Some((kind, rows)) = self.__next__(py)? {
+            let table = if kind == Kind::Flows.text() { &mut flows } else { &mut lookups };
+            table.batches.push(rows.batch);
+        }
+        Ok((flows, lookups))
+    }
+
+    /// What was read and what was not, as a new dict; complete after the last batch.
+    #[getter]
+    fn coverage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let capture = self.capture.lock().unwrap_or_else(PoisonError::into_inner);
+        coverage_dict(py, capture.coverage())
+    }
+}
+
+impl Kind {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Flows => "flows",
+            Self::Lookups => "lookups",
+        }
+    }
+}
+
+fn coverage_dict<'py>(py: Python<'py>, coverage: &Coverage) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    let skipped = PyDict::new(py);
+    for (reason, count) in &coverage.skipped {
+        skipped.set_item(reason.text(), count)?;
+    }
+    let limits = PyDict::new(py);
+    for (name, count) in &coverage.limits {
+        limits.set_item(name, count)?;
+    }
+    dict.set_item("format", Some(coverage.format).filter(|format| !format.is_empty()))?;
+    dict.set_item("link_types", coverage.link_types.iter().collect::<Vec<_>>())?;
+    dict.set_item("snaplen", coverage.snaplen)?;
+    dict.set_item("size", coverage.size)?;
+    dict.set_item("sha256", coverage.sha256.as_deref())?;
+    dict.set_item("records", coverage.records)?;
+    dict.set_item("used", coverage.used)?;
+    dict.set_item("skipped", skipped)?;
+    dict.set_item("bytes", coverage.bytes)?;
+    dict.set_item("first_time", coverage.first_time)?;
+    dict.set_item("last_time", coverage.last_time)?;
+    dict.set_item("truncated_records", coverage.truncated_records)?;
+    dict.set_item("interface_drops", coverage.interface_drops)?;
+    dict.set_item("out_of_order", coverage.out_of_order)?;
+    dict.set_item("untimed", coverage.untimed)?;
+    dict.set_item("trailing_bytes", coverage.trailing_bytes)?;
+    dict.set_item("unknown_blocks", coverage.unknown_blocks)?;
+    dict.set_item("flows", coverage.flows)?;
+    dict.set_item("lookups", coverage.lookups)?;
+    dict.set_item("one_way_flows", coverage.one_way_flows)?;
+    dict.set_item("limits", limits)?;
+    dict.set_item("error", coverage.error.as_ref().map(|stop| stop_dict(py, stop)).transpose()?)?;
+    Ok(dict)
+}
+
+fn stop_dict<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("code", stop.code)?;
+    dict.set_item("offset", stop.offset)?;
+    dict.set_item("message", &stop.message)?;
+    Ok(dict)
+}
+
+/// Some rows of one table; an Arrow record batch for whoever reads PyCapsules.
+#[pyclass(module = "flowwatch._native", frozen)]
+struct Batch {
+    batch: RecordBatch,
+}
+
+#[pymethods]
+impl Batch {
+    /// Rows.
+    #[getter]
+    fn num_rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    fn __len__(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let rows = StructArray::from(self.batch.clone());
+        let field = row_field(&self.batch.schema());
+        Ok(to_array_pycapsules(py, field, &rows, requested_schema)?)
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        Ok(to_schema_pycapsule(py, self.batch.schema().as_ref())?)
+    }
+}
+
+/// All rows of one table; an Arrow stream that can be read again and again.
+#[pyclass(module = "flowwatch._native", frozen)]
+struct Table {
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+}
+
+#[pymethods]
+impl Table {
+    /// Rows.
+    #[getter]
+    fn num_rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    fn __len__(&self) -> usize {
+        self.num_rows()
+    }
+
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let rows = self.batches.clone().into_iter().map(|batch| Ok(Arc::new(StructArray::from(batch)) as ArrayRef));
+        let stream = ArrayIterator::new(rows, row_field(&self.schema));
+        Ok(to_stream_pycapsule(py, Box::new(stream), requested_schema)?)
+    }
+
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        Ok(to_schema_pycapsule(py, self.schema.as_ref())?)
+    }
+}
+
+/// The schema of one table.
+#[pyclass(module = "flowwatch._native", frozen)]
+struct Schema {
+    schema: SchemaRef,
+}
+
+#[pymethods]
+impl Schema {
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        Ok(to_schema_pycapsule(py, self.schema.as_ref())?)
+    }
+}
+
+/// The schema of FLOWS.
+#[pyfunction]
+fn flows_schema() -> Schema {
+    Schema { schema: batch::flows_schema() }
+}
+
+/// The schema of LOOKUPS.
+#[pyfunction]
+fn lookups_schema() -> Schema {
+    Schema { schema: batch::lookups_schema() }
+}
+
+fn row_field(schema: &SchemaRef) -> Arc<Field> {
+    Arc::new(Field::new_struct("", schema.fields().clone(), false))
+}
+
+/// Writes a table or stream of record batches as JSON lines to a file descriptor; returns the rows written.
+#[pyfunction]
+#[pyo3(signature = (table, fd, /))]
+fn write_jsonl(py: Python<'_>, table: AnyRecordBatch, fd: i32) -> PyResult<usize> {
+    let reader = table.into_reader()?;
+    let out = Descriptor { write: py.import("os")?.getattr("write")?.unbind(), fd };
+    py.detach(|| {
+        let mut out = BufWriter::with_capacity(1 << 18, out);
+        let mut rows = 0;
+        for batch in reader {
+            let batch = batch.map_err(|error| PyValueError::new_err(error.to_string()))?;
+            rows += jsonl::write(&batch, &mut out).map_err(written)?;
+        }
+        out.flush()?;
+        Ok(rows)
+    })
+}
+
+/// The error of a write, as Python raised it where it did.
+fn written(error: arrow_schema::ArrowError) -> PyErr {
+    match error {
+        arrow_schema::ArrowError::IoError(_, error) => error.into(),
+        other => PyValueError::new_err(other.to_string()),
+    }
+}
+
+/// A file descriptor of Python's, written through `os.write`.
+struct Descriptor {
+    write: Py<PyAny>,
+    fd: i32,
+}
+
+impl Write for Descriptor {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Python::attach(|py| {
+            let written = self.write.call1(py, (self.fd, PyBytes::new(py, bytes)))?;
+            Ok(written.extract::<usize>(py)?)
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A binary file object of Python's.
+struct File {
+    read: Py<PyAny>,
+}
+
+impl File {
+    /// Reads with `read1` where there is one: it hands over what has come instead of waiting for more.
+    fn new(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let read = object.getattr("read1").or_else(|_| object.getattr("read"))?;
+        Ok(Self { read: read.unbind() })
+    }
+}
+
+impl Read for File {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Python::attach(|py| {
+            let bytes = self.read.call1(py, (buffer.len().min(READ),))?;
+            if bytes.is_none(py) {
+                return Err(PyBlockingIOError::new_err("the file object does not block").into());
+            }
+            let bytes = bytes.bind(py).cast::<PyBytes>().map_err(PyErr::from)?.as_bytes();
+            let length = bytes.len().min(buffer.len());
+            buffer[..length].copy_from_slice(&bytes[..length]);
+            Ok(length)
+        })
+    }
+}
+
+/// The one way from the crate's error to Python's.
+fn to_python(py: Python<'_>, error: Error, path: Option<&str>) -> PyErr {
+    match error {
+        Error::Io(error) => match (error.raw_os_error(), path) {
+            (Some(number), Some(path)) => PyOSError::new_err((number, reason(&error), path.to_owned())),
+            (Some(number), None) => PyOSError::new_err((number, reason(&error))),
+            _ => error.into(),
+        },
+        Error::NotACapture { offset, .. } => {
+            let raised = CaptureError::new_err(error.to_string());
+            let value = raised.value(py);
+            match value.setattr("code", "not_a_capture").and_then(|()| value.setattr("offset", offset)) {
+                Ok(()) => raised,
+                Err(other) => other,
+            }
+        }
+    }
+}
+
+/// The words of an operating system error without its number.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}

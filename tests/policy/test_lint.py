@@ -1,0 +1,168 @@
+"""Lint: each warning appears for the policy that earns it, alone, and not for the policy beside it."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from flowwatch.policy import lint, load, parse
+from flowwatch.policy.terms import PolicySet
+
+TODAY = dt.date(2026, 10, 1)
+CLEAN = """schema = "flowwatch.policy/1"
+[policy]
+id = "p"
+version = "1"
+timezone = "America/New_York"
+[[zone]]
+id = "sites"
+cidrs = ["192.0.2.0/25"]
+[[server]]
+id = "results"
+match = { cidrs = ["198.51.100.20/32"], names = ["a.results.example.org"] }
+[[channel]]
+id = "up"
+from = ["sites"]
+to = ["results"]
+"""
+EXCEPTION = """[[exception]]
+id = "X"
+applies = { zone = "sites" }
+reason = "r"
+from = 2026-09-25T00:00:00-04:00
+until = 2026-10-25T00:00:00-04:00
+"""
+SECOND = """[[server]]
+id = "second"
+match = {{ {match} }}
+[[channel]]
+id = "to-second"
+from = ["sites"]
+to = ["second"]
+"""
+CHANNEL = '[[channel]]\nid = "two"\nfrom = {from_}\nto = ["results"]\n{more}\n'
+CLASSIFIER = '[[classifier]]\nid = "c"\nlabel = "results"\nany = [{ dst_port = 1 }]\n'
+
+
+def told(text, today=TODAY):
+    return [(one.code, one.entry) for one in lint(PolicySet((parse(text),)), today)]
+
+
+def second(match):
+    return CLEAN + SECOND.format(match=match)
+
+
+def channel(senders='["sites"]', more=""):
+    return CLEAN + CHANNEL.format(from_=senders, more=more)
+
+
+def until(day, version="1"):
+    return CLEAN.replace('version = "1"', f'version = "{version}"\nvalid_until = {day}T00:00:00-04:00')
+
+
+CASES = [
+    (CLEAN, []),
+    # channels that allow nothing of their own
+    (channel(), [("channel.duplicate", "channel two")]),
+    (channel(more="service = { ports = [1] }"), [("channel.shadowed", "channel two")]),
+    (channel(more='carries = ["unread"]'), [("channel.shadowed", "channel up")]),
+    (channel(more='opened_by = "either"'), [("channel.shadowed", "channel up")]),
+    (channel(more='opened_by = "receiver"'), []),
+    (channel('["192.0.2.64/26"]'), []),
+    (channel('["192.0.2.0/24"]'), [("channel.shadowed", "channel up")]),
+    (
+        channel('["inner"]') + '[[zone]]\nid = "inner"\nwithin = "sites"\ncidrs = ["192.0.2.0/26"]',
+        [("channel.shadowed", "channel two")],
+    ),
+    (channel('["inner"]') + '[[zone]]\nid = "inner"\ncidrs = ["192.0.2.0/26"]', []),
+    # servers that one transmission could be either of
+    (second('cidrs = ["198.51.100.0/24"]'), [("server.overlap", "server second")]),
+    (second('cidrs = ["198.51.100.20/32"], names = ["b.results.example.org"]'), []),
+    (second('cidrs = ["198.51.100.20/32"], names = ["*.results.example.org"]'), [("server.overlap", "server second")]),
+    (second('cidrs = ["198.51.100.21/32"], names = ["a.results.example.org"]'), []),
+    # entries nothing refers to
+    (CLEAN + '[[server]]\nid = "x"\nmatch = { cidrs = ["198.51.100.21/32"] }', [("server.unused", "server x")]),
+    (CLEAN + '[[zone]]\nid = "x"\ncidrs = ["203.0.113.0/24"]', [("zone.unused", "zone x")]),
+    (CLEAN + '[[zone]]\nid = "x"\ncidrs = ["192.0.2.0/26"]\nwithin = "sites"', []),
+    (CLEAN + CLASSIFIER, [("label.unused", "classifier c")]),
+    (CLEAN + 'carries = ["results"]\n' + CLASSIFIER, []),
+    (
+        CLEAN + 'carries = ["result"]\n' + CLASSIFIER,
+        [("label.unused", "classifier c"), ("label.never_given", "channel up")],
+    ),
+    (CLEAN + '[[prohibited]]\nid = "x"\nwhen = { labels = ["results"] }', [("label.never_given", "prohibited x")]),
+    (
+        CLEAN + '[severity]\nunapproved = { results = "high", none = "low" }',
+        [("label.never_given", "severity unapproved")],
+    ),
+    # keys that say nothing where they stand
+    (second('names = ["b.results.example.org"]'), [("server.unbindable", "server second")]),
+    (second('names = ["b.results.example.org"]').replace("match = { names", 'role = "resolver"\nmatch = { names'), []),
+    (
+        second('cidrs = ["203.0.113.1"], aliases = ["b.example.org"]'),
+        [("server.aliases_without_names", "server second")],
+    ),
+    # what covers a lot
+    (CLEAN + '[[lookup]]\nnames = ["**.example.org"]', [("name.wide", "lookup lookup-1")]),
+    (CLEAN + '[[lookup]]\nnames = ["*.example.org", "**.a.example.org"]', []),
+    (CLEAN.replace("192.0.2.0/25", "192.0.0.0/7").replace("192.0.0.0", "192.0.0.0"), [("cidr.wide", "zone sites")]),
+    (CLEAN.replace("192.0.2.0/25", "192.0.0.0/8"), []),
+    # exceptions and their time
+    (CLEAN + EXCEPTION, []),
+    (CLEAN + EXCEPTION.replace("2026-10-25", "2026-10-15"), [("exception.expiring", "exception X")]),
+    (CLEAN + EXCEPTION.replace("2026-10-25", "2026-10-01"), [("exception.expired", "exception X")]),
+    (CLEAN + EXCEPTION.replace("2026-10-25", "2026-12-25"), [("exception.long", "exception X")]),
+    (CLEAN + EXCEPTION + "[defaults]\nexception_max_days = 29", [("exception.long", "exception X")]),
+    (
+        until("2026-10-20").replace("valid_until", "valid_from") + EXCEPTION.replace("10-25", "10-20"),
+        [("exception.never", "exception X")],
+    ),
+    # windows
+    (CLEAN + 'when = [{ days = ["sat"], start = "22:00", end = "02:00" }]', [("window.clock_change", "channel up")]),
+    (CLEAN + 'when = [{ days = ["sat"], start = "22:00", end = "01:00" }]', []),
+    (CLEAN + 'when = [{ days = ["mon"], start = "00:00" }]', []),
+    (until("2026-10-20") + 'when = [{ days = ["sun"] }]', []),
+    (until("2026-12-01") + "when = [{ from = 2026-12-01T00:00:00-04:00 }]", [("window.never", "channel up")]),
+    # the policy itself
+    (until("2026-10-16"), []),
+    (until("2026-10-15"), [("policy.expiring", "policy 1")]),
+    (until("2026-10-01"), [("policy.expired", "policy 1")]),
+    (CLEAN.split("[[zone]]", maxsplit=1)[0], [("policy.no_zone", "policy")]),
+    (CLEAN.split("[[server]]", maxsplit=1)[0], [("policy.no_channel", "policy"), ("zone.unused", "zone sites")]),
+]
+
+
+@pytest.mark.parametrize(("text", "codes"), CASES)
+def test_each_warning(text, codes):
+    assert told(text) == codes
+
+
+def test_a_list_without_a_digest(tmp_path):
+    (tmp_path / "l.txt").write_text("# none yet\n")
+    text = CLEAN + 'carries = ["results"]\n' + CLASSIFIER.replace("dst_port = 1", 'file_sha256_list = "l.txt"')
+    (tmp_path / "p.toml").write_text(text)
+    assert [one.code for one in lint(load(tmp_path / "p.toml"), TODAY)] == ["list.empty"]
+
+
+def test_an_ended_version_is_not_told_about_its_days_and_a_gap_is():
+    old = until("2026-09-30") + EXCEPTION.replace("10-25", "09-28").replace("09-25", "09-20")
+    new = until("2026-12-01", version="2").replace("valid_until", "valid_from = 2026-10-01T00:00:00-04:00\nvalid_until")
+    warnings = lint(PolicySet((parse(old), parse(new))), TODAY)
+    assert [(one.code, one.version) for one in warnings] == [("policy.gap", "2")]
+    assert "from 2026-09-30T04:00:00Z to 2026-10-01T04:00:00Z" in warnings[0].message
+
+
+def test_file_and_line_while_the_file_is_as_it_was_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("p.toml").write_text(channel())
+    policies = load(Path("p.toml"))
+    (warning,) = lint(policies, TODAY)
+    assert str(warning) == "p.toml:16: channel two: it allows the same as channel 'up' [channel.duplicate]"
+    Path("p.toml").write_text("# changed\n" + channel())
+    (warning,) = lint(policies, TODAY)
+    assert str(warning) == "channel two: it allows the same as channel 'up' [channel.duplicate]"
+
+
+def test_words_of_a_clock_change():
+    (warning,) = lint(PolicySet((parse(CLEAN + 'when = [{ days = ["sun"] }]'),)), TODAY)
+    assert warning.message == "the clock changes in the window of 2026-11-01: it lasts 25 h, not 24 h"

@@ -1,0 +1,88 @@
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowwatch.model import Coverage, Fact, NameClass, Place, SeenName
+from flowwatch.reports import phrases
+
+
+def test_the_headline_is_the_contracts_sentence(rich):
+    source = Coverage(source="captures/a.pcap", first=0, last=61_000_000_000)
+    assert phrases.headline(msgspec.structs.replace(rich, coverage=(source,))) == (
+        "Recorded by 1 source (a.pcap) from 1970-01-01T00:00:00Z to 1970-01-01T00:01:01Z: "
+        "of 132 transmissions from declared zones 122 conform, 7 violate, 3 could not be told; 41 out of scope. "
+        "A destination is the first address seen; onward use is not observable. Nothing is said of unrecorded traffic."
+    )
+
+
+def test_many_sources_are_counted_and_three_named():
+    sources = [Coverage(source=f"in/{number}.pcap") for number in range(1_200)]
+    assert phrases.recorded_by(sources) == "1,200 sources (0.pcap, 1.pcap, 2.pcap and 1,197 more)"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1_000, "1.0 kB"),
+        (12_345, "12.3 kB"),
+        (999_949, "999.9 kB"),
+        (999_950, "1.0 MB"),
+        (2**63, "9.2 EB"),
+        (None, "not recorded"),
+    ],
+)
+def test_sizes(count, text):
+    assert phrases.size(count) == text
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_a_size_is_short_and_within_a_twentieth(count):
+    value, unit = phrases.size(count).split()
+    assert len(value) <= 5
+    meant = float(value) * 1000 ** ("B", "kB", "MB", "GB", "TB", "PB", "EB").index(unit)
+    assert abs(meant - count) <= 0.05 * count
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_every_instant_of_the_tables_can_be_said(instant):
+    assert phrases.utc(instant).endswith("Z")
+
+
+def test_a_name_cannot_pass_for_two_or_claim_its_own_evidence():
+    seen = (SeenName(name='good.example (certificate), "y', evidence=NameClass.SNI),)
+    assert phrases.names(seen) == [('"good.example (certificate), \\"y"', "sni")]
+
+
+def test_names_stand_strongest_first_with_all_their_evidence():
+    seen = (
+        SeenName(name="b.example", evidence=NameClass.SNI, outer=True),
+        SeenName(name="a.example", evidence=NameClass.SNI),
+        SeenName(name="a.example", evidence=NameClass.CERTIFICATE),
+    )
+    assert phrases.names(seen) == [("a.example", "certificate, sni"), ("b.example", "sni [ECH outer name]")]
+
+
+def test_the_three_facts_of_a_place_are_never_merged():
+    place = Place(address="192.0.2.1", registered=(Fact("XB", "db"),), asn=(Fact("64500", "db"),))
+    assert phrases.place(place) == "located indeterminate; registered XB; operated AS64500"
+    assert phrases.place(None) == "not looked up"
+
+
+@given(st.text(), st.integers(8, 80))
+def test_a_shortened_text_keeps_its_ends_within_the_width(text, width):
+    shown = phrases.short(text, width)
+    assert len(shown) <= max(width, 0)
+    assert shown == text or (shown[0] == text[0] and shown[-1] == text[-1])
+
+
+def test_what_was_only_tried_is_called_an_attempt(rich):
+    tried = msgspec.structs.replace(rich.findings[1], count=2, attempts=2, bytes_sent=0, bytes_acked=0)
+    assert phrases.how_much(tried) == "2 attempts, 2026-11-05T00:30:00Z to 2026-11-05T01:30:00Z"
+
+
+def test_an_unseen_acknowledgement_is_not_zero():
+    assert phrases.acked(None) == "acknowledgement unseen"
+    assert phrases.acked(0) == "0 B acknowledged"

@@ -1,0 +1,142 @@
+"""Hand-made Zeek logs with reserved names and addresses, as tab-separated text and as JSON."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+CONN = {
+    "ts": "1795333872.718001",
+    "uid": "CAbc1",
+    "id.orig_h": "192.0.2.10",
+    "id.orig_p": 48986,
+    "id.resp_h": "198.51.100.7",
+    "id.resp_p": 443,
+    "proto": "tcp",
+    "service": "ssl",
+    "duration": "1.500000",
+    "orig_bytes": 301212,
+    "resp_bytes": 4096,
+    "conn_state": "SF",
+    "local_orig": True,
+    "missed_bytes": 0,
+    "history": "ShADadFf",
+    "orig_pkts": 25,
+    "orig_ip_bytes": 302520,
+    "resp_pkts": 12,
+    "resp_ip_bytes": 4736,
+    "tunnel_parents": None,
+}
+DNS = {
+    "ts": "1795333870.000001",
+    "uid": "CDns1",
+    "id.orig_h": "192.0.2.10",
+    "id.orig_p": 40000,
+    "id.resp_h": "192.0.2.53",
+    "id.resp_p": 53,
+    "proto": "udp",
+    "trans_id": 7,
+    "rtt": "0.001528",
+    "query": "results.example",
+    "qclass": 1,
+    "qclass_name": "C_INTERNET",
+    "qtype": 1,
+    "qtype_name": "A",
+    "rcode": 0,
+    "rcode_name": "NOERROR",
+    "AA": False,
+    "TC": False,
+    "RD": True,
+    "RA": True,
+    "answers": ["edge.example", "198.51.100.7"],
+    "TTLs": ["300.000000", "60.000000"],
+    "rejected": False,
+}
+SSL = {
+    "ts": "1795333872.720000",
+    "uid": "CAbc1",
+    "id.orig_h": "192.0.2.10",
+    "id.orig_p": 48986,
+    "id.resp_h": "198.51.100.7",
+    "id.resp_p": 443,
+    "version": "TLSv12",
+    "cipher": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "server_name": "Results.Example",
+    "next_protocol": "h2",
+    "cert_chain_fps": ["AB" * 32, "cd" * 32],
+    "subject": "CN=results.example",
+    "issuer": "CN=Test CA,O=Example",
+}
+_BASE = {"conn": CONN, "dns": DNS, "ssl": SSL}
+_NUMBERS = ("ts", "duration", "rtt")
+
+
+def rows_of(path: str, *changes: dict[str, object]) -> list[dict[str, object]]:
+    """One row a change of the usual row of that log."""
+    return [{**_BASE[path], **change} for change in changes]
+
+
+def tsv_of(path: str, rows: list[dict[str, object]], *, end: str = "\n") -> bytes:
+    """The rows as Zeek's tab-separated log."""
+    fields = list(dict.fromkeys(key for row in rows for key in row)) or list(_BASE[path])
+    lines = [r"#separator \x09", "#set_separator\t,", "#empty_field\t(empty)", "#unset_field\t-", f"#path\t{path}"]
+    lines.append("\t".join(["#fields", *fields]))
+    lines += ["\t".join(_cell(row.get(field)) for field in fields) for row in rows]
+    return "".join(line + end for line in lines).encode()
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return ",".join(map(_cell, value)) or "(empty)"
+    if isinstance(value, bool):
+        return "T" if value else "F"
+    return "-" if value is None else str(value) or "(empty)"
+
+
+def jsonl_of(rows: list[dict[str, object]]) -> bytes:
+    """The rows as JSON, one object a line; unset fields left out, times as numbers."""
+    lines = []
+    for row in rows:
+        kept = {key: value for key, value in row.items() if value is not None}
+        text = json.dumps(kept)
+        for key in _NUMBERS:
+            text = text.replace(f'"{key}": "{kept.get(key)}"', f'"{key}": {kept.get(key)}')
+        lines.append(text)
+    return "".join(line + "\n" for line in lines).encode()
+
+
+@pytest.fixture
+def rows() -> Callable[..., list[dict[str, object]]]:
+    return rows_of
+
+
+@pytest.fixture
+def tsv() -> Callable[..., bytes]:
+    return tsv_of
+
+
+@pytest.fixture
+def jsonl() -> Callable[..., bytes]:
+    return jsonl_of
+
+
+@pytest.fixture
+def put(tmp_path: Path) -> Callable[..., str]:
+    """Writes bytes to a file and gives its path."""
+
+    def write(data: bytes, name: str = "input") -> str:
+        path = tmp_path / name
+        path.write_bytes(data)
+        return str(path)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def shared_logs() -> Path:
+    """The sample logs beside the repository."""
+    folder = Path(__file__).parents[3] / "shared" / "logs"
+    if not folder.is_dir():
+        pytest.skip("the shared sample logs are not here")
+    return folder

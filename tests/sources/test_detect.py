@@ -1,0 +1,134 @@
+"""Formats by content: what is read is detected, what is not is named, nothing is guessed."""
+
+import gzip
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowwatch.errors import UsageError
+from flowwatch.model.records import Skip
+from flowwatch.sources.detect import detect, named
+from flowwatch.sources.formats import FORMATS, Format
+from flowwatch.sources.opened import HEAD
+from flowwatch.sources.paths import expand
+
+
+def name_of(head):
+    found = detect(head)
+    return found.name if isinstance(found, Format) else found.code
+
+
+@pytest.mark.parametrize("magic", [0xA1B2C3D4, 0xA1B23C4D, 0xA1B2CD34])
+@pytest.mark.parametrize("order", "<>")
+def test_captures_by_their_magic_in_both_byte_orders(magic, order):
+    assert name_of(struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, 1)) == "pcap"
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_pcapng_by_its_section_header(order):
+    assert name_of(struct.pack(order + "IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)) == "pcapng"
+    assert name_of(struct.pack(order + "III", 0x0A0D0D0A, 28, 0x12345678)) == "unknown_format"
+
+
+@pytest.mark.parametrize("path", ["conn", "dns", "ssl"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_zeek_logs_as_text_and_as_json(path, mark, rows, tsv, jsonl):
+    assert name_of(mark + tsv(path, rows(path, {}))) == f"zeek-{path}"
+    assert name_of(mark + jsonl(rows(path, {}))) == f"zeek-{path}"
+
+
+def test_zeek_json_says_its_log_by_path_or_stream(rows, jsonl):
+    said = rows("dns", {"_path": "conn"}), rows("dns", {"@stream": "ssl"}), rows("dns", {"_path": "x509"})
+    assert [name_of(jsonl(one)) for one in said] == ["zeek-conn", "zeek-ssl", "unsupported_format"]
+
+
+def test_another_zeek_log_is_named_and_not_read(tsv):
+    found = detect(tsv("http", [{"ts": "1.0", "uid": "C1", "method": "GET"}]))
+    assert isinstance(found, Skip)
+    assert (found.code, "http.log" in found.message) == ("unsupported_format", True)
+
+
+def test_a_compressed_input_is_told_how_to_be_read():
+    found = detect(gzip.compress(b"x"))
+    assert isinstance(found, Skip)
+    assert found.code == "unknown_format"
+    assert "gzip -dc FILE | flowwatch scan -" in found.message
+
+
+def test_empty_input_has_its_own_code():
+    assert name_of(b"") == "empty"
+
+
+def test_an_erf_file_is_named():
+    record = struct.pack(">QBBHHH", 0, 2, 4, 64, 0, 48) + bytes(48)
+    found = detect(record * 3)
+    assert isinstance(found, Skip)
+    assert "ERF" in found.message
+
+
+def test_at_most_three_guesses_are_told():
+    line = b'Nov 22 07:36:26 vm dnsmasq[1]: unbound[2] client 192.0.2.1#53 (a): query: IN=a OUT=b %ASA-6-302013\n'
+    found = detect(line * 5)
+    assert isinstance(found, Skip)
+    assert found.message.count("(95)") == 3
+
+
+def test_a_format_is_found_by_its_name_or_the_names_are_told():
+    assert [named(entry.name) for entry in FORMATS] == list(FORMATS)
+    with pytest.raises(UsageError, match="pcap, pcapng, zeek-conn, zeek-dns, zeek-ssl"):
+        named("netflow")
+
+
+@given(st.binary(max_size=400) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_no_bytes_make_detection_raise(head):
+    for start in (b"", b"{", b"[{", b"#fields\t", b'{"ts":', b"\x1f\x8b"):
+        assert isinstance(detect(start + head), Format | Skip)
+
+
+_READ = {
+    "zeek-conn/": "zeek-conn",
+    "zeek-dns/": "zeek-dns",
+    "zeek-ssl/": "zeek-ssl",
+    "badinput/only-header.log": "zeek-dns",
+    "badinput/zeek-schema-change.log": "zeek-conn",
+    ".pcap": "pcap",
+}
+_NAMED = {
+    ".gz": "gzip", ".xz": "xz", ".parquet": "Parquet", ".evtx": "EVTX", ".db": "SQLite", "nfcapd.2": "nfcapd",
+    "eve.json": "Suricata EVE", "suricata-eve/": "Suricata EVE", "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
+    "unbound/sample": "unbound", "dnsmasq/sample": "dnsmasq", ".fstrm": "dnstap", ".dnstap": "dnstap", "cbor": "C-DNS",
+    "cisco-asa/sample-ocsf-302013.log": "Cisco ASA", "coredns/sample": "CoreDNS", "envoy/": "Envoy", "silk/": "SiLK",
+    "squid-access-native": "Squid", "conntrack": "conntrack", "nfdump/sample": "nfdump", "argus/": "argus",
+    "passivedns/sample": "passivedns", "adguardhome/sample": "AdGuard", "route53-resolver/sample-ocsf.json": "Route 53",
+    "knot-resolver/": "Knot Resolver", "iptables/": "netfilter", "nftables/": "netfilter", "azure-flow/": "Azure",
+    "aws-vpcflow/sample-ocsf-v8-csv.csv": "AWS", "pdns-recursor/sample-5": "PowerDNS", "sysmon-22/": "Sysmon",
+}  # fmt: skip
+
+
+def test_every_shared_sample_is_detected_right_or_refused(shared_logs):
+    wrong = []
+    for path in expand([str(shared_logs)]):
+        name = path.removeprefix(f"{shared_logs}/")
+        with open(path, "rb") as file:  # noqa: PTH123
+            found = detect(file.read(HEAD))
+        if isinstance(found, Format):
+            if not any(part in name and expected == found.name for part, expected in _READ.items()):
+                wrong.append((name, found.name))
+        elif any(part in name for part in _READ if not part.startswith("zeek-")) and not name.endswith((".xz", ".gz")):
+            wrong.append((name, found.code))
+    assert wrong == []
+
+
+def test_every_known_shared_sample_is_refused_by_name(shared_logs):
+    wrong = []
+    for path in expand([str(shared_logs)]):
+        name = path.removeprefix(f"{shared_logs}/")
+        expected = next((word for part, word in _NAMED.items() if part in name), None)
+        with open(path, "rb") as file:  # noqa: PTH123
+            found = detect(file.read(HEAD))
+        if expected and isinstance(found, Skip) and not name.endswith((".expected.jsonl", ".ocsf.json", ".txt", "-named.gz")):
+            best = found.message.removeprefix("looks like ").partition(";")[0]
+            wrong += [] if expected in best else [(name, found.message)]
+    assert wrong == []

@@ -1,0 +1,54 @@
+"""Rows of one connection are one flow."""
+
+import itertools
+
+from flowwatch.model import NameClass, Ref
+from flowwatch.transmissions import derive
+from tests.transmissions.tables import SECOND, flow, flows, lookups
+
+CONN = flow(source="conn.log", conn_id="C1", direction_basis="log", first_record=7, last_record=7, first_offset=None)
+SSL = flow(
+    **dict.fromkeys(["src_payload", "dst_payload", "src_acked", "dst_acked", "src_packets", "dst_packets", "state"]),
+    **dict.fromkeys(["src_bytes", "dst_bytes", "bytes_scope", "end", "first_offset"]),
+    source="ssl.log",
+    conn_id="C1",
+    direction_basis="log",
+    first_record=3,
+    last_record=3,
+    start=1000 * SECOND + 5,
+    sni="ingest.example",
+    tls_version="1.2",
+    cert_names=["ingest.example", "*.other.example"],
+)
+
+
+def test_the_log_of_a_connection_and_of_its_tls_are_one_flow():
+    for rows in itertools.permutations([CONN, SSL]):
+        forth, back = derive(flows(*rows), lookups(), ())
+        assert forth.ref == Ref("conn.log", 7, 7, None)
+        assert (forth.sent.exact, back.sent.exact, forth.start) == (500, 100, 1000 * SECOND)
+        assert [(one.name, one.evidence, one.ref) for one in forth.names] == [
+            ("ingest.example", NameClass.CERTIFICATE, Ref("ssl.log", 3, 3, None)),
+            ("ingest.example", NameClass.SNI, Ref("ssl.log", 3, 3, None)),
+        ]
+        assert forth.tls_version == back.tls_version == "1.2"
+        assert back.names == ()
+
+
+def test_a_log_read_twice_counts_once():
+    forth, _ = derive(flows(CONN, CONN | {"source": "copy.log"}), lookups(), ())
+    assert forth.sent.exact == 500
+
+
+def test_other_ends_are_another_flow():
+    assert len(derive(flows(CONN, SSL | {"src_port": 40001}), lookups(), ())) == 4
+
+
+def test_rows_without_a_connection_id_stay_apart():
+    assert {one.flow for one in derive(flows(flow(), flow(first_record=10)), lookups(), ())} == {0, 1}
+
+
+def test_tls_without_its_connection_sent_something_unknown():
+    forth, back = derive(flows(SSL), lookups(), ())
+    assert (forth.sent.least, forth.sent.most, back.sent.least, back.sent.most) == (1, None, 0, None)
+    assert forth.end == forth.start == 1000 * SECOND + 5

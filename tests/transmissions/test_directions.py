@@ -1,0 +1,123 @@
+"""Who sent what: directions, attempts, amounts, and what was not recorded."""
+
+import pytest
+
+from flowwatch.model import Amount, OpenedBy, Transmission
+from flowwatch.transmissions import derive
+from tests.transmissions.tables import attempt, flow, flows, lookups
+
+UNKNOWN = Amount(0, None)
+
+
+def told(*rows):
+    return [(one.opened_by.value, one.attempted, one.sent) for one in derive(flows(*rows), lookups(), ())]
+
+
+def first(*rows) -> Transmission:
+    return derive(flows(*rows), lookups(), ())[0]
+
+
+def test_a_flow_gives_one_transmission_for_each_direction_that_carried_payload():
+    forth, back = derive(flows(flow()), lookups(), ())
+    assert (forth.sender_ip, forth.receiver_ip, forth.receiver_port) == ("192.0.2.17", "198.51.100.20", 8443)
+    assert (back.sender_ip, back.receiver_ip, back.receiver_port) == ("198.51.100.20", "192.0.2.17", 40000)
+    assert forth.service_port == back.service_port == 8443
+    assert (forth.opened_by, back.opened_by) == (OpenedBy.SENDER, OpenedBy.RECEIVER)
+    assert (forth.sent.exact, forth.acked, back.sent.exact, back.acked) == (500, 500, 100, 100)
+    assert forth.flow == back.flow == 0
+
+
+def test_a_pull_is_told_as_what_the_server_sent():
+    assert told(flow(src_payload=40, dst_payload=10**6)) == [
+        ("sender", False, Amount.exactly(40)),
+        ("receiver", False, Amount.exactly(10**6)),
+    ]
+
+
+@pytest.mark.parametrize("state", ["S0", "REJ", "S1", "SF", "RSTO", "RSTR", "RSTOS0", "SH", "S2", "S3"])
+def test_an_opening_without_payload_is_an_attempt_where_both_directions_are_recorded(state):
+    assert told(attempt(state=state, first_record=5), flow())[2:] == [("sender", True, Amount.exactly(0))]
+
+
+def test_an_opening_is_an_attempt_whatever_the_other_side_sent():
+    banner = flow(src_payload=0, dst_payload=80)
+    assert told(banner) == [("sender", True, Amount.exactly(0)), ("receiver", False, Amount.exactly(80))]
+
+
+def test_an_opening_in_a_one_way_recording_is_no_attempt_but_unknown():
+    assert told(attempt()) == [("sender", False, UNKNOWN)]
+
+
+def test_sources_are_sensors_of_their_own():
+    assert told(attempt(source="a"), flow(source="b"))[0] == ("sender", False, UNKNOWN)
+
+
+@pytest.mark.parametrize("payloads", [(0, 0), (None, None)])
+def test_a_connection_log_that_gives_no_count_for_a_refused_opening_means_none(payloads):
+    row = attempt(state="REJ", src_payload=payloads[0], dst_payload=payloads[1], dst_packets=1)
+    assert told(row) == [("sender", True, Amount.exactly(0))]
+
+
+def test_the_unrecorded_side_of_a_connection_is_unknown_not_nothing():
+    assert told(flow(dst_packets=0, dst_payload=0, dst_acked=None)) == [
+        ("sender", False, Amount.exactly(500)),
+        ("receiver", False, UNKNOWN),
+    ]
+
+
+def test_acknowledgements_tell_the_least_of_an_unrecorded_sender():
+    row = flow(src_packets=0, src_payload=0, src_acked=4096, dst_payload=0, state="SHR")
+    assert told(row) == [("sender", False, Amount(4096, None))]
+
+
+@pytest.mark.parametrize("proto", ["udp", "icmp"])
+def test_datagrams_are_sent_whether_answered_or_not(proto):
+    row = flow(proto=proto, state=None, dst_packets=0, dst_payload=0, direction_basis="first_record")
+    assert told(row) == [("sender", False, Amount.exactly(500))]
+    assert not first(row).begun_before
+
+
+def test_an_empty_datagram_and_bare_acknowledgements_carry_nothing():
+    empty = {"src_payload": 0, "dst_payload": 0}
+    assert told(flow(proto="udp", state=None, **empty), flow(state="OTH", direction_basis="port", **empty)) == []
+
+
+@pytest.mark.parametrize(
+    ("columns", "amount"),
+    [
+        ({"src_bytes": 700, "bytes_scope": "ip"}, Amount(0, 700)),
+        ({"src_bytes": 700, "bytes_scope": "frame"}, Amount(0, 700)),
+        ({"src_bytes": 700, "bytes_scope": "payload"}, Amount.exactly(700)),
+        ({"src_bytes": 700, "bytes_scope": "body"}, Amount(700, None)),
+        ({"src_bytes": None, "bytes_total": 900, "bytes_scope": "unknown"}, Amount(0, 900)),
+        ({"src_bytes": None, "bytes_scope": None}, UNKNOWN),
+        ({"src_bytes": None, "bytes_scope": None, "sni": "a.example"}, Amount(1, None)),
+        ({"src_payload": 500, "sampled": 100}, Amount(500, None)),
+    ],
+)
+def test_an_amount_is_exact_only_where_the_source_counts_payload(columns, amount):
+    assert first(flow(**({"src_payload": None} | columns))).sent == amount
+
+
+def test_icmp_has_a_type_and_no_ports():
+    one = first(flow(proto="icmp", src_port=8, dst_port=0, state=None))
+    assert (one.icmp_type, one.service_port, one.sender_port, one.receiver_port) == (8, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "basis", "before"),
+    [
+        ("SF", "handshake", False),
+        ("OTH", "request", True),
+        ("SHR", "handshake", False),
+        (None, "log", False),
+        (None, "port", True),
+    ],
+)
+def test_a_connection_without_an_opening_had_begun_before(state, basis, before):
+    assert first(flow(state=state, direction_basis=basis)).begun_before is before
+
+
+def test_clear_text_is_told_by_direction():
+    forth, back = derive(flows(flow(src_clear=True, dst_clear=False)), lookups(), ())
+    assert (forth.clear, back.clear) == (True, False)
