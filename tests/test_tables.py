@@ -7,7 +7,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowwatch import tables
@@ -51,11 +51,16 @@ def test_rows_of_equal_keys_keep_their_order():
     assert tables.ordered(table, ["a", "b"])["b"].to_pylist() == ["x", "z", "w", "y", "n"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
 def test_sorting_is_that_of_python(pairs):
-    table = pa.table({"a": [a for a, _ in pairs], "b": [b for _, b in pairs]}, schema=pa.schema({"a": pa.int64(), "b": pa.int64()}))
+    table = pa.table(
+        {"a": [a for a, _ in pairs], "b": [b for _, b in pairs]}, schema=pa.schema({"a": pa.int64(), "b": pa.int64()})
+    )
     found = tables.ordered(table, ["a"])
-    assert list(zip(found["a"].to_pylist(), found["b"].to_pylist(), strict=True)) == sorted(pairs, key=lambda pair: pair[0])
+    assert list(zip(found["a"].to_pylist(), found["b"].to_pylist(), strict=True)) == sorted(
+        pairs, key=lambda pair: pair[0]
+    )
 
 
 def test_csv_has_every_column_and_value(lookups):
@@ -78,7 +83,12 @@ def test_plain_text_and_numbers_are_not_guarded():
     assert (row["a"], row["b"], row["c"]) == ("x=1", "-1", "'=1")
 
 
-@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=8), min_size=1))
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=8), min_size=1
+    )
+)
 def test_csv_text_survives_but_for_the_guard(values):
     found = [row["a"] for row in cells(pa.table({"a": values}))]
     assert [one.removeprefix("'") for one in found] == [one.removeprefix("'") for one in values]

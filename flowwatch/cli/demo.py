@@ -14,12 +14,12 @@ def demo(
     """Judge the sample election night and write its HTML report."""
     from flowwatch import demo as sample
     from flowwatch.audit import audit
-    from flowwatch.cli.scan import deliver
+    from flowwatch.cli.scan import Format, deliver
 
     with sample.folder() as folder:
         report = audit([folder / "input"], folder / "policy.toml")
-    deliver(report, ("text",), None, None)
+    deliver(report, (Format.TEXT,), None, None)
     output.mkdir(parents=True, exist_ok=True)
-    deliver(report, ("html",), output / "report.html", None)
+    deliver(report, (Format.HTML,), output / "report.html", None)
     typer.echo(f"\nThe HTML report: {output / 'report.html'}")
     typer.echo("This night is a sample: reserved names and addresses, made for the purpose.")

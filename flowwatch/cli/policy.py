@@ -9,6 +9,7 @@ import typer
 
 from flowwatch.cli import explain
 from flowwatch.cli.options import policy_or_default
+from flowwatch.cli.terminal import printable
 from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def check(file: File = None) -> None:
         )
     warnings = lint(policies, dt.datetime.now(dt.UTC).date())
     for warning in warnings:
-        typer.echo(f"warning: {warning}")
+        typer.echo(printable(f"warning: {warning}"))
     failed = _run(policies, only_failed=True)
     typer.echo("the policy can be used" + (f"; {len(warnings)} warnings" if warnings else ""))
     raise typer.Exit(1 if failed else 0)
@@ -83,4 +84,9 @@ def _run(policies: "PolicySet", *, only_failed: bool) -> int:
 
 
 def _print(result: "TestResult") -> None:
-    raise NotImplementedError
+    got, expected = result.got, result.expected
+    decided = f" by {got.rule}" if got.rule else ""
+    typer.echo(printable(f"{'pass' if result.passed else 'FAIL'}  {result.name}: {got.verdict}{decided}"))
+    if not result.passed:
+        typer.echo(printable(f"      expected {expected.verdict} {' '.join((expected.rule or '', *expected.reasons))}"))
+        typer.echo(printable(f"      got      {got.verdict} {' '.join((got.rule or '', *got.reasons))}"))

@@ -68,7 +68,7 @@ def _records(
     options = ReadOptions(digest=digest, input_format=input_format)
     chosen = fmt or _format_of(output)
     if chosen == "jsonl" and (stream or "-" in found):
-        coverage = _stream(kind, found, options, output)
+        coverage: Sequence[Coverage] = _stream(kind, found, options, output)
     else:
         coverage = _sorted(kind, found, options, chosen, output)
     _conclude(coverage)

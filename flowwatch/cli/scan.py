@@ -1,8 +1,9 @@
 """`flowwatch scan`: read captures and logs, judge, report; everything offline."""
 
+import enum
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
+from typing import TYPE_CHECKING, Annotated, BinaryIO, assert_never
 
 import typer
 
@@ -22,7 +23,18 @@ from flowwatch.errors import UsageError
 if TYPE_CHECKING:
     from flowwatch.model import Report
 
-Format = Literal["text", "jsonl", "html"]
+
+class Format(enum.StrEnum):
+    """A way to write the report."""
+
+    TEXT = "text"
+    JSONL = "jsonl"
+    HTML = "html"
+
+    @property
+    def file_name(self) -> str:
+        """Its name in a folder of several."""
+        return "report.txt" if self is Format.TEXT else f"report.{self}"
 
 
 def scan(
@@ -49,8 +61,11 @@ def scan(
     from flowwatch.audit import audit
     from flowwatch.cli.terminal import progress
     from flowwatch.model import ReadOptions
+    from flowwatch.reports.decisions import format_of
 
     chosen = _checked(formats, output)
+    if decisions is not None:
+        format_of(decisions)
     found = sources.expand(paths)
     options = ReadOptions(digest=not no_digest, input_format=input_format)
     with progress(found) as advance:
@@ -67,10 +82,10 @@ def deliver(report: "Report", formats: Sequence[Format], output: Path | None, de
     if len(formats) > 1 and output is not None:
         output.mkdir(parents=True, exist_ok=True)
         for one in formats:
-            with sink(output / f"report.{_SUFFIX[one]}") as file:
+            with sink(output / one.file_name) as file:
                 write(report, one, file)
         with sink(None) as file:
-            write(report, "text", file)
+            write(report, Format.TEXT, file)
     else:
         with sink(output) as file:
             write(report, formats[0], file)
@@ -82,12 +97,15 @@ def write(report: "Report", fmt: Format, file: BinaryIO) -> None:
     """Write the report in one format to a binary file; text takes the terminal's width when there is one."""
     from flowwatch import reports
 
-    if fmt == "text":
-        reports.write_text(report, file)
-    elif fmt == "jsonl":
-        file.writelines(reports.jsonl_lines(report))
-    else:
-        file.write(reports.render_html(report).encode())
+    match fmt:
+        case Format.TEXT:
+            reports.write_text(report, file)
+        case Format.JSONL:
+            file.writelines(reports.jsonl_lines(report))
+        case Format.HTML:
+            file.write(reports.render_html(report).encode())
+        case never:
+            assert_never(never)
 
 
 def conclude(report: "Report", fail_on: str, allow_undecided: int) -> None:
@@ -102,11 +120,8 @@ def conclude(report: "Report", fail_on: str, allow_undecided: int) -> None:
     raise typer.Exit(exits.of_report(report, Severity(fail_on), allow_undecided))
 
 
-_SUFFIX: dict[Format, str] = {"text": "txt", "jsonl": "jsonl", "html": "html"}
-
-
 def _checked(formats: Sequence[Format] | None, output: Path | None) -> tuple[Format, ...]:
-    chosen: tuple[Format, ...] = tuple(dict.fromkeys(formats or ("text",)))
+    chosen: tuple[Format, ...] = tuple(dict.fromkeys(formats or (Format.TEXT,)))
     if len(chosen) > 1 and output is None:
         raise UsageError("several formats need a folder to be written to", hint="add -o FOLDER")
     if len(chosen) > 1 and output is not None and output.is_file():

@@ -14,7 +14,9 @@ MIN_BAR = 32 * 1024 * 1024
 
 def printable(text: str) -> str:
     """Escape what comes from input: only printable ASCII reaches the terminal."""
-    return "".join(c if " " <= c <= "~" else f"\\u{{{ord(c):x}}}" for c in text)
+    from flowwatch.reports import escape
+
+    return escape.terminal(text)
 
 
 def say(text: str) -> None:

@@ -66,18 +66,25 @@ def _in_cloud(one: Candidate, expected: CloudExpectation) -> bool | None:
 
 
 def _asn(expected: Sequence[int], place: Place, at: Instant, locations: str) -> Check:
-    """AS numbers by source; a single database that says otherwise proves nothing, the operator or two of them do."""
+    """AS numbers by source; one database that says otherwise proves nothing, the operator or corroborating ones do."""
     wanted = {str(number) for number in expected}
-    dates = {one.source: one for one in place.located}
-    sources = {fact.source: dates.get(fact.source) for fact in place.asn}
-    stated = any(one is not None and one.basis is Basis.OPERATOR for one in sources.values())
-    fresh = all(one is not None and _fresh(one, at) for one in sources.values())
-    fits: list[bool | None] = [fact.value in wanted for fact in place.asn]
-    founded = fresh and (stated or len(sources) > 1)
-    truth = _agree(fits, locations, founded=founded) if fits else UNSEEN
+    fits = [fact.value in wanted for fact in place.asn]
+    truth = _agree(fits, locations, founded=_founded_asn(place, at)) if fits else UNSEEN
     declared = listed(f"AS{number}" for number in expected)
     observed = listed(f"AS{fact.value} ({fact.source})" for fact in place.asn)
     return _compared("location.asn", truth, declared, observed, Reason.ASN_UNEXPECTED)
+
+
+def _founded_asn(place: Place, at: Instant) -> bool:
+    sources = {fact.source for fact in place.asn}
+    if sources == {_OPERATOR}:
+        return True
+    dated = {one.source for one in place.located if _fresh(one, at)}
+    return place.confidence is Confidence.CORROBORATED and len(sources) > 1 and sources <= dated
+
+
+_OPERATOR = "policy"
+"""The source of a fact the operator states in `[[place]]`."""
 
 
 def _agree(fits: Sequence[bool | None], locations: str, *, founded: bool) -> Truth:

@@ -69,13 +69,15 @@ def ties(seen: SeenName, name: str) -> bool:
 
 
 def _used(transmission: Transmission) -> tuple[Used, ...]:
-    """The distinct names the flow used; they name the responder, so only a transmission towards it has any."""
+    """The distinct names the flow used, an address being none.
+
+    They name the responder, so only a transmission towards it has any.
+    """
     if not transmission.responder_is_receiver:
         return ()
     found = {_host(seen.name): seen.exact for seen in transmission.names if seen.used}
     found = {_host(text): True for text in transmission.http_hosts or ()} | found
-    own = address_key(transmission.receiver_ip)
-    return tuple(Used(text, exact) for text, exact in sorted(found.items()) if text and address_key(text) != own)
+    return tuple(Used(text, exact) for text, exact in sorted(found.items()) if text and address_key(text) is None)
 
 
 @functools.lru_cache(maxsize=65_536)

@@ -4,7 +4,6 @@ Promises: pure (no input or output, inputs untouched) and order-free: permuted r
 sorted by where each fact stands in its source.
 """
 
-import bisect
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -19,11 +18,9 @@ from flowwatch.model import (
     Decision,
     Destination,
     Finding,
-    Instant,
     Lookup,
     LookupDecision,
     OpenedBy,
-    Place,
     Ref,
     Rule,
     Tally,
@@ -55,8 +52,11 @@ def judge(
     locate: Locate,
     coverage: Sequence[Coverage] = (),
 ) -> Judgement:
-    """The judgement on everything; `locate` gives the place of an address at an instant and is asked repeatedly."""
-    bench = Bench(policies, _remembering(locate, policies))
+    """The judgement on everything.
+
+    `locate` gives the place of an address at an instant, the same however often it is asked.
+    """
+    bench = Bench(policies, locate)
     uses = Uses()
     decisions = tuple(_decisions(transmissions, bench, uses))
     asked = tuple(_asked(lookups, bench, uses))
@@ -103,19 +103,3 @@ def _tallies(decisions: Sequence[Decision]) -> dict[Verdict, Tally]:
         attempts = sum(one.attempted for one in those)
         tallies[verdict] = Tally(len(those), attempts, sum(one.sent.least for one in those))
     return tallies
-
-
-def _remembering(locate: Locate, policies: PolicySet | None) -> Locate:
-    """The same answers, asked once an address and span of time in which the operator's facts stay the same."""
-    facts = [fact for version in (policies.versions if policies else ()) for fact in version.places]
-    edges = sorted({edge for fact in facts for edge in (fact.from_, fact.until) if edge is not None})
-    memo: dict[tuple[str, int], Place] = {}
-
-    def remembered(address: str, at: Instant | None) -> Place:
-        key = (address, -1 if at is None else bisect.bisect_right(edges, at))
-        found = memo.get(key)
-        if found is None:
-            found = memo[key] = locate(address, at)
-        return found
-
-    return remembered

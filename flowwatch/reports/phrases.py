@@ -17,6 +17,7 @@ from flowwatch.model import (
     Finding,
     Group,
     Instant,
+    OpenedBy,
     Place,
     PolicyInfo,
     ReferenceData,
@@ -34,6 +35,7 @@ _PLAIN_NAME = re.compile(r"[\w.*:\\-]+", re.ASCII)
 LIMITS_OF_SIGHT = (
     "A destination is the first address seen; onward use is not observable. Nothing is said of unrecorded traffic."
 )
+OPENED_ITSELF = "which opened the flow itself"
 LOOKUPS_ALONE = "From lookups alone it cannot be told whether anything was sent."
 NO_POLICY = (
     "No policy was given, so no transmission could be told. Write one: see `flowwatch policy schema` and "
@@ -53,10 +55,12 @@ def headline(report: Report) -> str:
 
 
 def recorded_by(coverage: Sequence[Coverage]) -> str:
-    """How many sources and the first names of them: `3 sources (a.pcap, b.pcap, dns.log)`."""
+    """How many sources and the first names: `3 sources (a.pcap, b.pcap, dns.log)`; folders where names repeat."""
     if not coverage:
         return "no source"
-    names = [short(one.source.rstrip("/").rsplit("/", 1)[-1] or one.source, 40) for one in coverage[:3]]
+    last = [one.source.split("/")[-1] for one in coverage]
+    parts = 1 if len(set(last)) == len(last) else 2
+    names = [short("/".join(one.source.split("/")[-parts:]), 40) for one in coverage[:3]]
     more = f" and {number(len(coverage) - 3)} more" if len(coverage) > 3 else ""
     return f"{plural(len(coverage), 'source')} ({', '.join(names)}{more})"
 
@@ -202,7 +206,14 @@ def receiver(finding: Finding) -> str:
     if side is None or side.address is None:
         return finding.service or "no destination"
     zone = f" (zone {side.zone})" if side.zone else ""
-    return f"{side.address} {finding.service or ''}".rstrip() + zone
+    pulled = f", {OPENED_ITSELF}" if finding.opened_by is OpenedBy.RECEIVER else ""
+    return f"{side.address} {finding.service or ''}".rstrip() + zone + pulled
+
+
+def server(name: str, verdict: Verdict) -> str:
+    """`server results-primary`; unless the verdict shows that it is that server, it was only compared with it."""
+    is_it = verdict in (Verdict.APPROVED, Verdict.EXCEPTED, Verdict.DEVIATION)
+    return f"server {name}" if is_it else f"compared with server {name}"
 
 
 def senders(finding: Finding, cap: int = 6) -> str:

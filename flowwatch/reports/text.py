@@ -207,9 +207,9 @@ def _destination_cells(one: Destination) -> list[Text]:
 
 
 def _destination_facts(one: Destination) -> list[str]:
-    server = [f"server {one.server}"] if one.server else []
+    server = [phrases.server(one.server, one.worst)] if one.server else []
     zone = [f"zone {one.zone}"] if one.zone else []
-    pulled = ["it opened the flow itself"] if one.opened_by is OpenedBy.RECEIVER else []
+    pulled = [phrases.OPENED_ITSELF] if one.opened_by is OpenedBy.RECEIVER else []
     where = phrases.place(one.place) if one.place else "place not looked up"
     known = ", ".join([*server, *zone, *pulled])
     return [*([known] if known else []), *(_names_told(one.names) or ["no name seen"]), where]
@@ -233,7 +233,9 @@ def _unused(report: Report, console: Console) -> None:
 def _basis(report: Report, console: Console) -> None:
     _heading(console, "JUDGED WITH", f"flowwatch {report.version}")
     facts = [("policy", phrases.policy(one)) for one in report.policies] or [("policy", "none")]
-    facts += [("places", phrases.reference(one)) for one in report.reference] or [("places", "no location database given")]
+    facts += [("places", phrases.reference(one)) for one in report.reference] or [
+        ("places", "no location database given")
+    ]
     _say(console, _facts(facts))
 
 

@@ -57,7 +57,8 @@ class CaptureRecords:
                 self._tell()
                 yield table, pa.record_batch(batch).cast(_SCHEMAS[table])
         except CaptureError as error:
-            self._error = Skip(error.code, str(error), error.offset)
+            self._reader, self._error = None, Skip(error.code, str(error), error.offset)
+            self._opened.drain()
         except OSError as error:
             self._error = Skip("read_error", error.strerror or str(error))
         self._tell()
@@ -74,9 +75,10 @@ class CaptureRecords:
 
     @property
     def coverage(self) -> Coverage:
-        """The core's account so far, in our words."""
+        """The core's account so far, in our words; of a file that is no capture, its size and digest."""
         if self._reader is None:
-            return Coverage(source=self._opened.name, error=self._error)
+            opened = self._opened
+            return Coverage(source=opened.name, size=opened.size, sha256=opened.sha256, error=self._error)
         told = dict(self._reader.coverage)
         told["source"] = self._opened.name
         told["link_types"] = tuple(_LINK_TYPES.get(number, f"LINKTYPE_{number}") for number in told["link_types"])

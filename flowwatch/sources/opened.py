@@ -86,6 +86,11 @@ class Opened(io.RawIOBase):
         self._again = self._again[count:]
         return count
 
+    def drain(self) -> None:
+        """Reads what is left, for size and digest. Raises OSError."""
+        while self.read(1 << 20):
+            pass
+
     def close(self) -> None:
         """Closes the file, but never standard input, which is not ours."""
         if not self.closed and self._owned:

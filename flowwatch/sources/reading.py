@@ -94,8 +94,7 @@ def _joined(parts: list[pa.Table], schema: pa.Schema) -> pa.Table:
 def _unread(opened: Opened, why: Skip) -> Coverage:
     """Coverage of an input that is no format this version reads: its bytes are counted and digested all the same."""
     try:
-        while opened.read(1 << 20):
-            pass
+        opened.drain()
     except OSError as error:
         why = _unreadable(error)
     return Coverage(source=opened.name, size=opened.size, sha256=opened.sha256, bytes=opened.size, error=why)

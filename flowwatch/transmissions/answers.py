@@ -166,8 +166,9 @@ def resolved(asked: str, answers: Iterable[Answer]) -> Iterator[tuple[str, tuple
     """(address, aliases from `asked` (excluded) to its owner (included), least TTL on the way) for each address.
 
     Follows CNAME (RFC 1034 3.6.2) and DNAME (RFC 6672) by name, whatever the order; a loop ends where it closes. An
-    address whose owner the aliases do not reach keeps that owner as the last alias. Records without an owner (Zeek)
-    follow one another. The TTL is None when one on the way is not given; from 2^31 on it is 0 (RFC 2181 8).
+    address whose owner the aliases do not reach keeps that owner as the last alias. Records without an owner follow one
+    another; those without a type say nothing. The TTL is None when one on the way is not given; from 2^31 on it is 0
+    (RFC 2181 8).
     """
     records = list(_owned(asked, answers))
     chain, ttls = _followed(asked, records)
@@ -179,22 +180,14 @@ def resolved(asked: str, answers: Iterable[Answer]) -> Iterator[tuple[str, tuple
 
 
 def _owned(asked: str, answers: Iterable[Answer]) -> Iterator[Answer]:
-    """The records with their owner and type filled in where the source leaves them out."""
+    """The records with their owner filled in where the source leaves it out."""
     current = asked
     for record in answers:
-        kind = record.type or _guessed(record.data)
         owner = record.name.lower().removesuffix(".") or current
         data = record.data.lower().removesuffix(".")
-        if kind == "CNAME":
+        if record.type == "CNAME":
             current = data
-        yield Answer(owner, kind, data, record.ttl)
-
-
-def _guessed(data: str) -> str:
-    """The type of a record whose source gives none: an address, else an alias."""
-    if canonical(data) is None:
-        return "CNAME"
-    return "AAAA" if ":" in data else "A"
+        yield Answer(owner, record.type, data, record.ttl)
 
 
 _MOST_ALIASES = 64

@@ -2,7 +2,8 @@
 
 Promises: rows that share a connection id and both ends are one (Zeek's conn row with its ssl rows, from whatever
 files); the counts are one row's, never a sum, so a log that is read twice counts once; the order of rows changes
-nothing. Refuses to join rows whose ends differ, or that carry no connection id.
+nothing. Refuses to join rows whose ends differ, or that carry no connection id. The protocol is
+the counting row's: a log of TLS does not know over what it ran.
 """
 
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ import msgspec
 
 from flowwatch.transmissions.rows import FlowRow
 
-_Ends = tuple[str, str, str, int | None, str, int | None]
+_Ends = tuple[str, str, int | None, str, int | None]
 
 
 def connections(rows: Iterable[FlowRow]) -> list[FlowRow]:
@@ -22,7 +23,7 @@ def connections(rows: Iterable[FlowRow]) -> list[FlowRow]:
         if row.conn_id is None:
             alone.append(row)
         else:
-            ends = (row.conn_id, row.proto, row.src_ip, row.src_port, row.dst_ip, row.dst_port)
+            ends = (row.conn_id, row.src_ip, row.src_port, row.dst_ip, row.dst_port)
             joined.setdefault(ends, []).append(row)
     alone.extend(_one(parts) if len(parts) > 1 else parts[0] for parts in joined.values())
     return sorted(alone, key=_position)

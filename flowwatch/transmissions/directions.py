@@ -1,19 +1,20 @@
 """What each side of a flow sent, and whether a flow without payload was an attempt.
 
 Promises: an exact amount only where the source counts transport payload itself; a range where it counts something
-else; a direction that was not recorded, though it must have been there, is `Amount(0, None)` so that nobody takes it
-for nothing.
+else; a direction of a connection that was not recorded is at least what its peer acknowledged, and never nothing.
 
-The cases of TCP and SCTP without a sender's payload:
+TCP and SCTP without a sender's payload:
 
-| opening | other direction | what comes out |
+| opening | directions | what comes out |
 |---|---|---|
-| seen (a SYN; `S0 REJ S1 SF ...`) | the source records both directions | an attempt, whatever the other side sent |
-| seen | no flow of the source has both directions | an unknown amount: the rest may have run past the sensor |
-| not seen (`OTH`), the sender recorded | either | nothing: keep-alives and bare acknowledgements carry no payload |
-| not seen, the sender not recorded | its peer sent payload or answered an opening | at least what was acknowledged |
+| seen | the source records both | an attempt, whatever the other side sent |
+| seen | no flow of the source has both | an unknown amount: the rest may have run past the sensor |
+| not seen | the sender's was recorded | nothing: keep-alives and bare acknowledgements carry no payload |
+| not seen | the sender's was not | unknown if its peer sent payload or answered an opening, else nothing |
 
-An unanswered datagram says nothing of another direction, so UDP and ICMP never give an unknown one.
+An unanswered datagram says nothing of another direction, so UDP and ICMP never give an unknown one. In a capture the
+basis of direction tells whether a TCP handshake was seen (`SF` there only says that both sides closed); in a log that
+speaks of initiators the `conn_state` word does. Of SCTP neither is known: a flow without payload counts as an opening.
 """
 
 import enum
@@ -37,23 +38,15 @@ class Sent(enum.Enum):
     PAYLOAD = "payload"
 
 
-OPENING_SEEN = frozenset({"S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "SH"})
-"""`conn_state` words that say the originator's SYN was recorded."""
-ANSWER_SEEN = frozenset({"SHR", "RSTRH"})
-"""Words that say only the responder's SYN-ACK was: the opening fell into the recording, its sender was not recorded."""
-UNANSWERED = frozenset({"S0", "REJ", "RSTOS0", "SH"})
-"""Words that say no connection was established: a payload count the source leaves out is then none."""
-_BOTH_SEEN = frozenset({"S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR"})
-
-
 def sent(row: FlowRow, side: Side, *, both_recorded: bool) -> tuple[Sent, Amount]:
     """What that side sent and how much; `both_recorded`: the source records both directions of some flow."""
     amount = _counted(row, side)
+    unrecorded = _get(row, side, "packets") == 0
     if row.proto not in _CONNECTED:
-        unrecorded = amount.least == 0 and _get(row, side, "packets") == 0
-        return (Sent.NOTHING if amount.most == 0 or unrecorded else Sent.PAYLOAD), amount
-    if amount.most == 0 and _unrecorded(row, side):
-        return Sent.PAYLOAD, Amount(_acked(row, side) or 0, None)
+        nothing = amount.most == 0 or (unrecorded and amount.least == 0)
+        return (Sent.NOTHING if nothing else Sent.PAYLOAD), amount
+    if unrecorded and _took_part(row, side):
+        return Sent.PAYLOAD, Amount(max(amount.least, _get(row, side, "acked") or 0), None)
     if amount.most != 0:
         return Sent.PAYLOAD, amount
     if side is Side.DST or not opening_seen(row):
@@ -62,15 +55,21 @@ def sent(row: FlowRow, side: Side, *, both_recorded: bool) -> tuple[Sent, Amount
 
 
 def opening_seen(row: FlowRow) -> bool:
-    """The originator's opening lies in the recording."""
-    if row.state in _KNOWN:
-        return row.state in OPENING_SEEN
-    return row.direction_basis in ("handshake", "log")
+    """The initiator's opening lies in the recording."""
+    if row.proto != "tcp":
+        return True
+    if row.direction_basis == "handshake":
+        return row.state not in _ANSWER_ONLY
+    if row.direction_basis == "log":
+        return row.state in _OPENING or row.state not in _WORDS
+    return row.state in _OPENING - {"SF"}
 
 
 def begun_before(row: FlowRow) -> bool:
-    """The flow had begun before the recording: no opening (nor an answer to one) was seen. Connected protocols only."""
-    return row.proto in _CONNECTED and not opening_seen(row) and row.state not in ANSWER_SEEN
+    """The TCP connection had begun before the recording: neither its opening nor an answer to one was seen."""
+    if row.proto != "tcp" or row.direction_basis == "handshake":
+        return False
+    return row.state == "OTH" if row.direction_basis == "log" else not opening_seen(row)
 
 
 def both_seen(row: FlowRow) -> bool:
@@ -85,7 +84,7 @@ def _counted(row: FlowRow, side: Side) -> Amount:
     payload, octets, packets = (_get(row, side, what) for what in ("payload", "bytes", "packets"))
     if payload is None and row.bytes_scope == "payload":
         payload = octets
-    if payload is None and (packets == 0 or (row.proto == "tcp" and row.state in UNANSWERED)):
+    if payload is None and (packets == 0 or (row.proto == "tcp" and row.state in _UNANSWERED)):
         payload = 0
     if row.sampled is not None and row.sampled > 1:
         return Amount(payload or 0, None)
@@ -104,17 +103,12 @@ def _opening_least(row: FlowRow, side: Side, octets: int | None) -> int:
     return 1 if spoke and row.bytes_total is None else 0
 
 
-def _unrecorded(row: FlowRow, side: Side) -> bool:
-    """No packet of the side was recorded, though its peer shows that it took part."""
-    if _get(row, side, "packets") != 0:
-        return False
+def _took_part(row: FlowRow, side: Side) -> bool:
+    """The peer shows that the side sent something: it acknowledged, answered an opening, or sent payload itself."""
     peer = Side.DST if side is Side.SRC else Side.SRC
-    answered = side is Side.SRC and row.state in ANSWER_SEEN
-    return answered or bool(_acked(row, side)) or bool(_get(row, peer, "payload"))
-
-
-def _acked(row: FlowRow, side: Side) -> int | None:
-    return _get(row, side, "acked")
+    answered = side is Side.SRC and row.direction_basis in ("handshake", "log") and row.state in _ANSWER_ONLY
+    told = _get(row, side, "acked") or _get(row, side, "payload") or _get(row, peer, "payload")
+    return answered or bool(told)
 
 
 def _get(row: FlowRow, side: Side, what: str) -> int | None:
@@ -123,4 +117,11 @@ def _get(row: FlowRow, side: Side, what: str) -> int | None:
 
 
 _CONNECTED = frozenset({"tcp", "sctp"})
-_KNOWN = OPENING_SEEN | ANSWER_SEEN | {"OTH"}
+_OPENING = frozenset({"S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "SH"})
+"""Words of a connection whose originator's SYN was recorded."""
+_ANSWER_ONLY = frozenset({"SHR", "RSTRH"})
+"""Words of one whose SYN-ACK only was."""
+_WORDS = _OPENING | _ANSWER_ONLY | {"OTH"}
+_UNANSWERED = frozenset({"S0", "REJ", "RSTOS0", "SH"})
+"""Words of one that was not established: a payload count its source leaves out is then none."""
+_BOTH_SEEN = frozenset({"S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR"})

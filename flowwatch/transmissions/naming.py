@@ -143,4 +143,4 @@ def _covers(pattern: str, name: str) -> bool:
     return pattern == name
 
 
-_CERTIFICATE_IN_CLEAR = frozenset({"1.2", "1.1", "1.0", "SSLv3", "SSLv2"})
+_CERTIFICATE_IN_CLEAR = frozenset({"1.2", "1.1", "1.0", "3.0", "2.0", "SSLv3", "SSLv2"})

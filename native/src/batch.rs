@@ -78,7 +78,7 @@ mod tests {
     fn empty_batches_have_the_schemas() {
         assert_eq!(flows("x", &[]).schema(), flows_schema());
         assert_eq!(lookups("x", &[]).schema(), lookups_schema());
-        assert_eq!(flows_schema().fields().len(), 61);
-        assert_eq!(lookups_schema().fields().len(), 26);
+        assert_eq!(flows_schema().fields().len(), 66);
+        assert_eq!(lookups_schema().fields().len(), 25);
     }
 }

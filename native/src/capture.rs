@@ -228,12 +228,8 @@ impl Reading {
         let network = link::open(frame.link.ok_or(Skip::BadHeader)?, frame.bytes, frame.wire)?;
         let datagram = ip::open(&network)?;
         let (proto, segment) = self.segment(&datagram, place)?;
-        let ends = Ends {
-            v6: datagram.v6,
-            proto,
-            src: (datagram.src, segment.ports.0),
-            dst: (datagram.dst, segment.ports.1),
-        };
+        let ends =
+            Ends { v6: datagram.v6, proto, src: (datagram.src, segment.ports.0), dst: (datagram.dst, segment.ports.1) };
         let (flow, side, counted) =
             self.table.take(&ends, place, datagram.length, &segment, network.vlans, &mut self.over);
         if counted.overflow {

@@ -57,9 +57,7 @@ impl Window {
         if position > next && !self.pass_over(position) {
             return self.keep(position, bytes, length);
         }
-        self.in_order(position, bytes, reader)
-            && self.cut(position + i64::from(length))
-            && self.catch_up(reader)
+        self.in_order(position, bytes, reader) && self.cut(position + i64::from(length)) && self.catch_up(reader)
     }
 
     /// Gives back what is held; the direction is read no more.

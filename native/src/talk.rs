@@ -186,7 +186,7 @@ impl Recogniser {
             }
         }
         match what {
-            What::Requests => requests(context.flow, stream),
+            What::Requests => requests(context.flow, context.side, stream),
             _ => self.frames(context, stream),
         }
     }
@@ -329,23 +329,34 @@ fn asked_http(flow: &mut Flow, side: Side) -> Begun {
 fn answered_http(flow: &mut Flow, side: Side) {
     let facts = flow.facts.get_or_insert_default();
     if facts.is("http") {
-        facts.clear[side] = Some(true);
+        facts.clear[side].get_or_insert(true);
         flow.asked_by(other(side));
     }
 }
 
 /// Reads requests on; what was read is consumed, bodies are passed over.
-fn requests(flow: &mut Flow, stream: &[u8]) -> Read {
+fn requests(flow: &mut Flow, side: Side, stream: &[u8]) -> Read {
     let Some(requests) = flow.facts.as_deref_mut().and_then(|facts| facts.http.as_deref_mut()) else {
         return Read::Done;
     };
     requests.read(stream);
     if requests.done() {
+        hidden(flow, side);
         return Read::Done;
     }
     let consumed = requests.consumed();
     requests.forget(consumed);
     Read::On(consumed as u64)
+}
+
+/// What follows is no HTTP/1: a tunnel behind CONNECT, in both directions, or something else in this one.
+fn hidden(flow: &mut Flow, side: Side) {
+    let facts = flow.facts.get_or_insert_default();
+    let is_tunnel = facts.http.as_ref().is_some_and(|http| http.method.as_deref() == Some("CONNECT"));
+    facts.clear[side] = Some(false);
+    if is_tunnel {
+        facts.clear[other(side)] = Some(false);
+    }
 }
 
 /// The last word on a front that never became whole.

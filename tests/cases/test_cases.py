@@ -20,6 +20,8 @@ import pytest
 
 from flowwatch.audit import audit
 from flowwatch.model import Decision, Finding, LookupDecision, Report, Verdict
+from flowwatch.policy import load
+from flowwatch.trial import run_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = sorted(path.parent for path in (ROOT / "captures").glob("*/expect.toml"))
@@ -68,7 +70,7 @@ def facts(one: Decision) -> dict[str, Any]:
         "severity": str(one.severity),
         "reasons": [str(reason) for reason in one.reasons],
         "notes": [str(note) for note in one.notes],
-        "labels": [label.name for label in one.labels],
+        "labels": sorted(label.name for label in one.labels),
         "server": one.server,
         "rule": one.rule and one.rule.id,
         "attempted": sent.attempted,
@@ -171,6 +173,7 @@ def scan(case: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 def test_the_command_line_ends_as_expected(case: Path, scan: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     ended = scan()
+    assert "Traceback" not in ended.stderr
     assert ended.returncode == expected(case)["exit"], ended.stdout + ended.stderr
     shown = " ".join(ended.stdout.split() + ended.stderr.split())
     assert [words for words in expected(case).get("says", []) if words not in shown] == []
@@ -239,3 +242,7 @@ def reserved(key: str, value: object) -> bool:
 def test_its_policy_names_reserved_things_only(case: Path) -> None:
     policy = tomllib.loads((folder(case) / "policy.toml").read_text())
     assert [(key, value) for key, value in walk(policy) if not reserved(key, value)] == []
+
+
+def test_its_policy_means_what_its_own_tests_say(case: Path) -> None:
+    assert [one.name for one in run_tests(load(folder(case) / "policy.toml")) if not one.passed] == []

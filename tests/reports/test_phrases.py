@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowwatch.model import Coverage, Fact, NameClass, Place, SeenName
+from flowwatch.model import Coverage, Fact, NameClass, Place, SeenName, Verdict
 from flowwatch.reports import phrases
 
 
@@ -19,6 +19,11 @@ def test_the_headline_is_the_contracts_sentence(rich):
 def test_many_sources_are_counted_and_three_named():
     sources = [Coverage(source=f"in/{number}.pcap") for number in range(1_200)]
     assert phrases.recorded_by(sources) == "1,200 sources (0.pcap, 1.pcap, 2.pcap and 1,197 more)"
+
+
+def test_sources_of_the_same_name_are_told_apart():
+    sources = [Coverage(source=f"captures/{place}/input.pcap") for place in ("north", "south")]
+    assert phrases.recorded_by(sources) == "2 sources (north/input.pcap, south/input.pcap)"
 
 
 @pytest.mark.parametrize(
@@ -86,3 +91,8 @@ def test_what_was_only_tried_is_called_an_attempt(rich):
 def test_an_unseen_acknowledgement_is_not_zero():
     assert phrases.acked(None) == "acknowledgement unseen"
     assert phrases.acked(0) == "0 B acknowledged"
+
+
+def test_an_address_that_only_resembles_a_server_is_not_called_it():
+    assert phrases.server("primary", Verdict.DEVIATION) == "server primary"
+    assert phrases.server("primary", Verdict.UNAPPROVED) == "compared with server primary"

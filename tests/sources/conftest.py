@@ -1,6 +1,7 @@
 """Hand-made Zeek logs with reserved names and addresses, as tab-separated text and as JSON."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -101,7 +102,7 @@ def jsonl_of(rows: list[dict[str, object]]) -> bytes:
         kept = {key: value for key, value in row.items() if value is not None}
         text = json.dumps(kept)
         for key in _NUMBERS:
-            text = text.replace(f'"{key}": "{kept.get(key)}"', f'"{key}": {kept.get(key)}')
+            text = re.sub(rf'"{key}": "(-?[0-9.]+)"', rf'"{key}": \1', text)
         lines.append(text)
     return "".join(line + "\n" for line in lines).encode()
 

@@ -1,5 +1,6 @@
 """Captures through the core: rows and account unchanged, a file that is none stands in Coverage."""
 
+import hashlib
 import io
 import struct
 import sys
@@ -60,7 +61,7 @@ def test_standard_input_gives_the_same_rows(put, capture, monkeypatch):
 
 
 def test_progress_adds_up_to_the_size(put, capture):
-    told = []
+    told: list[int] = []
     for _ in read(put(capture), progress=told.append):
         pass
     assert sum(told) == len(capture)
@@ -68,9 +69,18 @@ def test_progress_adds_up_to_the_size(put, capture):
 
 def test_a_capture_cut_short_keeps_what_was_read_and_says_where(put, capture):
     collected = collect([put(capture[:-30])])
-    assert collected.coverage[0].error.code == "truncated"
-    assert collected.coverage[0].error.offset is not None
+    error = collected.coverage[0].error
+    assert error is not None
+    assert error.code == "truncated"
+    assert error.offset is not None
     assert collected.lookups.num_rows == 1
+
+
+def test_what_only_begins_like_a_capture_is_told_with_size_and_digest(put):
+    (coverage,) = collect([put(HEADER[:7])]).coverage
+    assert coverage.error is not None
+    assert (coverage.error.code, coverage.size, coverage.records) == ("not_a_capture", 7, 0)
+    assert coverage.sha256 == hashlib.sha256(HEADER[:7]).hexdigest()
 
 
 def test_a_capture_and_a_log_are_collected_together(put, capture, rows, tsv):

@@ -4,7 +4,7 @@ import gzip
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowwatch.errors import UsageError
@@ -69,7 +69,7 @@ def test_an_erf_file_is_named():
 
 
 def test_at_most_three_guesses_are_told():
-    line = b'Nov 22 07:36:26 vm dnsmasq[1]: unbound[2] client 192.0.2.1#53 (a): query: IN=a OUT=b %ASA-6-302013\n'
+    line = b"Nov 22 07:36:26 vm dnsmasq[1]: unbound[2] client 192.0.2.1#53 (a): query: IN=a OUT=b %ASA-6-302013\n"
     found = detect(line * 5)
     assert isinstance(found, Skip)
     assert found.message.count("(95)") == 3
@@ -81,6 +81,7 @@ def test_a_format_is_found_by_its_name_or_the_names_are_told():
         named("netflow")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_no_bytes_make_detection_raise(head):
     for start in (b"", b"{", b"[{", b"#fields\t", b'{"ts":', b"\x1f\x8b"):
@@ -128,7 +129,11 @@ def test_every_known_shared_sample_is_refused_by_name(shared_logs):
         expected = next((word for part, word in _NAMED.items() if part in name), None)
         with open(path, "rb") as file:  # noqa: PTH123
             found = detect(file.read(HEAD))
-        if expected and isinstance(found, Skip) and not name.endswith((".expected.jsonl", ".ocsf.json", ".txt", "-named.gz")):
+        if (
+            expected
+            and isinstance(found, Skip)
+            and not name.endswith((".expected.jsonl", ".ocsf.json", ".txt", "-named.gz"))
+        ):
             best = found.message.removeprefix("looks like ").partition(";")[0]
             wrong += [] if expected in best else [(name, found.message)]
     assert wrong == []

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flowwatch.sources import lines as module
@@ -32,6 +32,7 @@ def expected(data):
     return found[:-1] if data.endswith(b"\n") else found
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=200).map(lambda data: data.replace(b"\x00", b"\n")), size=st.integers(3, 60))
 @example(data=b"a\n\n\nb", size=3)
 @example(data=b"\xef\xbb\xbfa\nb\n", size=4)

@@ -14,7 +14,7 @@ from flowwatch.sources.opened import HEAD, Opened
 @pytest.mark.parametrize("size", [0, 1, HEAD - 1, HEAD, HEAD + 1, 3 * HEAD + 5])
 def test_all_bytes_once_with_size_digest_and_progress(put, size):
     data = os.urandom(size)
-    told = []
+    told: list[int] = []
     with Opened(put(data), progress=told.append) as opened:
         assert opened.head == data[:HEAD]
         assert io.BufferedReader(opened).read() == data

@@ -43,7 +43,9 @@ def test_a_file_whose_name_looks_like_a_glob_or_url_is_a_file(tree):
     assert expand(["x[1].log"]) == ("x[1].log",)
 
 
-@pytest.mark.parametrize("argument", ["none.pcap", "*.nothing", "empty", "s3://bucket/key", "https://results.example/x", ""])
+@pytest.mark.parametrize(
+    "argument", ["none.pcap", "*.nothing", "empty", "s3://bucket/key", "https://results.example/x", ""]
+)
 def test_what_matches_nothing_is_a_usage_error_that_names_it(tree, argument):
     Path("empty").mkdir()
     with pytest.raises(UsageError, match=r".") as told:

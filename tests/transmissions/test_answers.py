@@ -49,8 +49,9 @@ def test_loops_and_trees_below_themselves_end():
     assert found("y.a.test", *grown)[0][0] == "192.0.2.1"
 
 
-def test_records_without_owner_or_type_follow_one_another():
-    records = A("", "", "b.test", 60), A("", "", "192.0.2.1", 30), A("", "", "2001:db8:0::1", 40)
+def test_records_without_owner_follow_one_another_and_those_without_type_say_nothing():
+    records = A("", "CNAME", "b.test", 60), A("", "A", "192.0.2.1", 30), A("", "AAAA", "2001:db8:0::1", 40)
+    assert found("a.example", A("", "", "192.0.2.9", 1), A("a.example", "", "c.test", 1)) == []
     assert found("a.example", *records) == [("192.0.2.1", ("b.test",), 30), ("2001:db8::1", ("b.test",), 40)]
 
 

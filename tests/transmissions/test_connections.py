@@ -44,6 +44,11 @@ def test_other_ends_are_another_flow():
     assert len(derive(flows(CONN, SSL | {"src_port": 40001}), lookups(), ())) == 4
 
 
+def test_the_connection_knows_the_protocol_that_the_log_of_tls_guessed():
+    udp = CONN | {"proto": "udp", "state": None}
+    assert {one.proto for one in derive(flows(udp, SSL), lookups(), ())} == {"udp"}
+
+
 def test_rows_without_a_connection_id_stay_apart():
     assert {one.flow for one in derive(flows(flow(), flow(first_record=10)), lookups(), ())} == {0, 1}
 

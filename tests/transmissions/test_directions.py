@@ -68,6 +68,23 @@ def test_the_unrecorded_side_of_a_connection_is_unknown_not_nothing():
 def test_acknowledgements_tell_the_least_of_an_unrecorded_sender():
     row = flow(src_packets=0, src_payload=0, src_acked=4096, dst_payload=0, state="SHR")
     assert told(row) == [("sender", False, Amount(4096, None))]
+    assert told(row | {"src_payload": 4096, "src_acked": None}) == [("sender", False, Amount(4096, None))]
+
+
+def test_a_reset_out_of_nowhere_says_nothing_of_another_direction():
+    row = attempt(src_packets=0, dst_packets=1, state="RSTRH", direction_basis="port")
+    assert told(row, flow(first_record=5))[2:] == []
+
+
+def test_a_midstream_close_is_no_opening():
+    close = flow(state="SF", direction_basis="port", src_payload=0, dst_payload=0)
+    assert told(close) == []
+
+
+def test_of_sctp_no_opening_is_known_so_a_flow_without_payload_counts_as_one():
+    row = attempt(proto="sctp", state=None, direction_basis="port", dst_packets=1)
+    assert told(row) == [("sender", True, Amount.exactly(0))]
+    assert not first(row).begun_before
 
 
 @pytest.mark.parametrize("proto", ["udp", "icmp"])
@@ -111,6 +128,10 @@ def test_icmp_has_a_type_and_no_ports():
         ("OTH", "request", True),
         ("SHR", "handshake", False),
         (None, "log", False),
+        ("OTH", "log", True),
+        ("SF", "port", True),
+        ("RSTRH", "first_record", True),
+        ("OTH", "handshake", False),
         (None, "port", True),
     ],
 )

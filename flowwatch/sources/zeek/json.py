@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flowwatch.sources.lines import LONGEST, Block
 from flowwatch.sources.zeek.cells import Chunk
@@ -22,6 +23,7 @@ DEEPEST = 64
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]"]')
 _BETWEEN = b" \t\r,[]"
 _DECODER = msgspec.json.Decoder(float_hook=str)
+_WORDS = pa.list_(pa.utf8())
 _PATH_KEYS = ("_path", "@stream")
 
 
@@ -207,23 +209,35 @@ def _portion(kind: Kind, records: list[_Found]) -> Portion:
 
 def _column(rows: list[dict[str, object]], field: str, refused: list[str | None]) -> pa.StringArray:
     values = [row.get(field) for row in rows]
-    for index, value in enumerate(values):
-        if value is not None and not isinstance(value, str):
-            values[index] = _word(value)
-            if values[index] is None:
-                refused[index] = refused[index] or f"bad_field:{field}"
-    return pa.array(values, pa.utf8())
+    kinds = set(map(type, values)) - {type(None)}
+    if kinds <= {str}:
+        return pa.array(values, pa.utf8())
+    if kinds == {bool}:
+        return pc.if_else(pa.array(values, pa.bool_()), "T", "F")
+    words = list(map(_word, values))
+    for index, word in enumerate(words):
+        if word is None and values[index] is not None:
+            refused[index] = refused[index] or f"bad_field:{field}"
+    return pa.array(words, pa.utf8())
 
 
 def _list_column(rows: list[dict[str, object]], field: str, refused: list[str | None]) -> pa.ListArray:
-    values: list[list[str | None] | None] = []
-    for index, row in enumerate(rows):
-        value = row.get(field)
-        items = value if isinstance(value, list) or value is None else [value]
-        values.append(items if items is None else [_word(item) for item in items])
-        if items and any(item is not None and _word(item) is None for item in items):
-            refused[index] = refused[index] or f"bad_field:{field}"
-    return pa.array(values, pa.list_(pa.utf8()))
+    values = [row.get(field) for row in rows]
+    items = [value if value is None or isinstance(value, list) else [value] for value in values]
+    try:
+        return pa.array(items, _WORDS)
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        return pa.array([_words(value, index, field, refused) for index, value in enumerate(items)], _WORDS)
+
+
+def _words(values: list[object] | None, index: int, field: str, refused: list[str | None]) -> list[str | None] | None:
+    """The items as text; one that is no single value refuses the record."""
+    if values is None:
+        return None
+    words = list(map(_word, values))
+    if any(word is None and value is not None for word, value in zip(words, values, strict=True)):
+        refused[index] = refused[index] or f"bad_field:{field}"
+    return words
 
 
 def _word(value: object) -> str | None:

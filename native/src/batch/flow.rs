@@ -7,7 +7,9 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType::{Boolean, UInt16, UInt32, UInt64, Utf8};
 use arrow_schema::{DataType, Field, Fields};
 
-use super::column::{address, count, dictionary, flag, list, moment, nulls, number, numbers, port, source, text, texts, time};
+use super::column::{
+    address, count, dictionary, flag, list, moment, nulls, number, numbers, port, source, text, texts, time,
+};
 use super::{Column, Rows};
 use crate::community_id::community_id;
 use crate::flows::key::{Side, other};
@@ -23,9 +25,9 @@ pub(super) fn columns() -> Vec<Column<Flow>> {
     let c = |name, kind, make| Column { name, kind, make };
     vec![
         c("source", dictionary(), source),
-        c("first_record", UInt64, |r| number(r, |f| Some(f.first.record))),
+        c("first_record", UInt64, |r| number(r, |f| Some(f.first_record))),
         c("last_record", UInt64, |r| number(r, |f| Some(f.last_record))),
-        c("first_offset", UInt64, |r| number(r, |f| Some(f.first.offset))),
+        c("first_offset", UInt64, |r| number(r, |f| Some(f.first_offset))),
         c("start", moment(), |r| time(r, |f| f.start)),
         c("end", moment(), |r| time(r, |f| f.end)),
         c("proto", Utf8, |r| text(r, |f| Some(proto(f.key.proto)))),
@@ -116,7 +118,7 @@ fn payload(flow: &Flow, side: Side) -> Option<u64> {
     if flow.key.proto != TCP {
         return Some(sum.payload);
     }
-    (sum.packets > 0 || sum.tcp.is_told_by_the_other()).then(|| sum.payload + sum.tcp.missing())
+    (sum.packets > 0 || sum.tcp.is_told_by(&flow.sums[other(side)].tcp)).then(|| sum.payload + sum.tcp.missing())
 }
 
 fn acked(flow: &Flow, side: Side) -> Option<u64> {

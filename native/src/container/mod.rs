@@ -113,10 +113,6 @@ impl Container {
             return Ok(());
         }
         let rest = self.join(block, each)?;
-        if self.stop.is_some() {
-            self.trailing += rest.len() as u64;
-            return Ok(());
-        }
         let taken = self.walk(rest, each)?;
         self.carry.extend_from_slice(&rest[taken..]);
         if self.stop.is_some() {
@@ -191,7 +187,7 @@ impl Container {
     fn walk(&mut self, bytes: &[u8], each: &mut impl FnMut(Record<'_>)) -> Result<usize, Error> {
         let mut at = 0;
         if !self.carry.is_empty() {
-            return Ok(0);
+            return Ok(0); // the block is used up, or nothing is read any more
         }
         while at < bytes.len() && self.stop.is_none() {
             match self.step(&bytes[at..])? {
@@ -335,7 +331,9 @@ pub(crate) mod tests {
         for round in 0..3000 {
             let mut bytes = heads[round % 3].to_vec();
             // Small numbers make lengths that fit, so that more than the first check is reached.
-            bytes.extend((0..random() % 200).map(|_| if random() % 3 == 0 { random() as u8 } else { random() as u8 % 5 }));
+            bytes.extend(
+                (0..random() % 200).map(|_| if random() % 3 == 0 { random() as u8 } else { random() as u8 % 5 }),
+            );
             let _ = read(&bytes, 1 + (random() % 40) as usize);
         }
     }

@@ -91,7 +91,7 @@ impl Pcapng {
             return Step::Bad(message);
         }
         let length = self.long(bytes, 4);
-        if length < 12 || length % 4 != 0 || length > LONGEST {
+        if length < 12 || !length.is_multiple_of(4) || length > LONGEST {
             return Step::Bad(format!("a block cannot be {length} bytes long"));
         }
         let total = length as usize;

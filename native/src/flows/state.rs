@@ -45,7 +45,16 @@ mod tests {
         let mut packets = [0, 0];
         for (at, step) in story.split_whitespace().enumerate() {
             let side = usize::from(step.starts_with('<'));
-            let flags = step.bytes().map(|c| match c { b'S' => 2, b'A' => 16, b'F' => 1, b'R' => 4, _ => 0 }).sum();
+            let flags = step
+                .bytes()
+                .map(|c| match c {
+                    b'S' => 2,
+                    b'A' => 16,
+                    b'F' => 1,
+                    b'R' => 4,
+                    _ => 0,
+                })
+                .sum();
             halves[side].send(&Tcp { seq: at as u32, ack: 0, flags: Flags(flags), window: 1 }, 0, false);
             packets[side] += 1;
         }

@@ -54,8 +54,10 @@ pub struct Place {
 pub struct Flow {
     /// The two ends.
     pub key: Key,
-    /// First record.
-    pub first: Place,
+    /// Number of the first record.
+    pub first_record: u64,
+    /// Byte offset of it.
+    pub first_offset: u64,
     /// Who sent it.
     pub first_sender: Side,
     /// Time of the earliest record.
@@ -85,7 +87,8 @@ impl Flow {
         let (from_sender, basis) = direction::of_first(key.proto, segment);
         Self {
             key,
-            first: place,
+            first_record: place.record,
+            first_offset: place.offset,
             first_sender: sender,
             start: place.time,
             last_record: place.record,
@@ -166,7 +169,8 @@ impl Flow {
             return !same_number || (mine.packets == 0 && !theirs.tcp.has_only_opened());
         }
         let answers_this_opening = theirs.tcp.has_syn() && theirs.tcp.opened_with(tcp.ack.wrapping_sub(1));
-        !same_number && !(answers_this_opening && mine.tcp.has_only_opened())
+        let may_change = answers_this_opening && mine.tcp.has_only_opened();
+        !(same_number || may_change)
     }
 }
 
@@ -247,7 +251,7 @@ impl Table {
         self.index.clear();
         self.free.clear();
         let mut left: Vec<Flow> = self.slots.drain(..).flatten().collect();
-        left.sort_unstable_by_key(|flow| flow.first.record);
+        left.sort_unstable_by_key(|flow| flow.first_record);
         left
     }
 
@@ -382,7 +386,7 @@ mod tests {
         run.take(back(ends(TCP, 4000)), 1, &tcp(0x12, 900, 101));
         run.take(ends(TCP, 4000), 2, &tcp(2, 777, 0));
         let flows = run.all();
-        assert_eq!(flows.iter().map(|f| f.first.record).collect::<Vec<_>>(), [1, 4]);
+        assert_eq!(flows.iter().map(|f| f.first_record).collect::<Vec<_>>(), [1, 4]);
         assert_eq!(flows[0].sums.iter().map(|s| s.packets).sum::<u64>(), 3);
     }
 

@@ -293,10 +293,14 @@ impl Half {
         beyond + inside as u64 + holes.given_up
     }
 
-    /// True when it is known what this direction sent, though none of its packets were recorded.
+    /// True when it is known what this direction sent, though none of its packets were recorded: the `other` side
+    /// acknowledged some of it, or opened and never acknowledged anything.
     #[must_use]
-    pub fn is_told_by_the_other(&self) -> bool {
-        self.is(bit::ACKED) && (self.is(bit::START) || self.acked > self.low)
+    pub fn is_told_by(&self, other: &Self) -> bool {
+        if !self.is(bit::ACKED) {
+            return other.is(bit::START);
+        }
+        self.is(bit::START) || self.acked > self.low || other.is(bit::START)
     }
 
     /// True when this `seq` is the number of the SYN that opened this direction, or nothing speaks against it.
@@ -463,7 +467,7 @@ mod tests {
     fn the_other_side_alone_tells_what_was_sent() {
         let mut half = Half::default();
         half.acknowledge(&segment(SYN | ACK, 900, 5001), false);
-        assert!(half.is_told_by_the_other());
+        assert!(half.is_told_by(&Half::default()));
         ack(&mut half, 5501);
         ack(&mut half, 6001);
         assert_eq!((half.acked_bytes(), half.missing()), (1000, 1000));

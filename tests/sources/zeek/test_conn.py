@@ -63,7 +63,15 @@ def test_protocol_and_state(flow, changes, proto, state):
 
 @pytest.mark.parametrize(
     ("service", "app"),
-    [("ssl", "tls"), ("quic,ssl", "quic"), ("ssl,quic", "quic"), ("dns", "dns"), ("-ssl,http", "http"), ("", None), (None, None)],
+    [
+        ("ssl", "tls"),
+        ("quic,ssl", "quic"),
+        ("ssl,quic", "quic"),
+        ("dns", "dns"),
+        ("-ssl,http", "http"),
+        ("", None),
+        (None, None),
+    ],
 )
 def test_service(flow, service, app):
     assert flow(service=service)[0]["app"] == app

@@ -1,6 +1,6 @@
 """The header of a tab-separated log."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowwatch.sources.zeek.header import Header, after
@@ -26,6 +26,7 @@ def test_a_separator_begins_a_new_header_and_a_path_new_fields():
     assert header_of(*first, "#path\tdns").fields == ()
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=20).map("#{}".format)))
 def test_no_line_makes_it_raise(lines):
     assert isinstance(header_of(*lines), Header)

@@ -10,7 +10,9 @@ from flowwatch.sources.zeek.mnemonics import class_word, rcode_word, spelt, type
 def test_types_are_those_of_dnspython_where_both_have_a_word():
     both = [code for code in range(258) if not type_word(code).startswith("TYPE")]
     theirs = {code: dns.rdatatype.to_text(dns.rdatatype.RdataType.make(code)) for code in both}
-    assert {code: word for code, word in theirs.items() if word != type_word(code) and not word.startswith("TYPE")} == {}
+    assert {
+        code: word for code, word in theirs.items() if word != type_word(code) and not word.startswith("TYPE")
+    } == {}
     assert (type_word(65), type_word(65280)) == ("HTTPS", "TYPE65280")
 
 
@@ -25,6 +27,8 @@ def test_the_class_without_the_bit_of_mdns(code, word):
     assert class_word(code) == word
 
 
-@pytest.mark.parametrize(("word", "expected"), [("*", "ANY"), ("C_INTERNET", "IN"), ("A", "A"), ("a b", None), ("", None)])
+@pytest.mark.parametrize(
+    ("word", "expected"), [("*", "ANY"), ("C_INTERNET", "IN"), ("A", "A"), ("a b", None), ("", None)]
+)
 def test_words_the_log_gives_instead_of_numbers(word, expected):
     assert spelt(word) == expected

@@ -4,13 +4,14 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowwatch.sources.zeek.cells import Cells, Chunk
 from flowwatch.sources.zeek.moments import LATEST, moment, span
 
 
+@settings(deadline=None)
 @given(st.integers(0, LATEST), st.integers(0, 9))
 def test_a_decimal_of_any_length_is_exact(nanoseconds, places):
     rounded = nanoseconds - nanoseconds % 10 ** (9 - places)
@@ -57,6 +58,7 @@ def test_spans_round_at_the_ninth_decimal(text, expected):
     assert span(text) == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), st.from_regex(r"[0-9]{1,12}\.[0-9]{6}", fullmatch=True), st.text(max_size=8))))
 def test_whole_columns_and_single_values_are_cast_alike(values):
     raw = pa.array(values, pa.utf8())

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from flowwatch.sources import collect
 from flowwatch.sources.opened import Opened
-from flowwatch.sources.zeek import KINDS, ZeekRecords, tsv as tsv_module
+from flowwatch.sources.zeek import KINDS, ZeekRecords
+from flowwatch.sources.zeek import tsv as tsv_module
 
 QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 SIZES = (7, 64, 1000, 1 << 22)
@@ -45,7 +46,9 @@ def several(rows):
     """Rows of each log, odd ones among them."""
     return {
         "conn": rows("conn", {}, {"orig_bytes": None}, {"proto": "udp", "service": None}, {"vlan": 7}),
-        "dns": rows("dns", {}, {"query": None}, {"answers": None, "TTLs": None}, {"id.resp_p": 137}, {"query": "b\\x20c"}),
+        "dns": rows(
+            "dns", {}, {"query": None}, {"answers": None, "TTLs": None}, {"id.resp_p": 137}, {"query": "b\\x20c"}
+        ),
         "ssl": rows("ssl", {}, {"server_name": None}, {"cert_chain_fps": []}),
     }
 
@@ -144,7 +147,12 @@ def test_a_broken_object_is_refused_with_its_reason(line, code, put):
 
 def test_a_header_may_change_in_mid_file(put, rows, tsv):
     first, second = rows("conn", {"uid": "C1"}), [{**rows("conn", {"uid": "C2"})[0], "new_column": 1}]
-    joined = tsv("conn", first) + tsv("conn", second) + tsv("dns", rows("dns", {})) + tsv("http", [{"ts": "1.0", "uid": "C3"}])
+    joined = (
+        tsv("conn", first)
+        + tsv("conn", second)
+        + tsv("dns", rows("dns", {}))
+        + tsv("http", [{"ts": "1.0", "uid": "C3"}])
+    )
     collected = collect([put(joined)])
     (coverage,) = collected.coverage
     assert collected.flows["conn_id"].to_pylist() == ["C1", "C2"]
@@ -231,7 +239,9 @@ def damaged(draw, data):
         until = min(len(damaged_data), at + draw(st.integers(0, 40)))
         piece = draw(
             st.binary(max_size=12)
-            | st.sampled_from([b"\n", b"\t", b"#", b"#fields\t", b"#separator ", b"\r\n", b'"', b"{", b"}", b"[", b"\\", b"\\x"])
+            | st.sampled_from(
+                [b"\n", b"\t", b"#", b"#fields\t", b"#separator ", b"\r\n", b'"', b"{", b"}", b"[", b"\\", b"\\x"]
+            )
             | st.just(bytes(damaged_data[at:until]) * 2)
         )
         damaged_data[at:until] = piece
@@ -244,7 +254,11 @@ def damaged(draw, data):
 @pytest.mark.parametrize("form", ["tsv", "jsonl", "pretty"])
 def test_no_damage_raises_or_breaks_the_law(kind, form, chosen, several, put, tsv, jsonl):
     objects = [json.loads(line) for line in jsonl(several[kind]).splitlines()]
-    forms = {"tsv": tsv(kind, several[kind]), "jsonl": jsonl(several[kind]), "pretty": json.dumps(objects, indent=1).encode()}
+    forms = {
+        "tsv": tsv(kind, several[kind]),
+        "jsonl": jsonl(several[kind]),
+        "pretty": json.dumps(objects, indent=1).encode(),
+    }
     source = put(chosen.draw(damaged(forms[form])))
     table, coverage = read(source, kind, forced=True)
     again, same = read(source, kind, forced=True, block=50)
@@ -277,4 +291,16 @@ def test_the_same_sample_as_text_and_as_json_tells_the_same(shared_logs):
         ignored = ("source", "latency", "time", "first_record", "start", "end")
         assert text.num_rows == other.num_rows
         for one, two in zip(text_of(text), text_of(other), strict=True):
-            assert {k: v for k, v in one.items() if k not in ignored} == {k: v for k, v in two.items() if k not in ignored}
+            assert {k: v for k, v in one.items() if k not in ignored} == {
+                k: v for k, v in two.items() if k not in ignored
+            }
+
+
+@pytest.mark.parametrize("answers", ['["198.51.100.7", 5, true, null]', '"198.51.100.7"', "[]", "null"])
+def test_lists_in_json_may_hold_any_single_values(answers, put):
+    row = f'{{"ts":1.0,"id.orig_h":"192.0.2.1","query":"a","qtype":1,"rcode":0,"answers":{answers}}}\n'
+    plain = '{"ts":1.0,"id.orig_h":"192.0.2.1","query":"a","answers":["b"]}\n'
+    table, coverage = read(put((row + plain).encode()), "dns")
+    assert (coverage.rejects, table.num_rows) == ((), 2)
+    _, coverage = read(put(row.replace(answers, "[[1]]").encode()), "dns")
+    assert [one.code for one in coverage.rejects] == ["bad_field:answers"]

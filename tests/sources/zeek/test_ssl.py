@@ -26,7 +26,13 @@ def test_a_handshake_has_names_and_no_bytes(flow):
 
 @pytest.mark.parametrize(
     ("version", "expected", "proto"),
-    [("TLSv13", "1.3", "tcp"), ("TLSv10", "1.0", "tcp"), ("DTLSv12", "1.2", "udp"), ("other", None, "tcp"), (None, None, "tcp")],
+    [
+        ("TLSv13", "1.3", "tcp"),
+        ("TLSv10", "1.0", "tcp"),
+        ("DTLSv12", "1.2", "udp"),
+        ("other", None, "tcp"),
+        (None, None, "tcp"),
+    ],
 )
 def test_versions(flow, version, expected, proto):
     row = flow(version=version)

@@ -1,7 +1,7 @@
 """Zeek's text escaped once, by the rules of the two tables."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowwatch.sources.zeek.text import address, exact, host, name, printable
@@ -25,6 +25,7 @@ def test_names(text, expected):
     assert name(text) == expected
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_every_name_is_printable_without_space_and_stays_as_it_is(text):
     once = name(text)

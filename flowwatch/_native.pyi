@@ -1,0 +1,159 @@
+"""The border with the Rust core, as Python sees it: bytes of a capture in, Arrow batches and a coverage out.
+
+Parsing runs without the interpreter lock; an interrupt is noticed within about 100 ms.
+"""
+
+from collections.abc import Iterator
+from typing import Literal, Protocol, TypedDict, final
+
+__all__ = [
+    "Batch",
+    "CaptureError",
+    "Reader",
+    "Schema",
+    "Table",
+    "flows_schema",
+    "lookups_schema",
+    "read_capture",
+    "write_jsonl",
+]
+
+class _Readable(Protocol):
+    """A binary file object that blocks; `read1` is used where there is one, so that a live source is seen at once."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+class _ArrowArray(Protocol):
+    """One record batch for whoever reads Arrow PyCapsules."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+class _ArrowStream(Protocol):
+    """A stream of record batches for whoever reads Arrow PyCapsules."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+class _Stop(TypedDict):
+    """Why reading stopped before the end of the input."""
+
+    code: str
+    """`truncated`, `bad_record` or `read_error`."""
+    offset: int
+    """Byte offset of the record that could not be read."""
+    message: str
+
+class _Coverage(TypedDict):
+    """What one capture held and what could not be seen in it: `records = used + sum(skipped.values())`."""
+
+    format: str | None
+    """`pcap` or `pcapng`; None before the end."""
+    link_types: list[int]
+    """LINKTYPE numbers of the interfaces."""
+    snaplen: int
+    """Largest snapshot length declared."""
+    size: int
+    """Bytes of the input."""
+    sha256: str | None
+    """Of these bytes, lower-case hexadecimal; None without digest or before the end."""
+    records: int
+    used: int
+    skipped: dict[str, int]
+    """Records in no flow, by reason."""
+    bytes: int
+    """On the wire, as the record headers say."""
+    first_time: int | None
+    """Earliest record, ns since 1970."""
+    last_time: int | None
+    """Latest record, ns since 1970."""
+    truncated_records: int
+    """Records of which fewer bytes were kept than were on the wire."""
+    interface_drops: int
+    """Packets lost as the writer says (pcapng)."""
+    out_of_order: int
+    """Records older than the one before."""
+    untimed: int
+    """Records without a time (pcapng simple packets)."""
+    trailing_bytes: int
+    """Bytes at the end that are no record."""
+    unknown_blocks: int
+    """Blocks of pcapng of a type that is not read."""
+    flows: int
+    lookups: int
+    one_way_flows: int
+    limits: dict[str, int]
+    """Limits that were hit, how often."""
+    error: _Stop | None
+
+class CaptureError(ValueError):
+    """The input is not a capture file. Damage after a good header is no error: `Reader.coverage["error"]` tells it."""
+
+    code: str
+    """`not_a_capture`."""
+    offset: int
+    """Byte where the file header fails."""
+
+@final
+class Batch:
+    """Some rows of one table; a record batch for whoever reads Arrow PyCapsules."""
+
+    @property
+    def num_rows(self) -> int:
+        """Rows."""
+
+    def __len__(self) -> int: ...
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+    def __arrow_c_schema__(self) -> object: ...
+
+@final
+class Table:
+    """All rows of one table; an Arrow stream that can be read again and again."""
+
+    @property
+    def num_rows(self) -> int:
+        """Rows."""
+
+    def __len__(self) -> int: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __arrow_c_schema__(self) -> object: ...
+
+@final
+class Schema:
+    """The schema of one table for whoever reads Arrow PyCapsules."""
+
+    def __arrow_c_schema__(self) -> object: ...
+
+@final
+class Reader:
+    """The rows of one capture as they are found, in no promised order."""
+
+    def __iter__(self) -> Iterator[tuple[Literal["flows", "lookups"], Batch]]: ...
+    def __next__(self) -> tuple[Literal["flows", "lookups"], Batch]: ...
+    def collect(self) -> tuple[Table, Table]:
+        """All rows that are left, as two tables: (FLOWS, LOOKUPS)."""
+
+    @property
+    def coverage(self) -> _Coverage:
+        """What was read and what was not, as a new dict; complete after the last batch."""
+
+def read_capture(source: str | _Readable, /, *, digest: bool = True, name: str | None = None) -> Reader:
+    """A Reader of the capture at a path (`-` is standard input) or in a binary file object.
+
+    `name` is the text of the column `source`: without it the path as given, or the file object's name.
+    `digest=False` leaves out the SHA-256 of the input. pcap and pcapng are read, told apart by content.
+
+    Raises OSError (its subclass, with errno and filename) here or on the first batch when the input cannot be read;
+    CaptureError on the first batch when it is no capture.
+    """
+
+def write_jsonl(table: _ArrowArray | _ArrowStream, fd: int, /) -> int:
+    """Writes rows as JSON lines to a file descriptor; returns how many.
+
+    One object a line with the table's column names; nulls are left out, lists stay lists, times are RFC 3339 with
+    nanoseconds and `Z`, durations whole nanoseconds. Raises OSError as `os.write` does.
+    """
+
+def flows_schema() -> Schema:
+    """The schema of FLOWS."""
+
+def lookups_schema() -> Schema:
+    """The schema of LOOKUPS."""

@@ -1,0 +1,159 @@
+"""`flowwatch policy explain`: the whole way to one verdict, for an observation described or found in a capture."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from flowwatch.cli.options import Databases, InputFormat, PolicyFile, policy_or_default
+from flowwatch.cli.terminal import printable
+from flowwatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from flowwatch.judge import Considered, Derivation
+    from flowwatch.model import Decision, Transmission
+    from flowwatch.policy.terms import PolicySet
+
+_MARKS = {"true": "holds   ", "false": "DIFFERS ", "unseen": "unseen  "}
+
+
+def explain(
+    capture: Annotated[
+        Path | None, typer.Argument(metavar="[CAPTURE]", help="With --flow: the capture or log the flow is in.")
+    ] = None,
+    *,
+    policy: PolicyFile = None,
+    flow: Annotated[int | None, typer.Option("--flow", metavar="N", help="The flow whose first record is N.")] = None,
+    src: Annotated[str | None, typer.Option("--src", metavar="IP", help="Initiator of a described flow.")] = None,
+    dst: Annotated[str | None, typer.Option("--dst", metavar="IP", help="Responder of a described flow.")] = None,
+    proto: Annotated[str, typer.Option("--proto")] = "tcp",
+    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Responder's port.")] = None,
+    time: Annotated[
+        dt.datetime | None, typer.Option("--time", formats=["%Y-%m-%dT%H:%M:%S%z"], help="When, with offset or Z.")
+    ] = None,
+    sni: Annotated[str | None, typer.Option("--sni", help="Name the flow asked for.")] = None,
+    answers: Annotated[
+        list[str] | None, typer.Option("--answer", metavar="NAME", help="Name answered with the responder's address.")
+    ] = None,
+    labels: Annotated[list[str] | None, typer.Option("--label", help="Label it bears; may be repeated.")] = None,
+    bytes_out: Annotated[int | None, typer.Option("--bytes-out", min=0, help="Payload bytes sent.")] = None,
+    opened_by: Annotated[Literal["sender", "receiver"], typer.Option("--opened-by")] = "sender",
+    places: Databases = None,
+    input_format: InputFormat = None,
+) -> None:
+    """Explain a verdict: every rule looked at, in the order in which it decides."""
+    from flowwatch.places import Locator
+    from flowwatch.policy import load
+    from flowwatch.policy.terms import Given
+    from flowwatch.trial import explain as derive
+
+    chosen = policy_or_default(policy)
+    if chosen is None:
+        raise UsageError("no policy given and no ./flowwatch.policy.toml here", hint="add --policy FILE")
+    policies = load(chosen)
+    with Locator([fact for one in policies.versions for fact in one.places], places or ()) as locator:
+        if flow is not None and capture is not None:
+            for sent, opening in _recorded(capture, flow, policies, input_format):
+                explained = derive(policies, sent, opening=opening, locate=locator.locate)
+                _show(explained.derivation)
+        elif src and dst and time:
+            given = Given(
+                time=int(time.timestamp()) * 10**9,
+                src=_address(src),
+                dst=_address(dst),
+                proto=proto,
+                port=port,
+                opened_by=opened_by,
+                sni=sni,
+                answers=tuple(answers or ()),
+                labels=None if labels is None else tuple(labels),
+                bytes_out=bytes_out,
+            )
+            _show(derive(policies, given, locate=locator.locate).derivation)
+        else:
+            raise UsageError(
+                "nothing to explain", hint="give --src, --dst and --time, or --flow N with the capture it is in"
+            )
+
+
+def _address(text: str) -> str:
+    import ipaddress
+
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not an IP address", hint="names are never resolved; give the address") from error
+
+
+def _recorded(
+    capture: Path, record: int, policies: "PolicySet", input_format: str | None
+) -> "Iterator[tuple[Transmission, Transmission | None]]":
+    """Every transmission of the flow that begins with that record, with the one that opened its flow."""
+    from flowwatch import sources, transmissions
+    from flowwatch.model import OpenedBy, ReadOptions
+
+    read = sources.collect([str(capture)], ReadOptions(digest=False, input_format=input_format))
+    binding = policies.versions[-1].defaults.dns_binding
+    sent = transmissions.derive(read.flows, read.lookups, read.coverage, binding)
+    those = [one for one in sent if one.ref.first_record == record]
+    if not those:
+        raise UsageError(
+            f"{capture}: no transmission begins with record {record}",
+            hint="`flowwatch flows` prints first_record of each flow",
+        )
+    opening = next((one for one in those if one.opened_by is OpenedBy.SENDER), None)
+    for one in those:
+        yield one, opening if one is not opening else None
+
+
+def _show(derivation: "Derivation | None") -> None:
+    if derivation is None:
+        return
+    for line in (*_observed(derivation.decision), *_looked_at(derivation), *_verdict(derivation.decision)):
+        typer.echo(printable(line))
+
+
+def _observed(decision: "Decision") -> Iterator[str]:
+    sent = decision.transmission
+    ends = f"{sent.sender_ip} -> {sent.receiver_ip}"
+    port = "" if sent.service_port is None else f"/{sent.service_port}"
+    yield f"{sent.proto}{port} {ends}, opened by the {sent.opened_by}, sent {_amount(sent)}"
+    for name in sent.names:
+        yield f"  name {name.name} ({name.evidence})"
+    bears = ", ".join(one.name for one in decision.labels) or "none"
+    yield f"  from zone {decision.sender_zone or 'none'}; bears {bears}"
+
+
+def _amount(sent: "Transmission") -> str:
+    if sent.attempted:
+        return "nothing (an attempt)"
+    exact = sent.sent.exact
+    return f"{exact} bytes" if exact is not None else f"{sent.sent.least} to {sent.sent.most or 'unknown'} bytes"
+
+
+def _looked_at(derivation: "Derivation") -> Iterator[str]:
+    info = derivation.policy
+    yield f"policy   {f'{info.id} {info.version}' if info else 'none in force'}"
+    yield f"scope    {derivation.scope.sentence if derivation.scope else 'in scope'}"
+    yield from _entries("prohibited", derivation.prohibitions)
+    yield from _entries("channel", derivation.channels)
+    yield from _entries("answers a flow permitted by", derivation.answers)
+    yield from _entries("exception", derivation.exceptions)
+
+
+def _entries(kind: str, entries: "Sequence[Considered]") -> Iterator[str]:
+    for one in entries:
+        yield f"{kind} {one.rule.id}{f' to {one.server}' if one.server else ''}: {one.truth}"
+        for check in one.checks:
+            yield f"  {_MARKS[check.truth]}{check.what}: declared {check.declared}, observed {check.observed}"
+
+
+def _verdict(decision: "Decision") -> Iterator[str]:
+    decided = f" by {decision.rule.kind} {decision.rule.id}" if decision.rule else ""
+    yield f"verdict  {decision.verdict}{decided}, severity {decision.severity}"
+    for reason in decision.reasons:
+        yield f"  {reason}: {reason.sentence}"
+    for note in decision.notes:
+        yield f"  noted {note}: {note.sentence}"

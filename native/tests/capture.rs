@@ -1,0 +1,186 @@
+//! Whole captures made here, read through the door that Python uses.
+
+use std::io::Read;
+use std::time::Duration;
+
+use _native::capture::{Capture, Kind, Options, Turn};
+use _native::coverage::Coverage;
+use _native::error::Error;
+use _native::jsonl;
+
+const CLIENT: [u8; 4] = [192, 0, 2, 10];
+const SERVER: [u8; 4] = [198, 51, 100, 20];
+
+/// A pcap file with Ethernet frames, one a second, and how many.
+struct File(Vec<u8>, u32);
+
+impl File {
+    fn new() -> Self {
+        let mut out = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0];
+        out.extend([0; 8]);
+        out.extend(65_535_u32.to_le_bytes());
+        out.extend(1_u32.to_le_bytes());
+        Self(out, 0)
+    }
+
+    fn frame(&mut self, ethertype: u16, packet: &[u8]) -> &mut Self {
+        self.1 += 1;
+        let length = packet.len() as u32 + 14;
+        self.0.extend([self.1, 0, length, length].iter().flat_map(|field| field.to_le_bytes()));
+        self.0.extend([2; 12]);
+        self.0.extend(ethertype.to_be_bytes());
+        self.0.extend_from_slice(packet);
+        self
+    }
+
+    fn ip(&mut self, proto: u8, to_server: bool, body: &[u8]) -> &mut Self {
+        let (src, dst) = if to_server { (CLIENT, SERVER) } else { (SERVER, CLIENT) };
+        let mut packet = vec![0x45, 0];
+        packet.extend((body.len() as u16 + 20).to_be_bytes());
+        packet.extend([0, 0, 0, 0, 64, proto, 0, 0]);
+        packet.extend(src.iter().chain(&dst));
+        packet.extend_from_slice(body);
+        self.frame(0x0800, &packet)
+    }
+
+    fn ports(to_server: bool, client: u16, server: u16) -> Vec<u8> {
+        let (src, dst) = if to_server { (client, server) } else { (server, client) };
+        [src.to_be_bytes(), dst.to_be_bytes()].concat()
+    }
+
+    fn tcp(&mut self, to_server: bool, flags: u8, seq: u32, ack: u32, payload: &[u8]) -> &mut Self {
+        let mut body = Self::ports(to_server, 40_000, 8000);
+        body.extend([seq, ack].iter().flat_map(|number| number.to_be_bytes()));
+        body.extend([0x50, flags, 1, 0, 0, 0, 0, 0]);
+        body.extend_from_slice(payload);
+        self.ip(6, to_server, &body)
+    }
+
+    fn udp(&mut self, to_server: bool, payload: &[u8]) -> &mut Self {
+        let mut body = Self::ports(to_server, 50_000, 53);
+        body.extend((payload.len() as u16 + 8).to_be_bytes());
+        body.extend([0, 0]);
+        body.extend_from_slice(payload);
+        self.ip(17, to_server, &body)
+    }
+}
+
+const SYN: u8 = 2;
+const ACK: u8 = 16;
+const PUSH: u8 = 24;
+const FIN: u8 = 17;
+
+/// A lookup, an HTTP upload with one segment sent twice and one not captured, and an ARP frame.
+fn night() -> Vec<u8> {
+    let question = b"\x07results\x07example\x00\x00\x01\x00\x01";
+    let query = [&b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00"[..], question].concat();
+    let answer = [
+        &b"\x12\x34\x81\x80\x00\x01\x00\x01\x00\x00\x00\x00"[..],
+        question,
+        b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\xc6\x33\x64\x14",
+    ]
+    .concat();
+    let request = b"POST /tally HTTP/1.1\r\nHost: Results.example\r\nContent-Length: 30\r\n\r\n0123456789";
+    let at = 101 + request.len() as u32;
+    let mut file = File::new();
+    file.frame(0x0806, &[0; 28]);
+    file.udp(true, &query).udp(false, &answer);
+    file.tcp(true, SYN, 100, 0, b"").tcp(false, SYN | ACK, 900, 101, b"").tcp(true, ACK, 101, 901, b"");
+    file.tcp(true, PUSH, 101, 901, request).tcp(true, PUSH, 101, 901, request);
+    file.tcp(true, PUSH, at + 10, 901, b"ABCDEFGHIJ");
+    file.tcp(false, PUSH, 901, at + 20, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    file.tcp(true, FIN, at + 20, 940, b"").tcp(false, FIN, 939, at + 21, b"").tcp(true, ACK, at + 21, 940, b"");
+    file.0
+}
+
+/// Hands out its bytes in small pieces.
+struct Drip(Vec<u8>, usize, usize);
+
+impl Read for Drip {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.2.min(buffer.len()).min(self.0.len() - self.1);
+        buffer[..length].copy_from_slice(&self.0[self.1..self.1 + length]);
+        self.1 += length;
+        Ok(length)
+    }
+}
+
+/// The rows as JSON lines, flows and lookups, and the coverage.
+fn read(bytes: &[u8], digest: bool) -> Result<([String; 2], Coverage), Error> {
+    let source = Box::new(Drip(bytes.to_vec(), 0, 70_001));
+    let options = Options { name: "night.pcap".into(), digest };
+    let mut capture = Capture::from_read(source, options)?;
+    let mut rows = [Vec::new(), Vec::new()];
+    loop {
+        match capture.next(Duration::from_secs(1))? {
+            Turn::Batch(kind, batch) => {
+                _ = jsonl::write(&batch, &mut rows[usize::from(kind == Kind::Lookups)]).unwrap()
+            }
+            Turn::Idle => {}
+            Turn::End => break,
+        }
+    }
+    Ok((rows.map(|lines| String::from_utf8(lines).unwrap()), capture.coverage().clone()))
+}
+
+#[track_caller]
+fn has(row: &str, part: &str) {
+    assert!(row.contains(part), "{part} not in {row}");
+}
+
+#[test]
+fn a_night_is_told_as_it_was() {
+    let ([flows, lookups], coverage) = read(&night(), true).unwrap();
+    let flows: Vec<&str> = flows.lines().collect();
+    assert_eq!((flows.len(), lookups.lines().count()), (2, 1));
+    for part in [
+        r#""source":"night.pcap","first_record":4,"last_record":13"#,
+        r#""proto":"tcp","src_ip":"192.0.2.10","dst_ip":"198.51.100.20","src_port":40000,"dst_port":8000"#,
+        r#""direction_basis":"handshake","src_packets":7,"dst_packets":3"#,
+        r#""src_payload":96,"dst_payload":38,"src_acked":96,"dst_acked":38,"missing_bytes":10,"state":"SF","vlan":[]"#,
+        r#""app":"http","http_host":"results.example","http_method":"POST","http_path":"/tally""#,
+        r#""http_hosts":["results.example"],"src_clear":true,"dst_clear":true,"sampled":1"#,
+    ] {
+        has(flows[1], part);
+    }
+    has(flows[0], r#""direction_basis":"request""#);
+    has(&lookups, r#""qname":"results.example","qtype":"A","qclass":"IN""#);
+    has(&lookups, r#""answers":[{"name":"results.example","type":"A","data":"198.51.100.20","ttl":60}]"#);
+    assert!(coverage.is_lawful() && coverage.error.is_none());
+    assert_eq!((coverage.records, coverage.used, coverage.flows, coverage.lookups), (13, 12, 2, 1));
+    assert_eq!(coverage.size, night().len() as u64);
+}
+
+#[test]
+fn a_capture_cut_anywhere_keeps_what_was_before() {
+    let whole = night();
+    let mut records = 0;
+    for cut in 24..whole.len() {
+        let (rows, coverage) = read(&whole[..cut], false).unwrap();
+        assert!(coverage.is_lawful(), "cut at {cut}");
+        assert!(coverage.records >= records, "cut at {cut}");
+        records = coverage.records;
+        assert_eq!(rows[0].lines().count() as u64, coverage.flows);
+        assert_eq!(rows[1].lines().count() as u64, coverage.lookups);
+    }
+    assert!((0..24).all(|cut| matches!(read(&whole[..cut], false), Err(Error::NotACapture { .. }))));
+}
+
+#[test]
+fn any_bytes_are_read_lawfully() {
+    let whole = night();
+    let mut state = 7_u64;
+    let mut random = |bound: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % bound
+    };
+    for _ in 0..600 {
+        let mut bytes = whole.clone();
+        for _ in 0..=random(8) {
+            let at = 24 + random(bytes.len() - 24);
+            bytes[at] = random(256) as u8;
+        }
+        let (_, coverage) = read(&bytes, false).unwrap();
+        assert!(coverage.is_lawful());
+    }
+}
