@@ -15,7 +15,7 @@ import flowwatch
 from flowwatch import judge, policy, sources, transmissions
 from flowwatch.model import ReadOptions, Report
 from flowwatch.places import Locator
-from flowwatch.policy.terms import DnsBinding, PlaceFact, PolicySet
+from flowwatch.policy.terms import DnsBinding, PolicySet
 
 Progress = Callable[[int], None]
 """Told how many more bytes of input have been read."""
@@ -38,7 +38,7 @@ def audit(
     collected = sources.collect(sources.expand([str(path) for path in paths]), options, progress)
     sent = transmissions.derive(collected.flows, collected.lookups, collected.coverage, _binding(policies))
     asked = transmissions.questions(collected.lookups)
-    with Locator(_facts(policies), databases) as locator:
+    with Locator(policies.place_facts if policies else (), databases) as locator:
         judged = judge.judge(sent, asked, policies, locator.locate, collected.coverage)
         reference = locator.reference
     return Report(
@@ -64,6 +64,3 @@ def _binding(policies: PolicySet | None) -> DnsBinding:
     """How answers bind: one rule a run, the newest version's, since names are settled before versions are chosen."""
     return policies.versions[-1].defaults.dns_binding if policies else DnsBinding()
 
-
-def _facts(policies: PolicySet | None) -> tuple[PlaceFact, ...]:
-    return tuple(fact for version in (policies.versions if policies else ()) for fact in version.places)

@@ -1,8 +1,10 @@
 """Exit codes: one contract, one file."""
 
 import enum
+from typing import TYPE_CHECKING
 
-from flowwatch.model import Group, Report, Severity, Verdict
+if TYPE_CHECKING:
+    from flowwatch.model import Report, Severity
 
 
 class Exit(enum.IntEnum):
@@ -17,15 +19,17 @@ class Exit(enum.IntEnum):
     PIPE = 141
 
 
-def of_report(report: Report, fail_on: Severity, allow_undecided: int) -> Exit:
+def of_report(report: "Report", fail_on: "Severity", allow_undecided: int) -> Exit:
     """1 for findings at or above `fail_on`, 3 when the run is incomplete, 0 otherwise."""
     if any(finding.severity.rank >= fail_on.rank for finding in report.findings):
         return Exit.FINDINGS
     return Exit.INCOMPLETE if shortcomings(report, allow_undecided) else Exit.DONE
 
 
-def shortcomings(report: Report, allow_undecided: int) -> tuple[str, ...]:
+def shortcomings(report: "Report", allow_undecided: int) -> tuple[str, ...]:
     """Why the run is incomplete, in words; empty when it is not. An audit of nothing is never a pass."""
+    from flowwatch.model import Group, Verdict
+
     unread = [one.source for one in report.coverage if one.incomplete]
     undecided = report.group(Group.CANNOT_TELL).count
     asked = sum(n for verdict, n in report.lookup_verdicts.items() if verdict is not Verdict.OUT_OF_SCOPE)

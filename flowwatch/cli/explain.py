@@ -53,7 +53,7 @@ def explain(
     if chosen is None:
         raise UsageError("no policy given and no ./flowwatch.policy.toml here", hint="add --policy FILE")
     policies = load(chosen)
-    with Locator([fact for one in policies.versions for fact in one.places], places or ()) as locator:
+    with Locator(policies.place_facts, places or ()) as locator:
         if flow is not None and capture is not None:
             for sent, opening in _recorded(capture, flow, policies, input_format):
                 explained = derive(policies, sent, opening=opening, locate=locator.locate)

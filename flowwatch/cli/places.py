@@ -49,8 +49,7 @@ def _locator(policy: "Path | None", places: "list[Path] | None") -> "Locator":
     from flowwatch.policy import load
 
     chosen = policy_or_default(policy)
-    facts = [fact for version in load(chosen).versions for fact in version.places] if chosen else []
-    return Locator(facts, places or ())
+    return Locator(load(chosen).place_facts if chosen else (), places or ())
 
 
 def _check(address: str) -> None:

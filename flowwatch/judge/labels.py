@@ -4,6 +4,9 @@ Promises: a content term (`sni`, `http_host`, `http_path`, `file_sha256_list`) m
 could not be read is `unread`, it is not unseen. A threshold inside a range, or a port the source does not give, is
 unseen, and its label stays *possible*: every condition on that label is then unseen.
 
+`http_host` and `http_path` say what was asked for on the flow, so they label both of its directions: a document that is
+fetched from a zone's server is the same document as one that is sent.
+
 `carries` restricts the labels that classifiers matched. `none` and `unread` are what is left when none matched; a
 channel never refuses them, since almost everything sealed is unread. They matter for severity, and a prohibition may
 name them.
@@ -112,7 +115,7 @@ def _holds(term: Term, transmission: Transmission, zones: tuple[str, ...]) -> Tr
     if term.http_host is not None:
         truths.append(known(_asked(transmission, term.http_host, NameClass.HTTP_HOST)))
     if term.http_path is not None:
-        path = transmission.http_path if transmission.responder_is_receiver else None
+        path = transmission.http_path
         truths.append(known(path is not None and path.startswith(term.http_path)))
     if term.file_sha256_list is not None:
         truths.append(known(not term.digests.isdisjoint(transmission.payload_sha256 or ())))
@@ -128,9 +131,7 @@ def _reached(transmission: Transmission, least: int) -> Truth:
 
 
 def _asked(transmission: Transmission, pattern: NamePattern, evidence: NameClass) -> bool:
-    """A name of that kind, asked of the receiver, falls under the pattern; an ECH outer name is none."""
-    if not transmission.responder_is_receiver:
-        return False
+    """A name of that kind, asked on the flow, falls under the pattern; an ECH outer name is none."""
     texts = [seen.name for seen in transmission.names if seen.evidence is evidence and seen.used]
     if evidence is NameClass.HTTP_HOST:
         texts += transmission.http_hosts or ()

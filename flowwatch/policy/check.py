@@ -1,7 +1,7 @@
 """What one table of a policy cannot know of another: ids that resolve, times in order, rules that say something.
 
-Promises: only reads; every fault is found, and the one told is the first in file order. Each check is a generator of
-PolicyErrors over the parts of a policy, listed in `CHECKS`.
+Promises: only reads; of the first fault each check finds, the one told is the first in file order. Each check is a
+generator of PolicyErrors over the parts of a policy, listed in `CHECKS`; nothing is paid for a fault not asked for.
 """
 
 import zoneinfo
@@ -31,7 +31,8 @@ Named = TypeVar("Named", bound=_HasId)
 
 def check(document: Document, parts: Sequence[Part]) -> None:
     """Raises the first fault of the policy in file order; returns when there is none."""
-    faults = [fault for one in CHECKS for fault in one(document, parts)]
+    firsts = [next(one(document, parts), None) for one in CHECKS]
+    faults = [fault for fault in firsts if fault is not None]
     if faults:
         order = {part.spot.file: number for number, part in enumerate(parts)}
         raise min(faults, key=lambda fault: (order.get(fault.file, 0), fault.line or 0))
@@ -149,7 +150,7 @@ def _recognises(match: ServerMatch | None, spot: Spot) -> Faults:
 
 
 def _classifiers(_document: Document, parts: Sequence[Part]) -> Faults:
-    zones = [zone.id for _, zone in zones_of(parts)]
+    zones = {zone.id: zone for _, zone in zones_of(parts)}
     for spot, classifier in entries(parts, "classifier", lambda part: part.tables.classifier):
         if classifier.label in RESERVED_LABELS:
             yield (spot / "label").error(
@@ -163,8 +164,8 @@ def _classifiers(_document: Document, parts: Sequence[Part]) -> Faults:
 
 
 def _channels(_document: Document, parts: Sequence[Part]) -> Faults:
-    zones = [zone.id for _, zone in zones_of(parts)]
-    servers = [server.id for _, server in _servers_of(parts)]
+    zones = {zone.id: zone for _, zone in zones_of(parts)}
+    servers = {server.id: server for _, server in _servers_of(parts)}
     for spot, channel in entries(parts, "channel", lambda part: part.tables.channel):
         for number, written in enumerate(channel.from_):
             yield from _zone_or_network(written, zones, spot / "from" / number)
@@ -206,14 +207,14 @@ def _window(window: Window, spot: Spot) -> Faults:
 
 
 def _lookups(_document: Document, parts: Sequence[Part]) -> Faults:
-    zones = [zone.id for _, zone in zones_of(parts)]
+    zones = {zone.id: zone for _, zone in zones_of(parts)}
     for spot, rule in entries(parts, "lookup", lambda part: part.tables.lookup):
         for number, written in enumerate(rule.from_):
             yield from _known("zone", written, zones, spot / "from" / number)
 
 
 def _prohibitions(_document: Document, parts: Sequence[Part]) -> Faults:
-    zones = [zone.id for _, zone in zones_of(parts)]
+    zones = {zone.id: zone for _, zone in zones_of(parts)}
     for spot, rule in entries(parts, "prohibited", lambda part: part.tables.prohibited):
         if rule.when == type(rule.when)():
             yield (spot / "when").error("no condition is given, so everything would be prohibited")
@@ -223,8 +224,8 @@ def _prohibitions(_document: Document, parts: Sequence[Part]) -> Faults:
 
 
 def _exceptions(_document: Document, parts: Sequence[Part]) -> Faults:
-    zones = [zone.id for _, zone in zones_of(parts)]
-    prohibited = [rule.id for part in parts for rule in part.tables.prohibited]
+    zones = {zone.id: zone for _, zone in zones_of(parts)}
+    prohibited = {rule.id for part in parts for rule in part.tables.prohibited}
     for spot, one in entries(parts, "exception", lambda part: part.tables.exception):
         if one.applies == type(one.applies)():
             yield (spot / "applies").error("no condition is given, so everything would be excepted")

@@ -122,18 +122,16 @@ def _in_value(value: "Node", path: Path) -> tuple[int, int]:
 
 
 def _keys(key: "Node") -> Path:
-    """The steps of a bare, quoted or dotted key, read by the TOML reader itself."""
+    """The steps of a bare, quoted or dotted key; a quoted one is read by the TOML reader itself."""
+    if key.type == "dotted_key":
+        return tuple(step for child in key.named_children for step in _keys(child))
     text = (key.text or b"").decode("utf-8", "replace")
-    keys: list[str] = []
+    if key.type == "bare_key":
+        return (text,)
     try:
-        table = tomllib.loads(f"{text} = 0")
+        return tuple(tomllib.loads(f"{text} = 0"))
     except ValueError:
         return (text,)
-    inner: object = table
-    while isinstance(inner, dict):
-        name, inner = next(iter(inner.items()))
-        keys.append(name)
-    return tuple(keys)
 
 
 def _shared(one: Path, other: Path) -> int:

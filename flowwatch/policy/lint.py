@@ -114,11 +114,12 @@ def _empty(policy: Policy, _now: Instant) -> _Warnings:
 
 def _shadowed(policy: Policy, _now: Instant) -> _Warnings:
     """Channels that allow nothing that another does not; of two alike, the later."""
+    zones = {zone.id: zone for zone in policy.zones}
     for number, channel in enumerate(policy.channels):
         for place, other in enumerate(policy.channels):
-            if place == number or not allows_all(policy, other, channel):
+            if place == number or not allows_all(other, channel, zones):
                 continue
-            alike = allows_all(policy, channel, other)
+            alike = allows_all(channel, other, zones)
             if alike and place > number:
                 continue
             words = "it allows the same as" if alike else "all it allows is allowed by"
@@ -263,13 +264,16 @@ def _expiring_exceptions(policy: Policy, now: Instant) -> _Warnings:
 
 
 def _windows(policy: Policy, now: Instant) -> _Warnings:
+    changes: dict[Window, str | None] = {}
     for number, channel in enumerate(policy.channels):
         for place, window in enumerate(channel.when):
             path: Inside = ("channel", number, "when", place)
             if _never(policy, window):
                 words = "the window lies outside the validity of the policy, so it never holds"
                 yield _Told("window.never", path, channel.id, words)
-            changed = _clock_change(policy, window, now) if window.days else None
+            if window.days and window not in changes:
+                changes[window] = _clock_change(policy, window, now)
+            changed = changes.get(window)
             if changed is not None:
                 yield _Told("window.clock_change", path, channel.id, changed)
 

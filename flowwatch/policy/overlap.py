@@ -1,20 +1,20 @@
 """Whether two entries of a policy mean the same traffic; pure, and cautious: only what can be shown."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from flowwatch.policy.match import Cidr, PortRange
-from flowwatch.policy.terms import Channel, Policy, ServerMatch, Service
+from flowwatch.policy.terms import Channel, ServerMatch, Service, Zone
 
 
-def allows_all(policy: Policy, wide: Channel, narrow: Channel) -> bool:
-    """Everything the narrow channel allows, the wide one allows too."""
+def allows_all(wide: Channel, narrow: Channel, zones: Mapping[str, Zone]) -> bool:
+    """Everything the narrow channel allows, the wide one allows too; `zones` by id."""
     return (
         set(narrow.to) <= set(wide.to)
         and wide.opened_by in (narrow.opened_by, "either")
         and set(narrow.carries) <= set(wide.carries)
         and _serves(wide.service, narrow.service)
         and (not wide.when or (bool(narrow.when) and set(narrow.when) <= set(wide.when)))
-        and all(_sender_within(policy, sender, wide) for sender in narrow.from_)
+        and all(_sender_within(sender, wide, zones) for sender in narrow.from_)
     )
 
 
@@ -28,9 +28,8 @@ def _port_within(ports: PortRange, wide: Sequence[PortRange]) -> bool:
     return any(one.first <= ports.first and ports.last <= one.last for one in wide)
 
 
-def _sender_within(policy: Policy, sender: str, wide: Channel) -> bool:
+def _sender_within(sender: str, wide: Channel, zones: Mapping[str, Zone]) -> bool:
     """The sender is among those of the channel: itself, an outer zone of it, or a network around it."""
-    zones = {zone.id: zone for zone in policy.zones}
     step: str | None = sender if sender in zones else None
     while step is not None:
         if step in wide.from_:

@@ -390,3 +390,14 @@ class PolicySet(msgspec.Struct, frozen=True):
             if begun and (one.policy.valid_until is None or at < one.policy.valid_until):
                 return one
         return None
+
+    @property
+    def place_facts(self) -> tuple[PlaceFact, ...]:
+        """The operator's facts of every version, each for the time its version is in force."""
+        return tuple(_while_in_force(fact, one.policy) for one in self.versions for fact in one.places)
+
+
+def _while_in_force(fact: PlaceFact, version: Header) -> PlaceFact:
+    begins = [at for at in (fact.from_, version.valid_from) if at is not None]
+    ends = [at for at in (fact.until, version.valid_until) if at is not None]
+    return msgspec.structs.replace(fact, from_=max(begins, default=None), until=min(ends, default=None))

@@ -88,7 +88,7 @@ def collect(sources: Sequence[str], options: ReadOptions = DEFAULTS, progress: P
 
 
 def _joined(parts: list[pa.Table], schema: pa.Schema) -> pa.Table:
-    return pa.concat_tables([schema.empty_table(), *parts]).unify_dictionaries()
+    return pa.concat_tables([pa.Table.from_batches([], schema), *parts]).unify_dictionaries()
 
 
 def _unread(opened: Opened, why: Skip) -> Coverage:

@@ -55,21 +55,17 @@ def sent(row: FlowRow, side: Side, *, both_recorded: bool) -> tuple[Sent, Amount
 
 
 def opening_seen(row: FlowRow) -> bool:
-    """The initiator's opening lies in the recording."""
-    if row.proto != "tcp":
+    """The opening of the connection, or an answer to it, lies in the recording."""
+    if row.proto != "tcp" or row.direction_basis == "handshake":
         return True
-    if row.direction_basis == "handshake":
-        return row.state not in _ANSWER_ONLY
     if row.direction_basis == "log":
-        return row.state in _OPENING or row.state not in _WORDS
-    return row.state in _OPENING - {"SF"}
+        return row.state != "OTH"
+    return row.state in _OPENING
 
 
 def begun_before(row: FlowRow) -> bool:
-    """The TCP connection had begun before the recording: neither its opening nor an answer to one was seen."""
-    if row.proto != "tcp" or row.direction_basis == "handshake":
-        return False
-    return row.state == "OTH" if row.direction_basis == "log" else not opening_seen(row)
+    """The TCP connection had begun before the recording."""
+    return not opening_seen(row)
 
 
 def both_seen(row: FlowRow) -> bool:
@@ -117,11 +113,10 @@ def _get(row: FlowRow, side: Side, what: str) -> int | None:
 
 
 _CONNECTED = frozenset({"tcp", "sctp"})
-_OPENING = frozenset({"S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "SH"})
-"""Words of a connection whose originator's SYN was recorded."""
+_OPENING = frozenset({"S0", "S1", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "SH"})
+"""Words that only a recorded SYN gives."""
 _ANSWER_ONLY = frozenset({"SHR", "RSTRH"})
-"""Words of one whose SYN-ACK only was."""
-_WORDS = _OPENING | _ANSWER_ONLY | {"OTH"}
+"""Words of a connection of which the responder's answer was recorded and the originator's SYN was not."""
 _UNANSWERED = frozenset({"S0", "REJ", "RSTOS0", "SH"})
 """Words of one that was not established: a payload count its source leaves out is then none."""
 _BOTH_SEEN = frozenset({"S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR"})

@@ -36,7 +36,7 @@ def explain(
     """
     if locate is not None:
         return _explained(Bench(policies, locate), policies, observation, opening)
-    with Locator(tuple(fact for version in policies.versions for fact in version.places)) as locator:
+    with Locator(policies.place_facts) as locator:
         return _explained(Bench(policies, locator.locate), policies, observation, opening)
 
 

@@ -34,7 +34,7 @@ def run_tests(policies: PolicySet, locate: Locate | None = None) -> tuple[TestRe
     """
     if locate is not None:
         return _run(policies, locate)
-    with Locator(tuple(fact for version in policies.versions for fact in version.places)) as locator:
+    with Locator(policies.place_facts) as locator:
         return _run(policies, locator.locate)
 
 

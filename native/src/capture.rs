@@ -254,9 +254,7 @@ impl Reading {
         let segment = Segment { payload: &[], ..transport::rest(datagram) };
         match self.fragments.first_of(datagram, time) {
             Some(first) => Ok((first.proto, Segment { ports: first.ports, ..segment })),
-            None if has_ports(datagram.proto) || transport::has_messages(datagram.proto) => {
-                Err(Skip::FragmentWithoutFirst)
-            }
+            None if has_ports(datagram.proto) => Err(Skip::FragmentWithoutFirst),
             None => Ok((datagram.proto, segment)),
         }
     }

@@ -155,11 +155,18 @@ fn v6(bytes: &[u8], wire: u32) -> Result<Datagram<'_>, Skip> {
     })
 }
 
-/// The length in the jumbo option of a hop-by-hop header, where it is the first option (RFC 2675 puts it alone).
+/// The length in the jumbo option of a hop-by-hop header (RFC 2675 2).
 fn jumbo(next: u8, rest: &[u8]) -> Option<u32> {
-    match rest {
-        [_, _, 0xc2, 4, a, b, c, d, ..] if next == HOP_BY_HOP => Some(u32::from_be_bytes([*a, *b, *c, *d])),
-        _ => None,
+    const PAD: u8 = 0;
+    let end = (usize::from(*rest.get(1)?) + 1) * 8;
+    let mut options = rest.get(2..end).filter(|_| next == HOP_BY_HOP)?;
+    loop {
+        options = match options {
+            [0xc2, 4, a, b, c, d, ..] => return Some(u32::from_be_bytes([*a, *b, *c, *d])),
+            [PAD, after @ ..] => after,
+            [_, length, after @ ..] => after.get(usize::from(*length)..)?,
+            _ => return None,
+        };
     }
 }
 
@@ -312,10 +319,10 @@ pub(crate) mod tests {
 
     #[test]
     fn a_jumbogram_says_its_length_in_an_option() {
-        let mut bytes = v6_packet(0, &[17, 0, 0xc2, 4, 0, 1, 0, 8, b'x']);
+        let mut bytes = v6_packet(0, &[17, 1, 0, 1, 2, 0, 0, 0xc2, 4, 0, 1, 0, 16, 0, 0, 0, b'x']);
         bytes[4..6].copy_from_slice(&[0, 0]);
         let datagram = opened(&bytes, 40 + 65_544).unwrap();
-        assert_eq!((datagram.length, datagram.payload_length), (65_584, 65_536));
+        assert_eq!((datagram.length, datagram.payload_length), (65_592, 65_536));
     }
 
     #[test]

@@ -26,12 +26,6 @@ pub fn has_ports(proto: u8) -> bool {
     matches!(proto, TCP | UDP | DCCP | SCTP | UDP_LITE)
 }
 
-/// True for protocols whose first bytes are the type and code of a message.
-#[must_use]
-pub fn has_messages(proto: u8) -> bool {
-    matches!(proto, ICMP | ICMP6)
-}
-
 /// Flags of a TCP header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Flags(pub u8);
@@ -88,7 +82,7 @@ pub struct Segment<'a> {
     pub ports: (u16, u16),
     /// Type and code of an ICMP message.
     pub message: Option<(u8, u8)>,
-    /// Set for TCP.
+    /// Set for TCP, unless the capture cut it off.
     pub tcp: Option<Tcp>,
     /// Payload as captured.
     pub payload: &'a [u8],
@@ -130,8 +124,11 @@ fn head<'a, const N: usize>(datagram: &Datagram<'a>, need: u32) -> Result<&'a [u
 
 #[inline]
 fn tcp<'a>(datagram: &Datagram<'a>) -> Result<Segment<'a>, Skip> {
-    // The window and the checksum may be cut; flags may not.
-    let header: &[u8; 14] = head(datagram, 20)?;
+    // The window and the checksum may be cut; without the flags only the ports are known.
+    let Ok(header) = head::<14>(datagram, 20) else {
+        let cut = counted(datagram, 20, 20)?;
+        return Ok(Segment { length: 0, ..cut });
+    };
     let header_length = u32::from(header[12] >> 4) * 4;
     if header_length < 20 || header_length > datagram.payload_length {
         return Err(Skip::BadHeader);
@@ -251,7 +248,8 @@ mod tests {
             assert!(tcp.flags.syn() && tcp.flags.ack() && !tcp.flags.fin());
         });
         with(TCP, &bytes, 14, |segment| assert_eq!(segment.unwrap().length, 4));
-        with(TCP, &bytes, 13, |segment| assert_eq!(segment, Err(Skip::TruncatedHeader)));
+        with(TCP, &bytes, 13, |segment| assert_eq!(segment.map(|s| (s.ports, s.tcp)), Ok(((80, 256), None))));
+        with(TCP, &bytes, 3, |segment| assert_eq!(segment, Err(Skip::TruncatedHeader)));
         with(TCP, &tcp_bytes(4, 0), 20, |segment| assert_eq!(segment, Err(Skip::BadHeader)));
         with(TCP, &[0; 19], 19, |segment| assert_eq!(segment, Err(Skip::BadHeader)));
     }

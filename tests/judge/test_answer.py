@@ -51,7 +51,7 @@ def test_the_answer_of_an_unapproved_flow_is_judged_on_its_own(make, request_):
 
 
 def test_the_answer_of_an_undecided_flow_is_undecided(make, request_):
-    court = make.court(HAND_IN + 'when = [{ from = 2026-11-03T00:00:00Z, until = 2026-11-04T00:00:00Z }]\n')
+    court = make.court(HAND_IN + "when = [{ from = 2026-11-03T00:00:00Z, until = 2026-11-04T00:00:00Z }]\n")
     begun = make.sent(receiver_ip="192.0.2.70", names=(), begun_before=True)
     assert court.told(make.reply(begun), begun) == ("indeterminate", "time.begun_before_recording")
 

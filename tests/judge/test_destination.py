@@ -183,6 +183,6 @@ def test_a_mapped_address_is_its_inner_one(make, primary):
 
 
 def test_an_unbound_listed_name_on_another_port_is_unapproved(make):
-    text = make.CLOUD + 'service = { ports = [443] }\n'
+    text = make.CLOUD + "service = { ports = [443] }\n"
     told = make.court(text).told(_to(make, names=make.used("up.vendor.example")))
     assert told == ("unapproved", "service.port", "dns.binding_unobserved")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowwatch.model import Amount, NameClass
+from flowwatch.model import Amount, NameClass, OpenedBy
 
 CLASSIFIERS = """
 [[classifier]]
@@ -34,6 +34,12 @@ def test_labels_are_what_classifiers_matched(make, labelled):
     host = make.used("a.results.example", evidence=NameClass.HTTP_HOST)
     assert labelled(names=host, http_path="/upload/1") == ["results"]
     assert labelled(names=host, http_path="/other") == ["unread"]
+
+
+def test_what_was_asked_for_labels_the_answer_that_carries_it(labelled):
+    fetched = {"names": (), "opened_by": OpenedBy.RECEIVER, "http_hosts": ("a.results.example",)}
+    assert labelled(**fetched, http_path="/upload/1") == ["results"]
+    assert labelled(**fetched, http_path="/other") == ["unread"]
 
 
 def test_an_ech_outer_name_matches_no_classifier(make, labelled):

@@ -57,9 +57,7 @@ def test_an_unknown_location_may_be_only_noted(make):
 
 def test_an_expected_place_never_approves(make):
     place = make.place("XA")
-    court = make.court(
-        make.PRIMARY.replace("[[channel]]", EXPECT + "[[channel]]"), locate=lambda _address, _at: place
-    )
+    court = make.court(make.PRIMARY.replace("[[channel]]", EXPECT + "[[channel]]"), locate=lambda _address, _at: place)
     assert court.told(make.sent(receiver_ip="203.0.113.9", names=()))[0] == "unapproved"
 
 

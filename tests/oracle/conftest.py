@@ -29,6 +29,8 @@ class Rows:
 
     flows: list[dict[str, Any]]
     lookups: list[dict[str, Any]]
+    skipped: dict[str, int]
+    """Records that gave nothing, by reason."""
     offsets: list[int] = field(default_factory=list)
     """Byte offset of each packet's record."""
 
@@ -49,7 +51,7 @@ def read(path: Path) -> Rows:
     """The rows of a capture, both tables in the order of their records."""
     told = sources.collect([str(path)])
     assert told.coverage[0].error is None
-    return Rows(plain(told.flows), plain(told.lookups))
+    return Rows(plain(told.flows), plain(told.lookups), dict(told.coverage[0].skipped))
 
 
 def plain(table: pa.Table) -> list[dict[str, Any]]:
@@ -74,7 +76,7 @@ def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Reader:
         data, offsets = pcap(packets, link_type)
         path.write_bytes(data)
         told = read(path)
-        return Rows(told.flows, told.lookups, offsets)
+        return Rows(told.flows, told.lookups, told.skipped, offsets)
 
     return rows
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP, UDP, IPOption_NOP, fragment
@@ -74,6 +73,11 @@ class Side:
     @property
     def missing(self) -> int:
         return len(set(range(self.acked)) - self.seen)
+
+    @property
+    def payload(self) -> int:
+        """What was seen, and what must have been sent since it was acknowledged."""
+        return len(self.seen) + self.missing
 
 
 @dataclass(frozen=True)
@@ -166,8 +170,8 @@ def row(
         "src_bytes": out.ip_bytes,
         "dst_bytes": back.ip_bytes,
         "bytes_scope": "ip",
-        "src_payload": len(out.seen),
-        "dst_payload": len(back.seen),
+        "src_payload": out.payload,
+        "dst_payload": back.payload,
         "vlan": vlan or None,
         "community_id": community_id({"tcp": 6, "udp": 17}[proto], ends),
     }
@@ -254,13 +258,21 @@ def test_udp(rows_of: Any, packet: Any, datagrams: list[tuple[bool, int]], link:
     assert told(flow, wanted) == wanted
 
 
-@pytest.mark.parametrize("order", ["as sent", "backward"])
-def test_fragments_belong_to_the_flow_of_their_datagram(rows_of: Any, packet: Any, order: str) -> None:
-    whole = IP(src="192.0.2.10", dst="198.51.100.7", id=77) / UDP(sport=40000, dport=20000) / Raw(b"\x99" * 3000)
-    parts = [IP(bytes(part)) for part in fragment(whole, fragsize=800)]  # type: ignore[no-untyped-call]
-    parts = parts[::-1] if order == "backward" else parts
-    rows = rows_of(captured(parts, LINKS["ethernet"][2], packet))
-    (flow,) = rows.flows
+def fragments_of(size: int) -> list[Any]:
+    whole = IP(src="192.0.2.10", dst="198.51.100.7", id=77) / UDP(sport=40000, dport=20000) / Raw(b"\x99" * size)
+    return [IP(bytes(part)) for part in fragment(whole, fragsize=800)]
+
+
+def test_fragments_belong_to_the_flow_of_their_datagram(rows_of: Any, packet: Any) -> None:
+    parts = fragments_of(3000)
+    (flow,) = rows_of(captured(parts, LINKS["ethernet"][2], packet)).flows
     assert flow["src_packets"] == len(parts)
     assert flow["src_bytes"] == sum(lengths(part) for part in parts)
     assert flow["src_payload"] == 3000
+
+
+def test_a_fragment_that_comes_before_its_first_is_counted_as_skipped(rows_of: Any, packet: Any) -> None:
+    parts = fragments_of(3000)[::-1]
+    rows = rows_of(captured(parts, LINKS["ethernet"][2], packet))
+    assert [flow["src_packets"] for flow in rows.flows] == [1]
+    assert rows.skipped == {"fragment_without_first": len(parts) - 1}

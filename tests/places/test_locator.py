@@ -105,9 +105,11 @@ def test_registration_and_operator_are_told_apart_and_never_stand_for_a_location
 
 def test_the_policy_beats_the_special_table_which_beats_databases(databases, tmp_path):
     paths = databases(DBIP_ELSE)
-    (tmp_path / "d.mmdb").write_bytes(mmdb({"192.0.2.0/24": {"country_code": "XB"}}, "ipinfo"))
+    (tmp_path / "d.mmdb").write_bytes(mmdb({"192.0.2.0/24": {"country_code": "XB", "asn": 64500}}, "ipinfo"))
     paths.append(tmp_path / "d.mmdb")
-    assert confidence(paths, address="192.0.2.1") is Confidence.NOT_APPLICABLE
+    with Locator((), paths) as locator:
+        place = locator.locate("192.0.2.1", None)
+        assert (place.confidence, place.located, place.asn) == (Confidence.NOT_APPLICABLE, (), ())
     with Locator([fact("192.0.2.0/24", country="XA"), fact("192.0.1.0/24", country="XA")], paths) as locator:
         for address in ("192.0.2.1", HERE):
             place = locator.locate(address, None)

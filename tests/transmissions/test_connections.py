@@ -40,6 +40,12 @@ def test_a_log_read_twice_counts_once():
     assert forth.sent.exact == 500
 
 
+def test_of_several_reports_of_a_connection_the_last_counts():
+    early = CONN | {"first_record": 1, "src_payload": 200, "end": 1000 * SECOND + 1}
+    forth, _ = derive(flows(early, CONN), lookups(), ())
+    assert (forth.sent.exact, forth.ref.first_record) == (500, 7)
+
+
 def test_other_ends_are_another_flow():
     assert len(derive(flows(CONN, SSL | {"src_port": 40001}), lookups(), ())) == 4
 

@@ -76,6 +76,12 @@ def test_a_reset_out_of_nowhere_says_nothing_of_another_direction():
     assert told(row, flow(first_record=5))[2:] == []
 
 
+@pytest.mark.parametrize("state", ["SHR", "RSTRH"])
+def test_an_answer_proves_an_opening(state):
+    assert told(attempt(state=state, dst_packets=1)) == [("sender", True, Amount.exactly(0))]
+    assert told(attempt(state=state, dst_packets=1, src_packets=0)) == [("sender", False, UNKNOWN)]
+
+
 def test_a_midstream_close_is_no_opening():
     close = flow(state="SF", direction_basis="port", src_payload=0, dst_payload=0)
     assert told(close) == []

@@ -118,11 +118,14 @@ fn payload(flow: &Flow, side: Side) -> Option<u64> {
     if flow.key.proto != TCP {
         return Some(sum.payload);
     }
-    (sum.packets > 0 || sum.tcp.is_told_by(&flow.sums[other(side)].tcp)).then(|| sum.payload + sum.tcp.missing())
+    let recorded = sum.packets > 0 && sum.tcp.is_placed();
+    (recorded || sum.tcp.is_told_by(&flow.sums[other(side)].tcp)).then(|| sum.payload + sum.tcp.missing())
 }
 
 fn acked(flow: &Flow, side: Side) -> Option<u64> {
-    (flow.key.proto == TCP && flow.sums[other(side)].packets > 0).then(|| flow.sums[side].tcp.acked_bytes())
+    let teller = &flow.sums[other(side)];
+    let told = teller.packets > 0 && teller.tcp.is_placed();
+    (flow.key.proto == TCP && told).then(|| flow.sums[side].tcp.acked_bytes())
 }
 
 fn missing(flow: &Flow) -> Option<u64> {

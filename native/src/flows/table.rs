@@ -121,6 +121,7 @@ impl Flow {
     #[inline]
     fn count(&mut self, sender: Side, place: Place, length: u32, segment: &Segment<'_>) -> Counted {
         self.last_record = place.record;
+        self.message = self.message.or(segment.message);
         if self.end < place.time {
             self.end = place.time;
         } else if place.time.is_some() && place.time < self.start {
@@ -131,7 +132,7 @@ impl Flow {
         mine.packets += 1;
         mine.bytes += u64::from(length);
         let Some(tcp) = &segment.tcp else {
-            // A later fragment of TCP has no number: what it carried shows as acknowledged.
+            // A later fragment of TCP, or one cut short, has no number: what it carried shows as acknowledged.
             mine.payload += if self.key.proto == TCP { 0 } else { u64::from(segment.length) };
             return Counted::default();
         };

@@ -309,6 +309,12 @@ impl Half {
         !self.is(bit::PLACED) || self.position(seq.wrapping_add(1)) == self.low
     }
 
+    /// True when a number of this direction was seen.
+    #[must_use]
+    pub fn is_placed(&self) -> bool {
+        self.is(bit::PLACED)
+    }
+
     /// True when position 0 is the first byte of the conversation.
     #[must_use]
     pub fn is_from_start(&self) -> bool {

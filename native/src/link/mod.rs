@@ -53,7 +53,10 @@ pub fn open(link: u16, bytes: &[u8], wire: u32) -> Result<Network<'_>, Skip> {
     let rest = Rest { bytes, wire: wire.max(bytes.len() as u32), vlans: Vlans::default() };
     match link {
         1 => ethernet(rest),
-        12 | 14 | 101 | 228 | 229 => Ok(rest.network()),
+        12 | 14 | 101 => Ok(rest.network()),
+        228 if bytes[0] >> 4 == 4 => Ok(rest.network()),
+        229 if bytes[0] >> 4 == 6 => Ok(rest.network()),
+        228 | 229 => Err(Skip::BadHeader),
         0 | 108 => loopback(rest),
         113 => cooked(rest),
         276 => cooked2(rest),
