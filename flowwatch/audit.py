@@ -63,4 +63,3 @@ def _loaded(given: PolicySet | Path | str | None) -> PolicySet | None:
 def _binding(policies: PolicySet | None) -> DnsBinding:
     """How answers bind: one rule a run, the newest version's, since names are settled before versions are chosen."""
     return policies.versions[-1].defaults.dns_binding if policies else DnsBinding()
-

@@ -112,6 +112,7 @@ def _finding(key: _Key, group: list[Decision], digests: Mapping[str, str | None]
     transmissions = sorted((one.transmission for one in group), key=_position)
     first = worst.transmission
     sureness, why = _confidence(worst)
+    acked = [one.acked for one in transmissions if one.acked is not None]
     openers = {one.opened_by for one in transmissions}
     return Finding(
         id=key.id,
@@ -126,7 +127,8 @@ def _finding(key: _Key, group: list[Decision], digests: Mapping[str, str | None]
         count=len(group),
         attempts=sum(one.attempted for one in transmissions),
         bytes_sent=sum(one.sent.least for one in transmissions),
-        bytes_acked=sum(one.acked or 0 for one in transmissions),
+        bytes_unknown=sum(one.sent.exact is None for one in transmissions),
+        bytes_acked=sum(acked) if acked else None,
         sender_zone=worst.sender_zone,
         senders=tuple(sorted({one.sender_ip for one in transmissions})),
         receiver=Endpoint(zone=worst.receiver_zone, address=first.receiver_ip, port=first.receiver_port),
@@ -163,7 +165,8 @@ def _lookup_finding(key: _Key, group: list[LookupDecision], digests: Mapping[str
         count=len(group),
         attempts=0,
         bytes_sent=0,
-        bytes_acked=0,
+        bytes_unknown=0,
+        bytes_acked=None,
         sender_zone=worst.sender_zone,
         senders=tuple(sorted({one.lookup.client_ip for one in group if one.lookup.client_ip})),
         receiver=None,

@@ -77,6 +77,7 @@ FINDINGS = pa.schema(
         ("count", pa.uint64()),
         ("attempts", pa.uint64()),
         ("bytes_sent", pa.uint64()),
+        ("bytes_unknown", pa.uint64()),
         ("bytes_acked", pa.uint64()),
         ("sender_zone", pa.utf8()),
         ("senders", _WORDS),
@@ -191,10 +192,12 @@ def _decision(one: Decision) -> _Row:
 
 
 def _finding(one: Finding) -> _Row:
-    plain = ("id", "title", "first_seen", "last_seen", "count", "attempts", "bytes_sent", "bytes_acked")
+    plain = ("id", "title", "first_seen", "last_seen", "count", "attempts", "bytes_sent")
+    sizes = ("bytes_unknown", "bytes_acked")
+    about = ("service", "server", "asked", "remedy")
     side = one.receiver
     return {
-        **{name: getattr(one, name) for name in (*plain, "sender_zone", "service", "server", "asked", "remedy")},
+        **{name: getattr(one, name) for name in (*plain, *sizes, "sender_zone", *about)},
         **{name: getattr(one, name).value for name in ("kind", "verdict", "severity", "confidence")},
         "senders": list(one.senders),
         "receiver_ip": side.address if side else None,

@@ -65,7 +65,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     count: int
     attempts: int
     bytes_sent: int
-    bytes_acked: int
+    """The least known."""
+    bytes_unknown: int
+    """Transmissions whose size is known only as a range."""
+    bytes_acked: int | None
+    """None where no acknowledgement was recorded."""
     sender_zone: str | None
     senders: tuple[str, ...]
     receiver: Endpoint | None

@@ -4,6 +4,7 @@ Promises: finding a line never fails; a path that is not in the text (a missing 
 or list around it. Refuses to judge the text: `tomllib` does that.
 """
 
+import functools
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -52,37 +53,48 @@ def _written(key: str) -> str:
 
 def line_of(text: bytes, path: Path) -> int | None:
     """The line (from 1) the value at `path` is on, or that of the nearest value around it; None when there is none."""
-    import tree_sitter  # noqa: PLC0415 - start-up time; only on an error
-    import tree_sitter_toml  # noqa: PLC0415 - start-up time
-
-    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_toml.language()))
-    best: tuple[int, int] = (0, 0)
-    positions: dict[Path, int] = {}
-    for node in parser.parse(text).root_node.named_children:
-        if node.type == "pair":
-            depth, line = _in_pair(node, path)
-        else:
-            depth, line = _in_table(node, path, positions)
-        if depth > best[0]:
-            best = (depth, line)
-    return best[1] if best[0] else None
+    return _lines(text).of(path)
 
 
-def _in_table(table: "Node", path: Path, positions: dict[Path, int]) -> tuple[int, int]:
-    """(steps of `path` found, line) within `[a.b]` or `[[a.b]]`; counts the positions of arrays of tables."""
-    keys = [child for child in table.named_children if child.type.endswith("key")]
-    if not keys:
-        return 0, 0
-    here = _header(_keys(keys[0]), positions, counts=table.type == "table_array_element")
-    shared = _shared(here, path)
-    if shared < min(len(here), len(path)):
-        return 0, 0  # another table; one around the value counts, by its own header
-    best = (shared, table.start_point.row + 1)
-    for child in table.named_children:
-        if child.type == "pair" and shared == len(here):
-            depth, line = _in_pair(child, path[shared:])
-            best = max(best, (shared + depth, line), key=lambda one: one[0])
-    return best
+class _Lines:
+    """Where the tables of a TOML text are."""
+
+    def __init__(self, text: bytes) -> None:
+        import tree_sitter  # noqa: PLC0415 - start-up time; only on an error
+        import tree_sitter_toml  # noqa: PLC0415 - start-up time
+
+        root = tree_sitter.Parser(tree_sitter.Language(tree_sitter_toml.language())).parse(text).root_node
+        self._tables: dict[Path, list[Node]] = {(): [root]}
+        self._headers: dict[Path, int] = {}
+        positions: dict[Path, int] = {}
+        for node in root.named_children:
+            if node.type in ("table", "table_array_element"):
+                self._add(node, positions)
+
+    def _add(self, table: "Node", positions: dict[Path, int]) -> None:
+        """Counts a `[a.b]` or `[[a.b]]` under its path; its header also stands for the tables it implies."""
+        key = next((child for child in table.named_children if child.type.endswith("key")), None)
+        if key is None:
+            return
+        here = _header(_keys(key), positions, counts=table.type == "table_array_element")
+        self._tables.setdefault(here, []).append(table)
+        for length in range(1, len(here) + 1):
+            self._headers.setdefault(here[:length], table.start_point.row + 1)
+
+    def of(self, path: Path) -> int | None:
+        """The line of the deepest part of the path that is written."""
+        best = (0, 0)
+        for length in range(len(path) + 1):
+            here = path[:length]
+            found = [(length, self._headers.get(here, 0))]
+            for table in self._tables.get(here, ()):
+                pairs = [_in_pair(child, path[length:]) for child in table.named_children if child.type == "pair"]
+                found += [(length + depth, line) for depth, line in pairs]
+            best = max(best, *found, key=lambda one: one[0] if one[1] else 0)
+        return best[1] or None
+
+
+_lines = functools.lru_cache(maxsize=2)(_Lines)
 
 
 def _header(keys: Path, positions: dict[Path, int], *, counts: bool) -> Path:

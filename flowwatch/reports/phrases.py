@@ -4,7 +4,7 @@ Promises: fixed words are ASCII and neutral. Observed text inside a phrase is re
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from flowwatch.model import (
@@ -58,11 +58,20 @@ def recorded_by(coverage: Sequence[Coverage]) -> str:
     """How many sources and the first names: `3 sources (a.pcap, b.pcap, dns.log)`; folders where names repeat."""
     if not coverage:
         return "no source"
-    last = [one.source.split("/")[-1] for one in coverage]
-    parts = 1 if len(set(last)) == len(last) else 2
-    names = [short("/".join(one.source.split("/")[-parts:]), 40) for one in coverage[:3]]
+    told = source_names(coverage)
+    names = [short(told[one.source], 40) for one in coverage[:3]]
     more = f" and {number(len(coverage) - 3)} more" if len(coverage) > 3 else ""
     return f"{plural(len(coverage), 'source')} ({', '.join(names)}{more})"
+
+
+def source_names(coverage: Sequence[Coverage]) -> dict[str, str]:
+    """Each source by its shortest name: the last part of its path, as many parts as tell all of them apart."""
+    paths = {one.source: one.source.split("/") for one in coverage}
+    for parts in range(1, max(map(len, paths.values()), default=1)):
+        names = {source: "/".join(path[-parts:]) for source, path in paths.items()}
+        if len(set(names.values())) == len(names):
+            return names
+    return {source: source for source in paths}
 
 
 def utc(instant: Instant | None) -> str:
@@ -187,11 +196,11 @@ def _values(facts: Iterable[Fact]) -> list[str]:
     return list(dict.fromkeys(fact.value for fact in facts))
 
 
-def record(one: Evidence) -> str:
-    """`night.pcap records 37 to 45, offset 22,096`: where to look."""
+def record(one: Evidence, names: Mapping[str, str]) -> str:
+    """`night.pcap records 37 to 45, offset 22,096`: where to look; `names` as of `source_names`."""
     last = f" to {number(one.last_record)}" if one.last_record != one.record else ""
     offset = "" if one.offset is None else f", offset {number(one.offset)}"
-    return f"{one.source} record{'s' if last else ''} {number(one.record)}{last}{offset}"
+    return f"{names.get(one.source, one.source)} record{'s' if last else ''} {number(one.record)}{last}{offset}"
 
 
 def endpoint(address: str | None, port: int | None, proto: str) -> str:
@@ -253,7 +262,8 @@ def how_much(finding: Finding) -> str:
     if finding.asked is not None or finding.attempts == finding.count:
         return f"{how_often(finding)}, {when}"
     attempts = f", of them {plural(finding.attempts, 'attempt')}" if finding.attempts else ""
-    return f"{how_often(finding)}{attempts}; {size(finding.bytes_sent)} sent, {acked(finding.bytes_acked)}; {when}"
+    gone = f"{sent(finding.bytes_sent, finding.bytes_unknown)} sent, {acked(finding.bytes_acked)}"
+    return f"{how_often(finding)}{attempts}; {gone}; {when}"
 
 
 def how_often(finding: Finding) -> str:

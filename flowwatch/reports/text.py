@@ -5,7 +5,7 @@ observed reaches the terminal unescaped; what is left out is counted and said. R
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import BinaryIO
 
 from rich import box
@@ -34,7 +34,9 @@ from flowwatch.reports.escape import terminal
 PLAIN_WIDTH = 100
 """Columns of a screen written to a file or a pipe."""
 SOURCES_TOLD = 20
-FINDINGS_TOLD = 25
+FINDINGS_TOLD = 40
+TOLD_IN_FULL = Severity.MEDIUM
+"""Findings below it take two lines each."""
 DESTINATIONS_TOLD = 40
 NAMES_TOLD = 4
 CHECKS_TOLD = 4
@@ -76,7 +78,7 @@ def render(report: Report, console: Console) -> None:
     _say(console, _seen(phrases.headline(report), "bold"))
     _verdicts(report, console)
     _coverage(report.coverage, console)
-    _findings(report.findings, console)
+    _findings(report, console)
     _destinations(report.destinations, console)
     _lookups(report, console)
     _unused(report, console)
@@ -126,19 +128,27 @@ def _sources_told(sources: Sequence[Coverage]) -> list[Coverage]:
     return [sources[at] for at in sorted(ranked[:SOURCES_TOLD])]
 
 
-def _findings(findings: Sequence[Finding], console: Console) -> None:
-    _heading(console, "FINDINGS", phrases.by_severity(findings))
-    for at, one in enumerate(findings[:FINDINGS_TOLD]):
-        if at:
+def _findings(report: Report, console: Console) -> None:
+    """Findings in full from `medium` up; lesser ones in two lines each."""
+    _heading(console, "FINDINGS", phrases.by_severity(report.findings))
+    names = phrases.source_names(report.coverage)
+    for at, one in enumerate(report.findings[:FINDINGS_TOLD]):
+        whole = one.severity.rank >= TOLD_IN_FULL.rank
+        if at and whole:
+            console.print()
+        if at and not whole and report.findings[at - 1].severity.rank >= TOLD_IN_FULL.rank:
             console.print()
         title = Text(f"{one.severity}  ", _SEVERITY_STYLE[one.severity])
         title.append_text(_seen(one.title, "bold"))
         _say(console, title)
-        _say(console, _facts(_finding_facts(one)), indent=4)
-    _say_more(console, len(findings) - FINDINGS_TOLD)
+        if whole:
+            _say(console, _facts(_finding_facts(one, names)), indent=4)
+        else:
+            _say(console, _seen(f"{phrases.how_much(one)}; {phrases.senders(one)}; id {one.id}"), indent=4)
+    _say_more(console, len(report.findings) - FINDINGS_TOLD)
 
 
-def _finding_facts(one: Finding) -> list[tuple[str, str]]:
+def _finding_facts(one: Finding, names: Mapping[str, str]) -> list[tuple[str, str]]:
     differing = [phrases.check(check) for check in one.checks if check.truth is not Truth.TRUE]
     facts = [
         ("seen", phrases.how_much(one)),
@@ -153,7 +163,7 @@ def _finding_facts(one: Finding) -> list[tuple[str, str]]:
         *[("", check) for check in differing[:CHECKS_TOLD]],
         *[("note", f"{note}: {note.sentence}") for note in one.notes],
         ("confidence", f"{one.confidence}, {one.confidence_why}" if one.confidence_why else one.confidence.value),
-        ("records", "; ".join(_records_told(one.evidence))),
+        ("records", "; ".join(_records_told(one.evidence, names))),
         ("next", one.remedy),
         ("id", one.id),
     ]
@@ -167,8 +177,8 @@ def _names_told(seen: Sequence[SeenName]) -> list[str]:
     return [*told, f"and {phrases.plural(more, 'more name', 'more names')}"] if more > 0 else told
 
 
-def _records_told(evidence: Sequence[Evidence]) -> list[str]:
-    told = [phrases.record(one) for one in evidence[:RECORDS_TOLD]]
+def _records_told(evidence: Sequence[Evidence], names: Mapping[str, str]) -> list[str]:
+    told = [phrases.record(one, names) for one in evidence[:RECORDS_TOLD]]
     more = len(evidence) - RECORDS_TOLD
     return [*told, f"and {phrases.number(more)} more"] if more > 0 else told
 

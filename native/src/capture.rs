@@ -118,7 +118,10 @@ impl Capture {
             return Ok(Turn::End);
         }
         match self.input.next(patience) {
-            Next::Block(block) => self.block(&block)?,
+            Next::Block(block) => {
+                self.block(&block)?;
+                self.input.take_back(block);
+            }
             Next::Idle => {}
             Next::End(error) => self.end(error)?,
         }

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -36,6 +36,7 @@ pub enum Next {
 #[derive(Debug)]
 pub struct Input {
     blocks: Receiver<io::Result<Block>>,
+    spare: Spare,
     hasher: Option<JoinHandle<[u8; 32]>>,
     size: u64,
 }
@@ -70,17 +71,19 @@ impl Input {
     /// A thread cannot be started.
     pub fn from_read(source: Box<dyn Read + Send>, digest: bool) -> io::Result<Self> {
         let (send, blocks) = sync_channel(IN_FLIGHT);
+        let (spare, used) = channel();
+        let spare = Spare(spare);
         let (hasher, copies) = if digest {
             let (copies, received) = sync_channel(IN_FLIGHT);
             let thread = std::thread::Builder::new().name("flowwatch-digest".into());
-            (Some(thread.spawn(move || hash(&received))?), Some(copies))
+            let spare = spare.clone();
+            (Some(thread.spawn(move || hash(&received, &spare))?), Some(copies))
         } else {
             (None, None)
         };
-        std::thread::Builder::new()
-            .name("flowwatch-read".into())
-            .spawn(move || read(source, &send, copies.as_ref()))?;
-        Ok(Self { blocks, hasher, size: 0 })
+        let mut reader = Reader { source, blocks: send, copies, used };
+        std::thread::Builder::new().name("flowwatch-read".into()).spawn(move || reader.run())?;
+        Ok(Self { blocks, spare, hasher, size: 0 })
     }
 
     /// The next block; waits at most `patience`.
@@ -96,6 +99,11 @@ impl Input {
         }
     }
 
+    /// Takes back a block that was read, to be filled again.
+    pub fn take_back(&self, block: Block) {
+        self.spare.take_back(block);
+    }
+
     /// Size and digest, once the end was reached; waits for the hasher.
     pub fn sum(&mut self) -> Sum {
         let sha256 = self.hasher.take().and_then(|thread| thread.join().ok());
@@ -103,31 +111,59 @@ impl Input {
     }
 }
 
-/// Fills blocks until the source ends; stops when nobody listens.
-fn read(mut source: Box<dyn Read + Send>, blocks: &SyncSender<io::Result<Block>>, copies: Option<&SyncSender<Block>>) {
-    loop {
-        let (block, error) = fill(source.as_mut());
-        if !block.is_empty() {
-            let block = Arc::new(block);
-            let hashed = copies.is_none_or(|copies| copies.send(Arc::clone(&block)).is_ok());
-            if !hashed || blocks.send(Ok(block)).is_err() {
+/// Takes back blocks that nobody reads any more: fresh memory costs more than reading into it.
+#[derive(Debug, Clone)]
+struct Spare(Sender<Vec<u8>>);
+
+impl Spare {
+    fn take_back(&self, block: Block) {
+        if let Some(bytes) = Arc::into_inner(block) {
+            let _ = self.0.send(bytes);
+        }
+    }
+}
+
+/// The reading thread.
+struct Reader {
+    source: Box<dyn Read + Send>,
+    blocks: SyncSender<io::Result<Block>>,
+    copies: Option<SyncSender<Block>>,
+    used: Receiver<Vec<u8>>,
+}
+
+impl Reader {
+    /// Fills blocks until the source ends; stops when nobody listens.
+    fn run(&mut self) {
+        loop {
+            let mut bytes = self.used.try_recv().unwrap_or_default();
+            bytes.resize(BLOCK, 0);
+            let error = fill(self.source.as_mut(), &mut bytes);
+            let ended = bytes.is_empty();
+            if !ended && self.give(Arc::new(bytes)).is_none() {
                 return;
             }
-        } else if error.is_none() {
-            return;
+            if let Some(error) = error {
+                let _ = self.blocks.send(Err(error));
+                return;
+            }
+            if ended {
+                return;
+            }
         }
-        if let Some(error) = error {
-            let _ = blocks.send(Err(error));
-            return;
+    }
+
+    fn give(&self, block: Block) -> Option<()> {
+        if let Some(copies) = &self.copies {
+            copies.send(Arc::clone(&block)).ok()?;
         }
+        self.blocks.send(Ok(block)).ok()
     }
 }
 
 /// One block: full, or what a slow source gave at once.
 ///
 /// A pipe hands over less than a block; the bytes are passed on as they come, so that a live source is seen at once.
-fn fill(source: &mut dyn Read) -> (Vec<u8>, Option<io::Error>) {
-    let mut block = vec![0; BLOCK];
+fn fill(source: &mut dyn Read, block: &mut Vec<u8>) -> Option<io::Error> {
     let mut filled = 0;
     let error = loop {
         match source.read(&mut block[filled..]) {
@@ -136,18 +172,19 @@ fn fill(source: &mut dyn Read) -> (Vec<u8>, Option<io::Error>) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => break Some(error),
         }
-        if filled == BLOCK || filled >= BLOCK / 16 {
+        if filled >= BLOCK / 16 {
             break None;
         }
     };
     block.truncate(filled);
-    (block, error)
+    error
 }
 
-fn hash(blocks: &Receiver<Block>) -> [u8; 32] {
+fn hash(blocks: &Receiver<Block>, spare: &Spare) -> [u8; 32] {
     let mut digest = Sha256::new();
     while let Ok(block) = blocks.recv() {
         digest.update(block.as_slice());
+        spare.take_back(block);
     }
     digest.finalize().into()
 }

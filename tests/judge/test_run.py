@@ -50,6 +50,9 @@ any = [{ bytes_out_min = 1_000 }]
 id = "port"
 label = "results"
 any = [{ dst_port = 443 }]
+[[prohibited]]
+id = "clear"
+when = { labels = ["bulk"], cleartext = true }
 """
 """Approved entries that a policy may or may not have; adding one must not take an approval away."""
 CHANNELS = [
@@ -61,7 +64,7 @@ CHANNELS = [
             ("both", 'carries = ["bulk"]\nservice = { ports = [443] }\n'),
             ("both", 'opened_by = "either"\n'),
             ("by-name", 'carries = ["bulk", "results"]\n'),
-            ("sealed", 'carries = ["results"]\nwhen = [{ from = 1970-01-01T00:00:10Z, until = 1970-01-01T00:01:00Z }]\n'),
+            ("sealed", 'carries = ["results"]\nwhen = [{ from = 2026-11-03T00:00:10Z, until = 2026-11-03T00:01:00Z }]\n'),
             ("zone:b", "service = { ports = [443, 8443] }\n"),
             ("zone:a", 'carries = ["bulk", "results"]\nopened_by = "receiver"\n'),
         ]
@@ -69,7 +72,7 @@ CHANNELS = [
 ]
 RESOLVERS = [f'[[server]]\nid = "dns-{n}"\nrole = "resolver"\nmatch = {{ cidrs = ["203.0.113.{n}/32"] }}\n' for n in (1, 2)]
 EXCEPTIONS = [
-    f'[[exception]]\nid = "EX-{n}"\nreason = "r"\nfrom = 1970-01-01T00:00:00Z\nuntil = 1970-01-01T00:00:30Z\n{rest}'
+    f'[[exception]]\nid = "EX-{n}"\nreason = "r"\nfrom = 2026-11-03T00:00:00Z\nuntil = 2026-11-03T00:00:30Z\n{rest}'
     for n, rest in enumerate(
         [
             'applies = { zone = "a" }\ncarries = ["bulk"]\n',
@@ -80,7 +83,7 @@ EXCEPTIONS = [
 SERVERS = ['[[server]]\nid = "extra"\nmatch = { cidrs = ["198.51.100.1/32", "192.0.2.0/28"], names = ["two.r.example"] }\n']
 APPROVED = CHANNELS + RESOLVERS + EXCEPTIONS + SERVERS
 PROHIBITED = [
-    '[[prohibited]]\nid = "clear"\nwhen = { labels = ["bulk"], cleartext = true }\n',
+    '[[prohibited]]\nid = "small"\nwhen = { labels = ["none"], zone = "b" }\n',
     '[[prohibited]]\nid = "named"\nwhen = { to = { names = ["two.r.example"] }, zone = "b" }\n',
 ]
 
@@ -101,7 +104,7 @@ def _amounts(draw):
 def transmissions(make):
     @st.composite
     def one(draw, flow=1):
-        start = draw(st.sampled_from([0, 10, 30, 60])) * SECOND
+        start = make.NOON - 12 * make.HOUR + draw(st.sampled_from([0, 10, 30, 60])) * SECOND
         used = st.builds(
             lambda name, kind, outer: make.used(name, evidence=kind, outer=outer)[0],
             NAMES,
@@ -123,7 +126,7 @@ def transmissions(make):
             service_port=draw(st.sampled_from([443, 8443, None])),
             opened_by=draw(st.sampled_from(OpenedBy)),
             names=tuple(draw(st.lists(used | answered, max_size=3))),
-            lookups_recorded_since=draw(st.sampled_from([None, -(10**15)])),
+            lookups_recorded_since=draw(st.sampled_from([None, 0])),
             start=start,
             end=start + draw(st.sampled_from([0, 25])) * SECOND,
             begun_before=draw(st.booleans()),

@@ -174,6 +174,7 @@ def finding(number: int, severity: Severity, kind: Reason, title: str, **change:
         count=3,
         attempts=1,
         bytes_sent=1_234_567,
+        bytes_unknown=0,
         bytes_acked=1_234_000,
         sender_zone="precincts",
         senders=tuple(f"192.0.2.{last}" for last in range(17, 27)),
@@ -224,7 +225,8 @@ def _findings() -> tuple[Finding, ...]:
         rule=None,
         attempts=0,
         bytes_sent=0,
-        bytes_acked=0,
+        bytes_unknown=0,
+        bytes_acked=None,
     )
     return (
         finding(
