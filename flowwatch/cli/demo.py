@@ -1,5 +1,6 @@
 """`flowwatch demo`: the sample election night, end to end, with its HTML report."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,8 @@ def demo(
     from flowwatch.cli.scan import Format, deliver
 
     with sample.folder() as folder:
-        report = audit([folder / "input"], folder / "policy.toml")
+        near = Path(os.path.relpath(folder)) if folder.is_relative_to(Path.cwd()) else folder
+        report = audit([near / "input"], near / "policy.toml")
     deliver(report, (Format.TEXT,), None, None)
     output.mkdir(parents=True, exist_ok=True)
     deliver(report, (Format.HTML,), output / "report.html", None)

@@ -9,7 +9,7 @@ from flowwatch.errors import UsageError
 
 DEFAULT_POLICY = Path("flowwatch.policy.toml")
 
-Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, or - for standard input.")]
+Paths = Annotated[list[str], typer.Argument(metavar="PATH", help="Files, folders, globs, or - for standard input.")]
 PolicyFile = Annotated[
     Path | None,
     typer.Option("--policy", metavar="FILE", help="Policy to judge by [default: ./flowwatch.policy.toml if there]."),

@@ -34,7 +34,7 @@ def flows(
     no_digest: NoDigest = False,
     stream: Stream = False,
 ) -> None:
-    """Print the conversations in captures and logs, one row each."""
+    """Print the conversations, one row each."""
     _records("flows", paths, fmt, output, input_format, digest=not no_digest, stream=stream)
 
 
@@ -47,7 +47,7 @@ def lookups(
     no_digest: NoDigest = False,
     stream: Stream = False,
 ) -> None:
-    """Print the DNS questions in captures and logs with their answers, one row each."""
+    """Print the DNS questions with their answers, one row each."""
     _records("lookups", paths, fmt, output, input_format, digest=not no_digest, stream=stream)
 
 

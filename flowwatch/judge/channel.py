@@ -4,7 +4,7 @@ A zone `within` another inherits its channels, as sender and as receiver. Omitte
 omitted `carries` carries no labelled data.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from flowwatch.judge.conditions import carries_check, opened_by_check, service_checks, window_check
 from flowwatch.judge.considered import Considered
@@ -23,17 +23,17 @@ Locate = Callable[[], Place]
 _NOWHERE = Expectation()
 
 
-def leads_from(channel: Channel, seen: Observation) -> bool:
-    """The channel starts in the sender's zone (or one it lies within) or at its address."""
-    if any(zone in channel.from_ for zone in seen.zones):
+def leads_from(channel: Channel, zones: Sequence[str], address: str | None) -> bool:
+    """The channel starts in one of the sender's zones or at its address."""
+    if any(zone in channel.from_ for zone in zones):
         return True
-    return any(cidr.covers(seen.transmission.sender_ip) for cidr in channel.from_cidrs)
+    return address is not None and any(cidr.covers(address) for cidr in channel.from_cidrs)
 
 
 def channels_considered(seen: Observation, book: Rulebook, locate: Locate) -> Iterator[Considered]:
     """Every channel from this sender, once a target, in order of id."""
     for channel in book.channels:
-        if leads_from(channel, seen):
+        if leads_from(channel, seen.zones, seen.transmission.sender_ip):
             for target in sorted(channel.to):
                 yield _considered(channel, target, seen, book, locate)
 

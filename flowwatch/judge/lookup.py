@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from flowwatch.judge.channel import leads_from
 from flowwatch.judge.rulebook import Matcher, Rulebook, covered
 from flowwatch.judge.scope import lookup_out_of_scope
 from flowwatch.model import Lookup, LookupDecision, Name, Reason, Rule, Severity, Verdict
@@ -44,7 +45,8 @@ def _scope(lookup: Lookup, zone: str | None) -> Reason | None:
 
 def _of_zone(lookup: Lookup, as_zone: str | None, zone: str | None, book: Rulebook) -> LookupDecision:
     """The verdict as for a client in `as_zone`."""
-    servers = [name for name in usable_servers(as_zone, book) if book.matchers[name].name(lookup.qname)]
+    usable = usable_servers(as_zone, lookup.client_ip, book)
+    servers = [name for name in usable if book.matchers[name].name(lookup.qname)]
     rule = None if servers else _lookup_rule(lookup.qname, as_zone, book)
     if not servers and rule is None:
         return _unapproved(lookup, zone, book)
@@ -59,11 +61,11 @@ def _of_zone(lookup: Lookup, as_zone: str | None, zone: str | None, book: Rulebo
     return msgspec.structs.replace(decided, server=servers[0] if servers else None, notes=notes)
 
 
-def usable_servers(zone: str | None, book: Rulebook) -> tuple[str, ...]:
-    """Ids of the servers that a channel from the zone (or one it lies within) leads to."""
+def usable_servers(zone: str | None, client: str | None, book: Rulebook) -> tuple[str, ...]:
+    """Ids of the servers that a channel from the zone (or one it lies within) or the client's address leads to."""
     chain = book.chain(zone)
-    from_zone = (channel for channel in book.channels if any(one in channel.from_ for one in chain))
-    return tuple(sorted({to for channel in from_zone for to in channel.to if to in book.servers}))
+    channels = [channel for channel in book.channels if leads_from(channel, chain, client)]
+    return tuple(sorted({to for channel in channels for to in channel.to if to in book.servers}))
 
 
 def _lookup_rule(qname: str, zone: str | None, book: Rulebook) -> Rule | None:

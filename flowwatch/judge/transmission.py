@@ -76,8 +76,18 @@ def _decision(seen: Observation, book: Rulebook, locate: Locate, found: Conclusi
         place=locate(transmission.receiver_ip, transmission.start) if judged else None,
         rule=found.rule,
         checks=found.checks,
-        notes=found.notes,
+        notes=_notes(found, transmission, book) if judged else (),
     )
+
+
+def _notes(found: Conclusion, transmission: Transmission, book: Rulebook) -> tuple[Reason, ...]:
+    """What is told beside the reasons.
+
+    A flow that had begun before the recording had perhaps begun before the policy: what was recorded is judged.
+    """
+    begun = transmission.begun_before and book.policy.policy.valid_from is not None
+    notes = (*found.notes, Reason.BEGUN_BEFORE) if begun else found.notes
+    return tuple(note for note in dict.fromkeys(notes) if note not in found.reasons)
 
 
 def _severity(seen: Observation, book: Rulebook, found: Conclusion) -> Severity:

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from flowwatch.policy import terms
+from flowwatch.policy.forms import Text
 
 SCHEMA: Final = "flowwatch.policy/1"
 
@@ -16,7 +17,7 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What an included part may hold."""
 
     schema: Literal["flowwatch.policy/1"] = SCHEMA
-    include: tuple[terms.Text, ...] = ()
+    include: tuple[Text, ...] = ()
     """Parts, relative to this file and below its folder."""
     defaults: terms.Defaults | None = None
     zone: tuple[terms.Zone, ...] = ()

@@ -6,56 +6,28 @@ nothing of files. Field names are the TOML keys; `from` is `from_` and `any` is 
 
 import datetime as dt
 import enum
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 import msgspec
 
 from flowwatch.model import Instant, PolicyInfo, Severity, Sureness, Verdict
+from flowwatch.policy.forms import (
+    DERIVED,
+    SOME,
+    Address,
+    Asn,
+    Country,
+    Day,
+    Id,
+    LabelName,
+    Port,
+    Proto,
+    Sha256,
+    Text,
+    TlsVersion,
+    When,
+)
 from flowwatch.policy.match import Cidr, Clock, NamePattern, PortRange, Span
-
-_INSTANT = {"type": "string", "format": "date-time"}
-_SHA256_WORDS = "a SHA-256 of 64 hex digits"
-
-When: TypeAlias = Annotated[Instant, msgspec.Meta(extra={"written": "instant"}, extra_json_schema=_INSTANT)]
-"""A TOML date-time with an offset; nanoseconds since 1970 UTC in Python."""
-Address: TypeAlias = Annotated[str, msgspec.Meta(extra={"written": "address"})]
-"""An IPv4 or IPv6 address, in its canonical text."""
-Id: TypeAlias = Annotated[
-    str,
-    msgspec.Meta(
-        pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
-        extra={"words": "an id: letters, digits, `.`, `_` and `-`, at most 100"},
-    ),
-]
-LabelName: TypeAlias = Annotated[
-    str,
-    msgspec.Meta(pattern="^[a-z0-9][a-z0-9._-]{0,99}$", extra={"words": "a label: a-z, digits, `.`, `_` and `-`"}),
-]
-Country: TypeAlias = Annotated[
-    str, msgspec.Meta(pattern="^[A-Z]{2}$", extra={"words": "a country code of two letters A-Z, as in 'XA'"})
-]
-Asn: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=4_294_967_295, extra={"words": "an AS number"})]
-Port: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=65_535, extra={"words": "a port"})]
-Sha256: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$", extra={"words": _SHA256_WORDS})]
-Proto: TypeAlias = Annotated[
-    str,
-    msgspec.Meta(
-        pattern="^(tcp|udp|sctp|icmp|icmp6|(?!(?:1|6|17|58|132)$)[0-9]{1,3})$",
-        extra={"words": "a protocol: tcp, udp, sctp, icmp, icmp6, or the IANA number of another in quotes"},
-    ),
-]
-Text: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
-"""Text that is not empty."""
-TlsVersion: TypeAlias = Literal["1.0", "1.1", "1.2", "1.3"]
-Day: TypeAlias = Annotated[
-    Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
-    msgspec.Meta(extra={"words": "mon tue wed thu fri sat sun"}),
-]
-
-_SOME = msgspec.Meta(min_length=1)
-"""A list that needs at least one entry."""
-_DERIVED = msgspec.Meta(extra={"derived": True})
-"""Filled in by `load`; no TOML key."""
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,7 +89,7 @@ class Zone(_Table, frozen=True, kw_only=True):
     """A declared part of one's own network; the longest prefix wins, `within` inherits the outer zone's channels."""
 
     id: Id
-    cidrs: Annotated[tuple[Cidr, ...], _SOME]
+    cidrs: Annotated[tuple[Cidr, ...], SOME]
     within: str | None = None
     location: ZoneLocation | None = None
 
@@ -191,7 +163,7 @@ class Term(_Table, frozen=True, kw_only=True):
     dst_port: Port | None = None
     file_sha256_list: str | None = None
     """Path of a list file as written; its digests are in `digests`."""
-    digests: Annotated[frozenset[str], _DERIVED] = frozenset()
+    digests: Annotated[frozenset[str], DERIVED] = frozenset()
     """Lower-case hex."""
     bytes_out_min: Annotated[int, msgspec.Meta(ge=1)] | None = None
     from_zone: str | None = None
@@ -203,7 +175,7 @@ class Classifier(_Table, frozen=True, kw_only=True):
     id: Id
     label: LabelName
     confidence: Sureness = Sureness.HIGH
-    any_: Annotated[tuple[Term, ...], _SOME] = msgspec.field(name="any")
+    any_: Annotated[tuple[Term, ...], SOME] = msgspec.field(name="any")
 
 
 class Service(_Table, frozen=True, kw_only=True):
@@ -228,10 +200,10 @@ class Channel(_Table, frozen=True, kw_only=True):
     """Who may send what to which server, how and when."""
 
     id: Id
-    from_: Annotated[tuple[str, ...], _SOME] = msgspec.field(name="from")
+    from_: Annotated[tuple[str, ...], SOME] = msgspec.field(name="from")
     """Zone ids or CIDRs as written; `from_cidrs` holds the parsed CIDRs among them."""
-    from_cidrs: Annotated[tuple[Cidr, ...], _DERIVED] = ()
-    to: Annotated[tuple[str, ...], _SOME]
+    from_cidrs: Annotated[tuple[Cidr, ...], DERIVED] = ()
+    to: Annotated[tuple[str, ...], SOME]
     """Server ids or `zone:ID`."""
     opened_by: Literal["sender", "receiver", "either"] = "sender"
     service: Service = Service()
@@ -244,7 +216,7 @@ class LookupRule(_Table, frozen=True, kw_only=True):
 
     id: Id = ""
     """Given by its position (`lookup-1`) when not written."""
-    names: Annotated[tuple[NamePattern, ...], _SOME]
+    names: Annotated[tuple[NamePattern, ...], SOME]
     from_: tuple[str, ...] = msgspec.field(name="from", default=())
     """Zone ids; empty: every zone."""
 

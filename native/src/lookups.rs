@@ -2,6 +2,7 @@
 //!
 //! Promises: every question and every answer of every QUERY message is in exactly one row, in the order the rows close.
 //! - A question sent again with the same id while it is open belongs to the first one: `asked` is the first time, one row.
+//!   mDNS has no ids: there each asking is a row, and an answer closes the last.
 //! - An answer closes the question of the same two ends, transport, id, name, type and class asked at most [`PATIENCE`] before.
 //! - An answer without such a question (the question was not recorded, or was answered already) is a row of its own, `asked` null.
 //! - A question without an answer is a row with null `rcode` and `answers`, told after [`PATIENCE`] or at the end.
@@ -147,7 +148,9 @@ impl Pairing {
         let flags = message.flag_names();
         for question in message.questions {
             let place = (key, Arc::new(question));
-            if self.open.contains_key(&place) {
+            if transport == Transport::Mdns {
+                self.give_up(&place, out);
+            } else if self.open.contains_key(&place) {
                 self.repeated += 1;
                 continue;
             }
@@ -162,15 +165,17 @@ impl Pairing {
     }
 
     fn give_up_oldest(&mut self, out: &mut Vec<Lookup>) {
-        let Some((_, (_, place))) = self.order.pop_first() else { return };
-        if let Some(Open { ends, seen, flags, .. }) = self.open.remove(&place) {
-            let (key, question) = place;
-            out.push(Told::at(key.transport, ends.src, ends.dst).question_only(
-                Arc::unwrap_or_clone(question),
-                seen,
-                flags,
-            ));
+        if let Some((_, (_, place))) = self.order.pop_first() {
+            self.give_up(&place, out);
         }
+    }
+
+    /// Tells this question, if it waits, as unanswered.
+    fn give_up(&mut self, place: &Place, out: &mut Vec<Lookup>) {
+        let Some(Open { serial, ends, seen, flags }) = self.open.remove(place) else { return };
+        self.order.remove(&serial);
+        let (key, question) = place;
+        out.push(Told::at(key.transport, ends.src, ends.dst).question_only(Question::clone(question), seen, flags));
     }
 
     fn close(&mut self, place: &Place) -> Option<Seen> {

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const READ: usize = 1 << 20;
 
 create_exception!(
-    _native,
+    flowwatch._native,
     CaptureError,
     PyValueError,
     "The input is not a capture. `code` is a stable word, `offset` the byte where its header fails."

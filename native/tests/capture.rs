@@ -1,73 +1,10 @@
-//! Whole captures made here, read through the door that Python uses.
+//! Whole captures: what they tell, cut anywhere, and with any bytes changed.
 
-use std::io::Read;
-use std::time::Duration;
+mod wire;
 
-use _native::capture::{Capture, Kind, Options, Turn};
-use _native::coverage::Coverage;
 use _native::error::Error;
-use _native::jsonl;
+use wire::{ACK, File, PUSH, SYN, has, read};
 
-const CLIENT: [u8; 4] = [192, 0, 2, 10];
-const SERVER: [u8; 4] = [198, 51, 100, 20];
-
-/// A pcap file with Ethernet frames, one a second, and how many.
-struct File(Vec<u8>, u32);
-
-impl File {
-    fn new() -> Self {
-        let mut out = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0];
-        out.extend([0; 8]);
-        out.extend(65_535_u32.to_le_bytes());
-        out.extend(1_u32.to_le_bytes());
-        Self(out, 0)
-    }
-
-    fn frame(&mut self, ethertype: u16, packet: &[u8]) -> &mut Self {
-        self.1 += 1;
-        let length = packet.len() as u32 + 14;
-        self.0.extend([self.1, 0, length, length].iter().flat_map(|field| field.to_le_bytes()));
-        self.0.extend([2; 12]);
-        self.0.extend(ethertype.to_be_bytes());
-        self.0.extend_from_slice(packet);
-        self
-    }
-
-    fn ip(&mut self, proto: u8, to_server: bool, body: &[u8]) -> &mut Self {
-        let (src, dst) = if to_server { (CLIENT, SERVER) } else { (SERVER, CLIENT) };
-        let mut packet = vec![0x45, 0];
-        packet.extend((body.len() as u16 + 20).to_be_bytes());
-        packet.extend([0, 0, 0, 0, 64, proto, 0, 0]);
-        packet.extend(src.iter().chain(&dst));
-        packet.extend_from_slice(body);
-        self.frame(0x0800, &packet)
-    }
-
-    fn ports(to_server: bool, client: u16, server: u16) -> Vec<u8> {
-        let (src, dst) = if to_server { (client, server) } else { (server, client) };
-        [src.to_be_bytes(), dst.to_be_bytes()].concat()
-    }
-
-    fn tcp(&mut self, to_server: bool, flags: u8, seq: u32, ack: u32, payload: &[u8]) -> &mut Self {
-        let mut body = Self::ports(to_server, 40_000, 8000);
-        body.extend([seq, ack].iter().flat_map(|number| number.to_be_bytes()));
-        body.extend([0x50, flags, 1, 0, 0, 0, 0, 0]);
-        body.extend_from_slice(payload);
-        self.ip(6, to_server, &body)
-    }
-
-    fn udp(&mut self, to_server: bool, payload: &[u8]) -> &mut Self {
-        let mut body = Self::ports(to_server, 50_000, 53);
-        body.extend((payload.len() as u16 + 8).to_be_bytes());
-        body.extend([0, 0]);
-        body.extend_from_slice(payload);
-        self.ip(17, to_server, &body)
-    }
-}
-
-const SYN: u8 = 2;
-const ACK: u8 = 16;
-const PUSH: u8 = 24;
 const FIN: u8 = 17;
 
 /// A lookup, an HTTP upload with one segment sent twice and one not captured, and an ARP frame.
@@ -91,41 +28,6 @@ fn night() -> Vec<u8> {
     file.tcp(false, PUSH, 901, at + 20, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     file.tcp(true, FIN, at + 20, 940, b"").tcp(false, FIN, 939, at + 21, b"").tcp(true, ACK, at + 21, 940, b"");
     file.0
-}
-
-/// Hands out its bytes in small pieces.
-struct Drip(Vec<u8>, usize, usize);
-
-impl Read for Drip {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let length = self.2.min(buffer.len()).min(self.0.len() - self.1);
-        buffer[..length].copy_from_slice(&self.0[self.1..self.1 + length]);
-        self.1 += length;
-        Ok(length)
-    }
-}
-
-/// The rows as JSON lines, flows and lookups, and the coverage.
-fn read(bytes: &[u8], digest: bool) -> Result<([String; 2], Coverage), Error> {
-    let source = Box::new(Drip(bytes.to_vec(), 0, 70_001));
-    let options = Options { name: "night.pcap".into(), digest };
-    let mut capture = Capture::from_read(source, options)?;
-    let mut rows = [Vec::new(), Vec::new()];
-    loop {
-        match capture.next(Duration::from_secs(1))? {
-            Turn::Batch(kind, batch) => {
-                _ = jsonl::write(&batch, &mut rows[usize::from(kind == Kind::Lookups)]).unwrap()
-            }
-            Turn::Idle => {}
-            Turn::End => break,
-        }
-    }
-    Ok((rows.map(|lines| String::from_utf8(lines).unwrap()), capture.coverage().clone()))
-}
-
-#[track_caller]
-fn has(row: &str, part: &str) {
-    assert!(row.contains(part), "{part} not in {row}");
 }
 
 #[test]

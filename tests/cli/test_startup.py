@@ -6,9 +6,15 @@ import sys
 import pytest
 
 HEAVY = {"pyarrow", "pandas", "numpy", "rich", "jinja2", "publicsuffixlist", "geoip2", "maxminddb", "msgspec"}
-PRINT_MODULES = "import sys; from flowwatch.cli import main; sys.argv = ['flowwatch', *{args!r}]\n" + (
-    "try: main()\nexcept SystemExit: pass\nprint('\\n'.join(sys.modules))"
-)
+PRINT_MODULES = """
+import sys
+from flowwatch.cli import main
+sys.argv = ["flowwatch", *{args!r}]
+try:
+    main()
+except SystemExit:
+    print("\\n".join(sys.modules))
+"""
 
 
 @pytest.mark.parametrize("args", [["--help"], ["scan", "--help"], ["policy", "check", "--help"], ["--version"]])

@@ -162,10 +162,10 @@ def make_reply(transmission: Transmission, **changes: Any) -> Transmission:
 
 def make_place(*countries: str | None, **changes: Any) -> Place:
     """A place two databases agree on, dated the day of the traffic."""
-    source = {
+    source: dict[str, Any] = {
         key: changes.pop(key) for key in ("basis", "source_date", "provider", "provider_region") if key in changes
     }
-    fields = {"basis": Basis.DATABASE, "source_date": "2026-11-01", "source": "db"} | source
+    fields: dict[str, Any] = {"basis": Basis.DATABASE, "source_date": "2026-11-01", "source": "db"} | source
     located = tuple(Candidate(country=country, **fields) for country in countries)
     return Place(**({"address": "198.51.100.20", "located": located, "confidence": Confidence.CORROBORATED} | changes))
 

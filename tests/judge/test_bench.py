@@ -1,4 +1,4 @@
-"""Policy versions: the one in force judges, across two the worse verdict stands, a time without one is indeterminate."""
+"""Policy versions: the one in force judges; across two the worse verdict stands; without one nothing can be told."""
 
 import pytest
 
@@ -60,3 +60,10 @@ def test_a_lookup_without_a_time_is_judged_only_by_a_policy_that_is_always_valid
     timeless = make.asked("ingest.results.example", time=None)
     assert court.asked(timeless).verdict == "indeterminate"
     assert make.court(make.PRIMARY).asked(timeless).verdict == "approved"
+
+
+def test_begun_before_the_recording_is_noted_where_the_policy_has_a_beginning(make):
+    begun = make.sent(begun_before=True)
+    dated, always = make.court(_version(make, SECOND, make.PRIMARY)), make.court(make.PRIMARY)
+    assert (dated.told(begun)[0], dated.notes(begun)) == ("approved", ("time.begun_before_recording",))
+    assert always.notes(begun) == ()

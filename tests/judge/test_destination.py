@@ -186,3 +186,13 @@ def test_an_unbound_listed_name_on_another_port_is_unapproved(make):
     text = make.CLOUD + "service = { ports = [443] }\n"
     told = make.court(text).told(_to(make, names=make.used("up.vendor.example")))
     assert told == ("unapproved", "service.port", "dns.binding_unobserved")
+
+
+def test_one_clean_answer_is_enough_where_no_name_was_used(make, cloud):
+    """So that listing one more resolver never takes an approval away."""
+    text = make.CLOUD.replace('["up.vendor.example"]', '["*.vendor.example"]')
+    clean = make.answer("up.vendor.example")
+    astray = make.answer("us.vendor.example", chain=("host.elsewhere.example",))
+    assert make.court(text).told(_to(make, names=clean + astray))[0] == "approved"
+    used = make.used("up.vendor.example", "us.vendor.example")
+    assert make.court(text).told(_to(make, names=used + clean + astray)) == ("deviation", "name.alias_unlisted")

@@ -3,6 +3,7 @@
 import pytest
 
 from flowwatch.model import Basis, Confidence, Fact
+from flowwatch.places import Locator
 
 EXPECT = "expect = { countries = ['XA', 'XB'] }\n"
 UNPROVEN = ("indeterminate", "location.unproven")
@@ -95,8 +96,6 @@ def test_asn(make, expected, facts, confidence):
 
 
 def test_the_operators_own_facts_are_named_as_places_names_them(make):
-    from flowwatch.places import Locator
-
     text = make.PRIMARY.replace("[[channel]]", "expect = { asns = [64500] }\n[[channel]]")
     text += '[[place]]\ncidr = "198.51.100.20/32"\nasn = 64501\n'
     with Locator(make.court(text).policies.versions[0].places) as locator:

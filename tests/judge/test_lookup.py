@@ -76,3 +76,9 @@ def test_an_unknown_client_is_judged_as_every_zone(make, court):
     assert court.asked(make.asked("ingest.results.example", client_ip=None)).verdict == "indeterminate"
     everywhere = make.court('[[lookup]]\nnames = ["a.example"]\n')
     assert everywhere.asked(make.asked("a.example", client_ip=None)).verdict == "approved"
+
+
+def test_a_channel_may_start_at_the_clients_address(make):
+    court = make.court(make.PRIMARY.replace('["precincts"]', '["192.0.2.70/32"]'))
+    assert court.asked(make.asked("ingest.results.example", client_ip="192.0.2.70")).verdict == "approved"
+    assert court.asked(make.asked("ingest.results.example")).verdict == "unapproved"

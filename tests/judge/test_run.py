@@ -64,13 +64,18 @@ CHANNELS = [
             ("both", 'carries = ["bulk"]\nservice = { ports = [443] }\n'),
             ("both", 'opened_by = "either"\n'),
             ("by-name", 'carries = ["bulk", "results"]\n'),
-            ("sealed", 'carries = ["results"]\nwhen = [{ from = 2026-11-03T00:00:10Z, until = 2026-11-03T00:01:00Z }]\n'),
+            (
+                "sealed",
+                'carries = ["results"]\nwhen = [{ from = 2026-11-03T00:00:10Z, until = 2026-11-03T00:01:00Z }]\n',
+            ),
             ("zone:b", "service = { ports = [443, 8443] }\n"),
             ("zone:a", 'carries = ["bulk", "results"]\nopened_by = "receiver"\n'),
         ]
     )
 ]
-RESOLVERS = [f'[[server]]\nid = "dns-{n}"\nrole = "resolver"\nmatch = {{ cidrs = ["203.0.113.{n}/32"] }}\n' for n in (1, 2)]
+RESOLVERS = [
+    f'[[server]]\nid = "dns-{n}"\nrole = "resolver"\nmatch = {{ cidrs = ["203.0.113.{n}/32"] }}\n' for n in (1, 2)
+]
 EXCEPTIONS = [
     f'[[exception]]\nid = "EX-{n}"\nreason = "r"\nfrom = 2026-11-03T00:00:00Z\nuntil = 2026-11-03T00:00:30Z\n{rest}'
     for n, rest in enumerate(
@@ -80,7 +85,9 @@ EXCEPTIONS = [
         ]
     )
 ]
-SERVERS = ['[[server]]\nid = "extra"\nmatch = { cidrs = ["198.51.100.1/32", "192.0.2.0/28"], names = ["two.r.example"] }\n']
+SERVERS = [
+    '[[server]]\nid = "extra"\nmatch = { cidrs = ["198.51.100.1/32", "192.0.2.0/28"], names = ["two.r.example"] }\n'
+]
 APPROVED = CHANNELS + RESOLVERS + EXCEPTIONS + SERVERS
 PROHIBITED = [
     '[[prohibited]]\nid = "small"\nwhen = { labels = ["none"], zone = "b" }\n',
@@ -90,7 +97,16 @@ PROHIBITED = [
 SECOND = 10**9
 NAMES = st.sampled_from(["one.r.example", "two.r.example", "x.test", "one.r.example.cdn.test", "bad\\000.r.example"])
 ADDRESSES = st.sampled_from(
-    ["192.0.2.1", "192.0.2.9", "192.0.2.17", "192.0.2.20", "198.51.100.1", "198.51.100.2", "198.51.100.3", "203.0.113.9"]
+    [
+        "192.0.2.1",
+        "192.0.2.9",
+        "192.0.2.17",
+        "192.0.2.20",
+        "198.51.100.1",
+        "198.51.100.2",
+        "198.51.100.3",
+        "203.0.113.9",
+    ]
 )
 
 
@@ -153,7 +169,7 @@ def _nowhere(address, _at):
 
 
 LAWS = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scapy.layers.inet import IP, TCP, UDP, IPOption_NOP, fragment
-from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_NOP, fragment
+from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import CookedLinux, CookedLinuxV2, Dot1Q, Ether
 from scapy.packet import Raw
 
@@ -255,6 +255,47 @@ def test_udp(rows_of: Any, packet: Any, datagrams: list[tuple[bool, int]], link:
     (flow,) = rows_of(captured(packets, wrap, packet), link_type).flows
     wanted = row(sides, "udp", [(client, ports[0]), (server, ports[1])], len(packets), vlan)
     wanted |= {"src_payload": payload[True], "dst_payload": payload[False], "state": None, "src_acked": None}
+    assert told(flow, wanted) == wanted
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    sizes=st.lists(st.integers(0, 300), min_size=1, max_size=5),
+    link=st.sampled_from(sorted(LINKS)),
+    network=st.sampled_from(sorted(NETWORKS)),
+)
+def test_echoes_are_one_flow(rows_of: Any, packet: Any, sizes: list[int], link: str, network: str) -> None:
+    client, server, header = NETWORKS[network]
+    old = ":" not in client
+    kinds = (8, 0) if old else (128, 129)
+    sides = {True: Side(), False: Side()}
+    packets = []
+    for number, size in enumerate(sizes):
+        for outward, (src, dst) in (True, (client, server)), (False, (server, client)):
+            echo: Any = (
+                ICMP(type=kinds[0 if outward else 1], id=9, seq=number)
+                if old
+                else (ICMPv6EchoRequest(id=9, seq=number) if outward else ICMPv6EchoReply(id=9, seq=number))
+            )
+            packets.append(header(src, dst) / echo / Raw(b"\x99" * size))
+            sides[outward].packets += 1
+            sides[outward].ip_bytes += lengths(packets[-1])
+    link_type, vlan, wrap = LINKS[link]
+    (flow,) = rows_of(captured(packets, wrap, packet), link_type).flows
+    wanted = {
+        "proto": "icmp" if old else "icmp6",
+        "src_ip": client,
+        "src_port": kinds[0],
+        "dst_port": 0,
+        "src_packets": len(sizes),
+        "dst_packets": len(sizes),
+        "src_bytes": sides[True].ip_bytes,
+        "dst_bytes": sides[False].ip_bytes,
+        "src_payload": sum(sizes),
+        "dst_payload": sum(sizes),
+        "vlan": vlan or None,
+        "community_id": community_id(1 if old else 58, [(client, kinds[0]), (server, kinds[1])]),
+    }
     assert told(flow, wanted) == wanted
 
 

@@ -8,8 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flowwatch.model import Reason, Truth
+from flowwatch.policy.forms import Day
 from flowwatch.policy.match import Clock
-from flowwatch.policy.terms import Day, Window
+from flowwatch.policy.terms import Window
 from flowwatch.policy.windows import Outcome, inside, opening, words
 
 MINUTE = 60 * 10**9

@@ -22,7 +22,15 @@ use crate::transport::{ICMP, ICMP6, SCTP, TCP, UDP, has_ports};
 
 /// Every column, in order.
 pub(super) fn columns() -> Vec<Column<Flow>> {
-    let c = |name, kind, make| Column { name, kind, make };
+    [who(), how_much(), said(), beside()].into_iter().flatten().collect()
+}
+
+fn c(name: &'static str, kind: DataType, make: fn(Rows<'_, Flow>) -> ArrayRef) -> Column<Flow> {
+    Column { name, kind, make }
+}
+
+/// Where a conversation stands and who holds it.
+fn who() -> Vec<Column<Flow>> {
     vec![
         c("source", dictionary(), source),
         c("first_record", UInt64, |r| number(r, |f| Some(f.first_record))),
@@ -38,6 +46,12 @@ pub(super) fn columns() -> Vec<Column<Flow>> {
         c("conn_id", Utf8, |r| nulls(&Utf8, r)),
         c("parts", UInt32, |r| count(r, |_| Some(1))),
         c("direction_basis", Utf8, |r| text(r, |f| Some(f.basis.text()))),
+    ]
+}
+
+/// What was sent, and in what shape it travelled.
+fn how_much() -> Vec<Column<Flow>> {
+    vec![
         c("src_packets", UInt64, |r| number(r, |f| Some(f.sums[f.src].packets))),
         c("dst_packets", UInt64, |r| number(r, |f| Some(f.sums[f.dst()].packets))),
         c("src_bytes", UInt64, |r| number(r, |f| Some(f.sums[f.src].bytes))),
@@ -55,6 +69,12 @@ pub(super) fn columns() -> Vec<Column<Flow>> {
         c("tunnel", list(Utf8), |r| texts(r, |_| Some([""; 0]))),
         c("tunnel_ends", tunnel_ends_type(), tunnel_ends),
         c("community_id", Utf8, |r| text(r, |f| Some(community(f)))),
+    ]
+}
+
+/// What was recognised of it.
+fn said() -> Vec<Column<Flow>> {
+    vec![
         c("app", Utf8, |r| text(r, |f| facts(f)?.app)),
         c("sni", Utf8, |r| text(r, |f| facts(f)?.client.as_ref()?.sni.as_deref())),
         c("alpn", list(Utf8), |r| texts(r, alpn)),
@@ -73,6 +93,12 @@ pub(super) fn columns() -> Vec<Column<Flow>> {
         c("http_path", Utf8, |r| text(r, |f| http(f)?.path.as_deref())),
         c("http_user_agent", Utf8, |r| text(r, |f| http(f)?.user_agent.as_deref())),
         c("http_hosts", list(Utf8), |r| texts(r, |f| Some(http(f)?.hosts.iter()))),
+    ]
+}
+
+/// What was read of the payload, and what only logs can say.
+fn beside() -> Vec<Column<Flow>> {
+    vec![
         c("src_markers", list(Utf8), |r| nulls(&list(Utf8), r)),
         c("dst_markers", list(Utf8), |r| nulls(&list(Utf8), r)),
         c("src_clear", Boolean, |r| flag(r, |f| facts(f)?.clear[f.src])),

@@ -178,6 +178,18 @@ fn multicast_announcements_are_a_row_each_owner_and_type() {
 }
 
 #[test]
+fn on_multicast_each_asking_is_a_row() {
+    let group = ("224.0.0.251".parse().unwrap(), 5353);
+    let peer = ("192.0.2.9".parse().unwrap(), 5353);
+    let mut tape = Tape::new(9);
+    for time in 0..3 {
+        tape.put(time, Transport::Mdns, peer, group, message(0, false, vec![question("a.local")], vec![]));
+    }
+    assert_eq!(tape.pairing.repeated(), 0);
+    assert_eq!(tape.end().iter().map(|r| r.record).collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+#[test]
 fn on_multicast_the_row_names_who_answered() {
     let group = ("224.0.0.252".parse().unwrap(), 5355);
     let peer = ("192.0.2.9".parse().unwrap(), 5355);

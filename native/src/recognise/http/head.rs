@@ -179,7 +179,7 @@ impl<'a> Head<'a> {
 
     fn authority(&self) -> Option<&'a [u8]> {
         if self.method == b"CONNECT" {
-            return Some(self.target);
+            return Some(self.target).filter(|target| !target.contains(&b'/'));
         }
         let rest = behind_scheme(self.target)?;
         let end = rest.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(rest.len());

@@ -82,6 +82,7 @@ fn each_form_of_target_gives_its_host_and_path() {
         ("GET http://abs.example HTTP/1.1", "abs.example", "/"),
         ("CONNECT vendor.example:443 HTTP/1.1", "vendor.example", "vendor.example:443"),
         ("CONNECT [2001:db8::1]:443 HTTP/1.1", "[2001:db8::1]", "[2001:db8::1]:443"),
+        ("CONNECT / HTTP/1.1", "h.example", "/"),
         ("OPTIONS * HTTP/1.1", "h.example", "*"),
         ("GET /a b\u{e9} HTTP/1.1", "h.example", r"/a b\xc3\xa9"),
         ("GET /go?to=http://x.example/ HTTP/1.1", "h.example", "/go?to=http://x.example/"),

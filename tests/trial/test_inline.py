@@ -1,0 +1,123 @@
+"""Inline tests are judged by the real judge."""
+
+import pytest
+
+from flowwatch.model import Place
+from flowwatch.policy import parse
+from flowwatch.policy.terms import PolicySet
+from flowwatch.trial import run_tests
+
+POLICY = """
+schema = "flowwatch.policy/1"
+[policy]
+id = "county"
+version = "1"
+[[zone]]
+id = "precincts"
+cidrs = ["192.0.2.0/25"]
+[[zone]]
+id = "collection"
+cidrs = ["192.0.2.128/25"]
+[[server]]
+id = "dns"
+role = "resolver"
+match = { cidrs = ["198.51.100.53/32"] }
+[[server]]
+id = "primary"
+match = { cidrs = ["198.51.100.20/32"], names = ["ingest.results.example"] }
+expect = { countries = ["XA"] }
+tls = { required = true, min_version = "1.2" }
+[[server]]
+id = "cloud"
+match = { names = ["up.vendor.example"] }
+[[channel]]
+id = "up"
+from = ["precincts"]
+to = ["primary", "cloud"]
+carries = ["results"]
+[[channel]]
+id = "hand-in"
+from = ["precincts"]
+to = ["zone:collection"]
+[[classifier]]
+id = "big"
+label = "bulk"
+any = [{ bytes_out_min = 1_000 }]
+[[place]]
+cidr = "198.51.100.20/32"
+country = "XA"
+"""
+ANY = 'time = 2026-11-04T01:30:00Z, src = "192.0.2.17"'
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict", "reason"),
+    [
+        (
+            'dst = "203.0.113.99", port = 8443, sni = "ingest.results.example", labels = ["results"]',
+            "unapproved",
+            "destination.name_listed_address_unlisted",
+        ),
+        ('dst = "198.51.100.20", port = 8443, sni = "Ingest.Results.Example.", tls_version = "1.3"', "approved", None),
+        ('dst = "198.51.100.20", port = 8443, sni = "ingest.results.example"', "indeterminate", "tls.unobserved"),
+        ('dst = "198.51.100.20", port = 80, http_host = "ingest.results.example"', "deviation", "tls.required"),
+        ('dst = "198.51.100.20", port = 8443, tls_version = "1.3"', "indeterminate", "name.unobserved"),
+        ('dst = "198.51.100.20", port = 8443, ech = true, sni = "cdn.example"', "indeterminate", "name.unobserved"),
+        ('dst = "203.0.113.9", sni = "up.vendor.example", answers = ["up.vendor.example"]', "approved", None),
+        ('dst = "203.0.113.9", sni = "up.vendor.example"', "indeterminate", "dns.binding_unobserved"),
+        ('dst = "203.0.113.9", port = 22', "unapproved", "destination.unlisted"),
+        ('dst = "203.0.113.9", attempted = true', "unapproved", "destination.unlisted"),
+        (
+            'dst = "203.0.113.9", sni = "up.vendor.example", answers = ["up.vendor.example"], bytes_out = 1000',
+            "deviation",
+            "label.not_carried",
+        ),
+        ('dst = "192.0.2.130", port = 22', "approved", None),
+        ('dst = "192.0.2.18"', "out_of_scope", "scope.within_zone"),
+        ('dst = "198.51.100.53", lookup = "Up.Vendor.Example"', "approved", "dns.approved_lookup"),
+        ('dst = "198.51.100.53", lookup = "x.test"', "unapproved", "dns.unapproved_lookup"),
+    ],
+)
+def test_given_and_expected(given, verdict, reason):
+    reasons = f', reasons = ["{reason}"]' if reason else ""
+    written = f'[[test]]\nname = "t"\ngiven = {{ {ANY}, {given} }}\nexpect = {{ verdict = "{verdict}"{reasons} }}\n'
+    (result,) = run_tests(PolicySet((parse(POLICY + written),)))
+    assert result.passed, result.got
+    assert result.decision.verdict == verdict
+
+
+def _one(given, expect):
+    written = f'[[test]]\nname = "t"\ngiven = {{ {given} }}\nexpect = {{ {expect} }}\n'
+    (result,) = run_tests(PolicySet((parse(POLICY + written),)))
+    return result
+
+
+def test_an_answer_is_judged_with_the_flow_it_answers():
+    answer = 'time = 2026-11-04T01:30:00Z, src = "192.0.2.130", dst = "192.0.2.17", port = 22, opened_by = "receiver"'
+    result = _one(answer, 'verdict = "approved", reasons = ["channel.answer"], rule = "hand-in"')
+    assert result.passed, result.got
+    pulled = answer.replace("192.0.2.17", "203.0.113.9")
+    assert _one(pulled, 'verdict = "unapproved"').passed
+
+
+@pytest.mark.parametrize(
+    "expect",
+    [
+        'verdict = "approved"',
+        'verdict = "unapproved", reasons = ["name.unlisted"]',
+        'verdict = "unapproved", rule = "up"',
+    ],
+)
+def test_a_test_that_does_not_hold_fails(expect):
+    result = _one(f'{ANY}, dst = "203.0.113.9"', expect)
+    assert not result.passed
+    assert result.got.verdict == "unapproved"
+    assert result.got.reasons == ("destination.unlisted",)
+
+
+def test_the_callers_places_are_used_where_given():
+    given = f'{ANY}, dst = "198.51.100.20", sni = "ingest.results.example", tls_version = "1.3"'
+    written = f'[[test]]\nname = "t"\ngiven = {{ {given} }}\nexpect = {{ verdict = "indeterminate" }}\n'
+    (result,) = run_tests(PolicySet((parse(POLICY + written),)), lambda address, _at: Place(address=address))
+    assert result.passed
+    assert result.got.reasons == ("location.unproven",)
