@@ -6,6 +6,7 @@ BIN := .venv/bin
 DEPS := .venv/.deps
 CORE := .venv/.core
 RUST := $(shell find native/src native/tests -name '*.rs' 2>/dev/null) native/Cargo.toml native/Cargo.lock
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: demo test bench clean
@@ -34,8 +35,9 @@ $(DEPS): pyproject.toml
 	$(BIN)/python -m pip install --quiet "pip>=25.1"
 	$(BIN)/python -m pip install --quiet --group dev
 	cargo fetch --locked --manifest-path native/Cargo.toml
+	rm -f $(CORE)
 	touch $@
 
 $(CORE): $(DEPS) $(RUST)
-	$(BIN)/python -m pip install --quiet $(if $(wildcard $(CORE)),--no-deps) --no-build-isolation -e .
+	CARGO_NET_OFFLINE=true $(BIN)/python -m pip install --quiet $(if $(wildcard $(CORE)),--no-deps) --no-build-isolation -e .
 	touch $@

@@ -45,9 +45,14 @@ def carries_check(carries: Sequence[str], seen: Observation) -> Check:
 
 def window_check(when: Sequence[Window], transmission: Transmission, timezone: str) -> Check:
     """It ran inside one of the windows from its first to its last payload."""
+    if not when:
+        return _ANY_TIME
     begun_before = transmission.begun_before
     outcome = windows.inside(when, transmission.start, transmission.end, timezone, begun_before=begun_before)
     return Check("time", outcome.truth, windows.words(when, timezone), ran(transmission), outcome.reason)
+
+
+_ANY_TIME = Check("time", TRUE, "any time", "not restricted")
 
 
 def ran(transmission: Transmission) -> str:

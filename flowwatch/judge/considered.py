@@ -9,7 +9,7 @@ from flowwatch.judge.truth import FALSE, UNSEEN, together
 from flowwatch.model import Check, Reason, Rule, Truth
 
 
-class Considered(msgspec.Struct, frozen=True, kw_only=True):
+class Considered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One entry (a channel once a target) with every condition that was looked at.
 
     Where the receiver is not the entry's server, the conditions after that one were not looked at.

@@ -6,7 +6,7 @@ from flowwatch.judge.considered import Considered
 from flowwatch.model import Decision, PolicyInfo, Reason
 
 
-class Derivation(msgspec.Struct, frozen=True, kw_only=True):
+class Derivation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The whole way from the policy in force to the decision on one transmission."""
 
     policy: PolicyInfo | None

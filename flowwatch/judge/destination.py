@@ -27,7 +27,7 @@ class Standing(enum.Enum):
     IS_NOT = "is_not"
 
 
-class Recognition(msgspec.Struct, frozen=True):
+class Recognition(msgspec.Struct, frozen=True, gc=False):
     """The standing with the conditions it rests on and what is told beside them."""
 
     standing: Standing

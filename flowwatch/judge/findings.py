@@ -36,6 +36,8 @@ from flowwatch.model import (
 EVIDENCE_MOST = 20
 """Records listed with a finding, earliest first; its `count` has them all."""
 _NAMES_MOST = 20
+_SURENESS = list(Sureness)
+"""Least sure first."""
 _TOLD = frozenset({Group.VIOLATES, Group.CANNOT_TELL})
 
 
@@ -192,11 +194,10 @@ def merged_names(transmissions: Iterable[Transmission]) -> tuple[SeenName, ...]:
 
 def merged_labels(decisions: Iterable[Decision]) -> tuple[Label, ...]:
     """The distinct labels, each with the surest classifier that gave it."""
-    order = list(Sureness)
     found: dict[str, Label] = {}
     for label in (label for decision in decisions for label in decision.labels):
         known = found.get(label.name)
-        if known is None or order.index(label.sureness) > order.index(known.sureness):
+        if known is None or _SURENESS.index(label.sureness) > _SURENESS.index(known.sureness):
             found[label.name] = label
     return tuple(found[name] for name in sorted(found))
 

@@ -23,9 +23,11 @@ from flowwatch.policy.terms import Classifier, Policy, Term
 
 NONE, UNREAD = "none", "unread"
 _FALLBACKS = frozenset({NONE, UNREAD})
+_SURENESS = list(Sureness)
+"""Least sure first."""
 
 
-class Labels(msgspec.Struct, frozen=True):
+class Labels(msgspec.Struct, frozen=True, gc=False):
     """The labels that matched, those that may apply, and what it is called when none matched."""
 
     matched: tuple[Label, ...]
@@ -69,7 +71,7 @@ def labels_of(
         named = [name for name in given if name in _FALLBACKS]
         matched = tuple(Label(name) for name in sorted(set(given) - _FALLBACKS))
         return Labels(matched, (), Label(named[0] if named else NONE))
-    if transmission.attempted:
+    if transmission.attempted or not policy.classifiers:
         return Labels((), (), fallback)
     truths = [(one, _classified(one, transmission, zones)) for one in policy.classifiers]
     matched = _strongest(one for one, truth in truths if truth is TRUE)
@@ -89,9 +91,8 @@ def _fallback(transmission: Transmission, unread_min: int) -> Label:
 
 def _strongest(classifiers: Iterable[Classifier]) -> tuple[Label, ...]:
     """One label a name, by the surest of its classifiers; in order of name."""
-    order = list(Sureness)
     best: dict[str, Label] = {}
-    for one in sorted(classifiers, key=lambda one: (one.label, -order.index(one.confidence), one.id)):
+    for one in sorted(classifiers, key=lambda one: (one.label, -_SURENESS.index(one.confidence), one.id)):
         best.setdefault(one.label, Label(one.label, one.confidence, one.id))
     return tuple(best.values())
 

@@ -15,14 +15,14 @@ from flowwatch.model import Name, NameClass, SeenName, Transmission
 from flowwatch.policy.match import address_key
 
 
-class Used(msgspec.Struct, frozen=True):
+class Used(msgspec.Struct, frozen=True, gc=False):
     """A name the flow itself used; `exact` False where the source writes names lossily."""
 
     text: str
     exact: bool = True
 
 
-class Observation(msgspec.Struct, frozen=True, kw_only=True):
+class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A transmission with what the rulebook's zones, resolvers and classifiers say of it."""
 
     transmission: Transmission

@@ -16,7 +16,7 @@ from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, reasons_of, worst_first
 from flowwatch.model import Check, Group, Name, Reason, Rule, Severity, Truth, Verdict
 
 
-class Entries(msgspec.Struct, frozen=True, kw_only=True):
+class Entries(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What was held against one transmission."""
 
     prohibitions: tuple[Considered, ...]
@@ -25,7 +25,7 @@ class Entries(msgspec.Struct, frozen=True, kw_only=True):
     exceptions: tuple[Considered, ...]
 
 
-class Conclusion(msgspec.Struct, frozen=True, kw_only=True):
+class Conclusion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A verdict with its reasons (the deciding one first) and the entry it rests on."""
 
     verdict: Verdict

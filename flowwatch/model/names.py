@@ -23,7 +23,10 @@ class NameClass(enum.StrEnum):
     @property
     def rank(self) -> int:
         """0 for the strongest class."""
-        return list(NameClass).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {one: rank for rank, one in enumerate(NameClass)}
 
 
 class Name(msgspec.Struct, frozen=True):

@@ -182,7 +182,7 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     policy_version: str
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
+class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The verdict on one transmission with its whole derivation."""
 
     transmission: Transmission
@@ -203,7 +203,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Reasons that are told but do not decide (`name.unobserved`, `tls.key_unobserved`)."""
 
 
-class LookupDecision(msgspec.Struct, frozen=True, kw_only=True):
+class LookupDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The verdict on one lookup."""
 
     lookup: Lookup
