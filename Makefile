@@ -25,7 +25,7 @@ test: $(CORE)
 	$(BIN)/python -W error -m pytest
 
 bench: $(CORE)
-	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python -m tests.bench.bench
 
 clean:
 	rm -rf .venv native/target build dist demo-report flowwatch/_native*.so

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+BLOCKS: list[str] = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
 
 
 def block(command: str) -> str:

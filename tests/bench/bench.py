@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import traffic
+from tests.bench import traffic
 
 RUNS = int(os.environ.get("RUNS", "5"))
 PACKETS = int(os.environ.get("PACKETS", "1000000"))
