@@ -77,6 +77,12 @@ class _Coverage(TypedDict):
     """Bytes at the end that are no record."""
     unknown_blocks: int
     """Blocks of pcapng of a type that is not read."""
+    dns_repeated: int
+    """Questions asked again with the same id: one row, the first time."""
+    dns_other_opcodes: int
+    """DNS messages that are neither a query nor its response: no row."""
+    dns_nameless: int
+    """DNS messages with neither question nor answer: no row."""
     flows: int
     lookups: int
     one_way_flows: int

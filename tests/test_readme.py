@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def run(line: str) -> str:
     words = shlex.split(line.removeprefix("$ "))
     environment = {**os.environ, "COLUMNS": "80", "TERM": "dumb"}
     done = subprocess.run(
-        ["python", "-m", *words] if words[0] == "flowwatch" else words,
+        [sys.executable, "-m", *words] if words[0] == "flowwatch" else words,
         capture_output=True, text=True, cwd=ROOT, env=environment, check=False,
     )  # fmt: skip
     return done.stdout

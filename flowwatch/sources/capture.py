@@ -25,6 +25,14 @@ _LINK_TYPES = {
     0: "null", 1: "ethernet", 12: "raw", 14: "raw", 101: "raw", 108: "loop", 113: "linux_sll", 228: "ipv4", 229: "ipv6",
     276: "linux_sll2",
 }  # fmt: skip
+_REMARKS = {
+    "unknown_blocks": "pcapng block of a type that is not read",
+    "untimed": "packet without a time",
+    "dns_repeated": "DNS question asked again with the same id, one row each",
+    "dns_other_opcodes": "DNS message that is neither query nor response, no row",
+    "dns_nameless": "DNS message without question and answer, no row",
+}
+"""What the core counts beside records, in words."""
 
 
 def is_pcap(head: bytes) -> int:
@@ -84,7 +92,6 @@ class CaptureRecords:
         told["link_types"] = tuple(_LINK_TYPES.get(number, f"LINKTYPE_{number}") for number in told["link_types"])
         for theirs, ours in (("first_time", "first"), ("last_time", "last"), ("interface_drops", "drops")):
             told[ours] = told.pop(theirs)
-        unknown = told.pop("unknown_blocks", 0)
-        told["notes"] = (f"{unknown} x pcapng block of a type that is not read",) if unknown else ()
+        told["notes"] = tuple(f"{told[key]} x {what}" for key, what in _REMARKS.items() if told[key])
         coverage = msgspec.convert(told, Coverage)
         return msgspec.structs.replace(coverage, error=self._error) if self._error else coverage

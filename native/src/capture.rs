@@ -152,7 +152,8 @@ impl Capture {
         self.container.finish()?;
         self.reading.over.extend(self.reading.table.drain());
         self.close();
-        let (lookups, limits) = std::mem::take(&mut self.reading.recogniser).end();
+        let (lookups, limits, rowless) = std::mem::take(&mut self.reading.recogniser).end();
+        self.reading.coverage.rowless = rowless;
         for (name, count) in limits {
             self.reading.coverage.limit(name, count);
         }

@@ -85,6 +85,8 @@ pub struct Coverage {
     pub trailing_bytes: u64,
     /// Blocks of pcapng of a type this version does not read.
     pub unknown_blocks: u64,
+    /// DNS messages that give no row of LOOKUPS of their own.
+    pub rowless: Rowless,
     /// Rows of FLOWS.
     pub flows: u64,
     /// Rows of LOOKUPS.
@@ -96,6 +98,17 @@ pub struct Coverage {
     /// Why reading stopped early, if it did.
     pub error: Option<Stop>,
     last_seen: Option<i64>,
+}
+
+/// DNS messages that were read and give no row of their own, by reason.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rowless {
+    /// A question asked again with the same id: one row, the first time.
+    pub repeated: u64,
+    /// Neither a query nor its response (NOTIFY, UPDATE).
+    pub other_opcodes: u64,
+    /// No question and no answer in it.
+    pub nameless: u64,
 }
 
 impl Coverage {

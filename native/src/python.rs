@@ -161,6 +161,9 @@ fn coverage_dict<'py>(py: Python<'py>, coverage: &Coverage) -> PyResult<Bound<'p
     dict.set_item("untimed", coverage.untimed)?;
     dict.set_item("trailing_bytes", coverage.trailing_bytes)?;
     dict.set_item("unknown_blocks", coverage.unknown_blocks)?;
+    dict.set_item("dns_repeated", coverage.rowless.repeated)?;
+    dict.set_item("dns_other_opcodes", coverage.rowless.other_opcodes)?;
+    dict.set_item("dns_nameless", coverage.rowless.nameless)?;
     dict.set_item("flows", coverage.flows)?;
     dict.set_item("lookups", coverage.lookups)?;
     dict.set_item("one_way_flows", coverage.one_way_flows)?;

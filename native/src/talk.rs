@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::coverage::Rowless;
 use crate::flows::key::{HIGH, LOW, Side, other};
 use crate::flows::table::{Flow, Place};
 use crate::lookups::{Ends, Lookup, Pairing, Seen, Transport};
@@ -126,12 +127,17 @@ impl Recogniser {
         std::mem::take(&mut self.rows)
     }
 
-    /// The lookups that still wait for an answer, and the limits that were hit.
-    pub fn end(mut self) -> (Vec<Lookup>, BTreeMap<&'static str, u64>) {
+    /// The lookups that still wait for an answer, the limits that were hit, and messages without a row.
+    pub fn end(mut self) -> (Vec<Lookup>, BTreeMap<&'static str, u64>, Rowless) {
         self.pairing.finish(&mut self.rows);
         self.note("dns_open_questions", self.pairing.evicted());
         self.note("dns_answers", self.pairing.overflowed());
-        (self.rows, self.limits)
+        let rowless = Rowless {
+            repeated: self.pairing.repeated(),
+            other_opcodes: self.pairing.other_opcodes(),
+            nameless: self.pairing.nameless(),
+        };
+        (self.rows, self.limits, rowless)
     }
 
     fn note(&mut self, limit: &'static str, count: u64) {
