@@ -136,4 +136,6 @@ def _asked(transmission: Transmission, pattern: NamePattern, evidence: NameClass
     texts = [seen.name for seen in transmission.names if seen.evidence is evidence and seen.used]
     if evidence is NameClass.HTTP_HOST:
         texts += transmission.http_hosts or ()
+    elif transmission.sni is not None:
+        texts.append(transmission.sni)
     return any(pattern.covers(Name.parse(text)) for text in texts)

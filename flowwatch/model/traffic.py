@@ -69,6 +69,8 @@ class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     lookups_recorded_since: Instant | None = None
     """Since when the sender's DNS lookups are covered by the recording; None when none of its lookups were seen."""
     app: str | None = None
+    sni: str | None = None
+    """What the opener's ClientHello asked for, whichever side sends; None under ECH, whose outer name is none."""
     alpn: tuple[str, ...] = ()
     tls_version: str | None = None
     ech: bool | None = None

@@ -88,6 +88,7 @@ class _Recording:
             cert_names=_tuple(row.cert_names),
             http_method=row.http_method,
             http_path=row.http_path,
+            sni=None if row.ech else row.sni,
             http_hosts=_tuple(row.http_hosts),
             clear=row.src_clear if forth else row.dst_clear,
             payload_sha256=_tuple(digests),

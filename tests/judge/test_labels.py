@@ -40,6 +40,9 @@ def test_what_was_asked_for_labels_the_answer_that_carries_it(labelled):
     fetched = {"names": (), "opened_by": OpenedBy.RECEIVER, "http_hosts": ("a.results.example",)}
     assert labelled(**fetched, http_path="/upload/1") == ["results"]
     assert labelled(**fetched, http_path="/other") == ["unread"]
+    sealed = {"names": (), "opened_by": OpenedBy.RECEIVER}
+    assert labelled(**sealed, sni="ingest.results.example") == ["results"]
+    assert labelled(**sealed, sni="other.results.example") == ["unread"]
 
 
 def test_an_ech_outer_name_matches_no_classifier(make, labelled):
