@@ -5,10 +5,11 @@ Promises: frozen values only, no input or output, no policy. Times are integers 
 say", never zero.
 """
 
+from flowwatch.model.findings import Destination, Endpoint, Evidence, Finding
 from flowwatch.model.names import Name, NameClass, SeenName
 from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
 from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, ReadOptions, Ref, Skip
-from flowwatch.model.report import Destination, Endpoint, Evidence, Finding, PolicyInfo, ReferenceData, Report, Tally
+from flowwatch.model.report import PolicyInfo, ReferenceData, Report, Tally
 from flowwatch.model.time import Instant
 from flowwatch.model.traffic import Amount, Answer, Lookup, OpenedBy, Transmission
 from flowwatch.model.verdicts import (

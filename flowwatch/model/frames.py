@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from flowwatch.model.findings import Destination, Evidence, Finding
 from flowwatch.model.places import Fact, Place
-from flowwatch.model.report import Destination, Evidence, Finding, Report
 from flowwatch.model.verdicts import Decision, Rule
 
 if TYPE_CHECKING:
@@ -130,19 +130,19 @@ DESTINATIONS = pa.schema(
 _Row = dict[str, Any]
 
 
-def decisions_table(report: Report) -> pa.Table:
+def decisions_table(decisions: Iterable[Decision]) -> pa.Table:
     """Every transmission with its verdict, approved ones included, as DECISIONS."""
-    return _table(map(_decision, report.decisions), DECISIONS)
+    return _table(map(_decision, decisions), DECISIONS)
 
 
-def findings_table(report: Report) -> pa.Table:
+def findings_table(findings: Iterable[Finding]) -> pa.Table:
     """Every finding, as FINDINGS."""
-    return _table(map(_finding, report.findings), FINDINGS)
+    return _table(map(_finding, findings), FINDINGS)
 
 
-def destinations_table(report: Report) -> pa.Table:
+def destinations_table(destinations: Iterable[Destination]) -> pa.Table:
     """Every destination, as DESTINATIONS."""
-    return _table(map(_destination, report.destinations), DESTINATIONS)
+    return _table(map(_destination, destinations), DESTINATIONS)
 
 
 def frame(table: pa.Table) -> "pd.DataFrame":

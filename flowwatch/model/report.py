@@ -1,93 +1,17 @@
-"""Findings, destinations and the Report every writer reads."""
+"""The Report every writer reads, and its rows as pandas frames."""
 
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from flowwatch.model.names import SeenName
-from flowwatch.model.places import Place
+from flowwatch.model import frames
+from flowwatch.model.findings import Destination, Finding
 from flowwatch.model.records import Coverage
 from flowwatch.model.time import Instant
-from flowwatch.model.traffic import OpenedBy
-from flowwatch.model.verdicts import (
-    Check,
-    Decision,
-    Group,
-    Label,
-    LookupDecision,
-    Reason,
-    Rule,
-    Severity,
-    Sureness,
-    Verdict,
-)
+from flowwatch.model.verdicts import Decision, Group, LookupDecision, Rule, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """A record behind a finding: input digest, record number, byte offset, time, and how it bears on it."""
-
-    source: str
-    sha256: str | None
-    record: int
-    last_record: int
-    offset: int | None
-    time: Instant | None
-    how: str
-
-
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """A side of a finding or destination row."""
-
-    zone: str | None
-    address: str | None
-    port: int | None = None
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict worth telling, with its evidence; the same finding keeps its `id` tomorrow.
-
-    `id` is a digest of policy id, rule entry, reason, sender zone, server id or else destination address or else asked
-    name, and service.
-    """
-
-    id: str
-    kind: Reason
-    verdict: Verdict
-    severity: Severity
-    confidence: Sureness
-    confidence_why: str
-    title: str
-    first_seen: Instant | None
-    last_seen: Instant | None
-    count: int
-    attempts: int
-    bytes_sent: int
-    """The least known."""
-    bytes_unknown: int
-    """Transmissions whose size is known only as a range."""
-    bytes_acked: int | None
-    """None where no acknowledgement was recorded."""
-    sender_zone: str | None
-    senders: tuple[str, ...]
-    receiver: Endpoint | None
-    """None for a lookup that has no destination."""
-    service: str | None
-    """As `tcp/443`."""
-    opened_by: OpenedBy | None = None
-    server: str | None = None
-    names: tuple[SeenName, ...] = ()
-    asked: str | None = None
-    """The name of a lookup finding."""
-    place: Place | None = None
-    labels: tuple[Label, ...] = ()
-    rule: Rule | None = None
-    checks: tuple[Check, ...] = ()
-    notes: tuple[Reason, ...] = ()
-    remedy: str = ""
-    evidence: tuple[Evidence, ...] = ()
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -96,33 +20,6 @@ class Tally(msgspec.Struct, frozen=True):
     count: int = 0
     attempts: int = 0
     bytes: int = 0
-
-
-class Destination(msgspec.Struct, frozen=True, kw_only=True):
-    """One receiver of transmissions from declared zones, and how they were judged."""
-
-    address: str
-    port: int | None
-    proto: str
-    opened_by: OpenedBy
-    zone: str | None
-    server: str | None
-    names: tuple[SeenName, ...]
-    place: Place | None
-    verdicts: dict[Verdict, int]
-    worst: Verdict
-    reasons: tuple[Reason, ...]
-    transmissions: int
-    attempts: int
-    bytes_sent: int
-    bytes_unknown: int
-    """Transmissions whose size is known only as a range or not at all."""
-    bytes_acked: int | None
-    first: Instant
-    last: Instant
-    sender_zones: tuple[str, ...]
-    senders: int
-    labels: tuple[str, ...]
 
 
 class ReferenceData(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,18 +87,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def findings_frame(self) -> "pd.DataFrame":
         """One row a finding, most severe first; columns as `flowwatch.model.frames.FINDINGS`."""
-        from flowwatch.model import frames  # noqa: PLC0415  # start-up time
-
-        return frames.frame(frames.findings_table(self))
+        return frames.frame(frames.findings_table(self.findings))
 
     def destinations_frame(self) -> "pd.DataFrame":
         """One row a destination, worst verdict first; columns as `flowwatch.model.frames.DESTINATIONS`."""
-        from flowwatch.model import frames  # noqa: PLC0415  # start-up time
-
-        return frames.frame(frames.destinations_table(self))
+        return frames.frame(frames.destinations_table(self.destinations))
 
     def decisions_frame(self) -> "pd.DataFrame":
         """One row a transmission, approved ones included; columns as `flowwatch.model.frames.DECISIONS`."""
-        from flowwatch.model import frames  # noqa: PLC0415  # start-up time
-
-        return frames.frame(frames.decisions_table(self))
+        return frames.frame(frames.decisions_table(self.decisions))

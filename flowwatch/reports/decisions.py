@@ -25,4 +25,4 @@ def format_of(path: Path) -> Literal["jsonl", "csv", "parquet"]:
 
 def write(report: Report, path: Path) -> None:
     """The Report's decisions in `path`, replaced if it exists; UsageError for an unknown extension."""
-    tables.write(decisions_table(report), format_of(path), path)
+    tables.write(decisions_table(report.decisions), format_of(path), path)

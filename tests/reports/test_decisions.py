@@ -20,14 +20,14 @@ from flowwatch.reports import write_decisions
     ],
 )
 def test_a_table_has_its_columns_and_a_row_each(rich, nothing, make, schema, part):
-    assert make(rich).schema == schema
-    assert make(rich).num_rows == len(getattr(rich, part)) > 0
-    assert make(nothing).schema == schema
-    assert make(nothing).num_rows == 0
+    assert make(getattr(rich, part)).schema == schema
+    assert make(getattr(rich, part)).num_rows == len(getattr(rich, part)) > 0
+    assert make(getattr(nothing, part)).schema == schema
+    assert make(getattr(nothing, part)).num_rows == 0
 
 
 def test_a_decision_row_says_who_sent_what_where(rich):
-    row = frames.decisions_table(rich).to_pylist()[1]
+    row = frames.decisions_table(rich.decisions).to_pylist()[1]
     assert (row["sender_ip"], row["receiver_ip"], row["service_port"]) == ("192.0.2.17", "203.0.113.99", 8443)
     assert (row["sent"], row["sent_most"], row["acked"]) == (12_345, 20_000, None)
     assert (row["verdict"], row["rule"], row["policy_id"]) == (
@@ -58,7 +58,7 @@ def test_frames_of_findings_and_destinations(rich, nothing):
 
 def test_parquet_comes_back_as_it_was(rich, tmp_path):
     write_decisions(rich, tmp_path / "out.parquet")
-    assert pq.read_table(tmp_path / "out.parquet").to_pylist() == frames.decisions_table(rich).to_pylist()
+    assert pq.read_table(tmp_path / "out.parquet").to_pylist() == frames.decisions_table(rich.decisions).to_pylist()
 
 
 def test_jsonl_has_a_line_each(rich, tmp_path):

@@ -93,7 +93,7 @@ def test_times_have_nanoseconds():
 def test_the_keys_written_as_times_are_exactly_the_instants_of_the_model():
     instants: set[str] = set()
     others: set[str] = set()
-    for name in ("names", "places", "records", "report", "traffic", "verdicts"):
+    for name in ("findings", "names", "places", "records", "report", "traffic", "verdicts"):
         tree = ast.parse(inspect.getsource(import_module(f"flowwatch.model.{name}")))
         for field in (node for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)):
             if isinstance(field.target, ast.Name):

@@ -1,0 +1,100 @@
+"""Findings and destinations: decisions gathered into what a person reads."""
+
+import msgspec
+
+from flowwatch.model.names import SeenName
+from flowwatch.model.places import Place
+from flowwatch.model.time import Instant
+from flowwatch.model.traffic import OpenedBy
+from flowwatch.model.verdicts import Check, Label, Reason, Rule, Severity, Sureness, Verdict
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """A record behind a finding: input digest, record number, byte offset, time, and how it bears on it."""
+
+    source: str
+    sha256: str | None
+    record: int
+    last_record: int
+    offset: int | None
+    time: Instant | None
+    how: str
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """A side of a finding or destination row."""
+
+    zone: str | None
+    address: str | None
+    port: int | None = None
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict worth telling, with its evidence; the same finding keeps its `id` tomorrow.
+
+    `id` is a digest of policy id, rule entry, reason, sender zone, server id or else destination address or else asked
+    name, and service.
+    """
+
+    id: str
+    kind: Reason
+    verdict: Verdict
+    severity: Severity
+    confidence: Sureness
+    confidence_why: str
+    title: str
+    first_seen: Instant | None
+    last_seen: Instant | None
+    count: int
+    attempts: int
+    bytes_sent: int
+    """The least known."""
+    bytes_unknown: int
+    """Transmissions whose size is known only as a range."""
+    bytes_acked: int | None
+    """None where no acknowledgement was recorded."""
+    sender_zone: str | None
+    senders: tuple[str, ...]
+    receiver: Endpoint | None
+    """None for a lookup that has no destination."""
+    service: str | None
+    """As `tcp/443`."""
+    opened_by: OpenedBy | None = None
+    server: str | None = None
+    names: tuple[SeenName, ...] = ()
+    asked: str | None = None
+    """The name of a lookup finding."""
+    place: Place | None = None
+    labels: tuple[Label, ...] = ()
+    rule: Rule | None = None
+    checks: tuple[Check, ...] = ()
+    notes: tuple[Reason, ...] = ()
+    remedy: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Destination(msgspec.Struct, frozen=True, kw_only=True):
+    """One receiver of transmissions from declared zones, and how they were judged."""
+
+    address: str
+    port: int | None
+    proto: str
+    opened_by: OpenedBy
+    zone: str | None
+    server: str | None
+    names: tuple[SeenName, ...]
+    place: Place | None
+    verdicts: dict[Verdict, int]
+    worst: Verdict
+    reasons: tuple[Reason, ...]
+    transmissions: int
+    attempts: int
+    bytes_sent: int
+    bytes_unknown: int
+    """Transmissions whose size is known only as a range or not at all."""
+    bytes_acked: int | None
+    first: Instant
+    last: Instant
+    sender_zones: tuple[str, ...]
+    senders: int
+    labels: tuple[str, ...]
