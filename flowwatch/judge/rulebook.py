@@ -111,6 +111,11 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
         zone = Zone(id="local", cidrs=tuple(Cidr.parse(text) for text in PRIVATE))
         return cls.of(Policy(info=info, policy=Header(id="none", version="none"), zones=(zone,)))
 
+    @property
+    def given(self) -> bool:
+        """It was read from a policy, rather than standing in for one."""
+        return bool(self.policy.info.sha256)
+
     def zone(self, address: str) -> str | None:
         """Id of the zone with the longest prefix over the address, or None."""
         return self.zones.lookup(address)

@@ -52,7 +52,8 @@ def test_no_policy_at_all(make):
     decision = bench.derive(make.sent(sender_ip="10.1.2.3")).decision
     assert (decision.verdict, decision.reasons, decision.severity) == ("indeterminate", ("policy.none_given",), "info")
     assert decision.sender_zone == "local"
-    assert bench.derive(make.sent()).decision.reasons == ("scope.sender_outside",)
+    assert bench.derive(make.sent()).decision.reasons == ("policy.none_given",)
+    assert bench.derive(make.sent(receiver_ip="10.1.2.3")).decision.reasons == ("scope.sender_outside",)
     assert bench.lookup(make.asked("a.example", client_ip="10.1.2.3")).reasons == ("policy.none_given",)
 
 
