@@ -106,11 +106,20 @@ def test_a_closed_pipe_is_141():
     assert (running.returncode, said) == (141, b"")
 
 
+def _heed_interrupts() -> None:
+    """A background job is started with interrupts ignored; a person's terminal is not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupted_is_130():
+    command = [sys.executable, "-m", "flowwatch", "flows", "-"]
     waiting = subprocess.Popen(
-        [sys.executable, "-m", "flowwatch", "flows", "-"],
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 - one thread here
+    )
     assert waiting.stdin is not None
     waiting.stdin.write((CASES / "approved-night" / "input.pcap").read_bytes()[:50_000])
     waiting.stdin.flush()
