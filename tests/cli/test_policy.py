@@ -1,0 +1,77 @@
+"""`flowwatch policy`: what a person working on a policy is told."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+FIRST = ROOT / "rules" / "first.policy.toml"
+EXAMPLE = ROOT / "rules" / "example.policy.toml"
+CASE = ROOT / "captures" / "pulled-from-outside"
+
+
+def policy(*args: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flowwatch", "policy", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+
+
+@pytest.mark.parametrize("file", [FIRST, EXAMPLE])
+def test_the_shipped_policies_check_clean(file):
+    done = policy("check", file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("the policy can be used\n")
+
+
+def test_a_failing_inline_test_is_exit_1_and_shows_both_sides(tmp_path):
+    wrong = tmp_path / "policy.toml"
+    wrong.write_text(FIRST.read_text().replace('verdict = "approved"', 'verdict = "prohibited"', 1))
+    for command in ("test", "check"):
+        done = policy(command, wrong)
+        assert done.returncode == 1, done.stdout
+        assert "FAIL" in done.stdout
+        assert "expected prohibited" in done.stdout
+        assert "got      approved" in done.stdout
+    assert "pass" in policy("test", wrong).stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('version = "1"', 'version = "1'), "not TOML"),
+        (("dedicated = true", "dedicatd = true"), "did you mean 'dedicated'?"),
+        (('from = ["sites"]', 'from = ["site"]'), "did you mean 'sites'?"),
+        (('version = "1"', 'version = "1"\nvalid_from = 2026-10-25T00:00:00'), "has no offset"),
+        (('names = ["ingest.results.example.org"]', 'names = ["*.co.uk"]'), "public suffix 'co.uk'"),
+        (('to = ["resolver"]', 'to = ["resolver"]\nvia = ["proxy"]'), "`channel.via` is not supported by this version"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_clear_line_with_file_and_place(tmp_path, change, said):
+    wrong = tmp_path / "policy.toml"
+    before = FIRST.read_text()
+    wrong.write_text(before.replace(*change, 1))
+    assert wrong.read_text() != before
+    done = policy("check", wrong)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"flowwatch: error: {wrong}:")
+    assert said in line
+
+
+def test_explain_names_every_rule_looked_at_for_a_recorded_flow():
+    done = policy("explain", CASE / "input.pcap", "--policy", CASE / "policy.toml", "--flow", "1")
+    assert done.returncode == 0, done.stderr
+    assert "channel " in done.stdout
+    assert "verdict  " in done.stdout
+
+
+def test_explain_without_an_observation_says_what_to_give():
+    done = policy("explain", "--policy", FIRST)
+    assert done.returncode == 2
+    assert "--src, --dst and --time" in done.stderr
+
+
+def test_the_schema_is_json():
+    assert policy("schema").stdout.startswith("{")
