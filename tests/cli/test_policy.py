@@ -50,7 +50,7 @@ def test_a_failing_inline_test_is_exit_1_and_shows_both_sides(tmp_path):
 def test_a_mistake_is_one_clear_line_with_file_and_place(tmp_path, change, said):
     wrong = tmp_path / "policy.toml"
     before = FIRST.read_text()
-    wrong.write_text(before.replace(*change, 1))
+    wrong.write_text(before.replace(change[0], change[1], 1))
     assert wrong.read_text() != before
     done = policy("check", wrong)
     assert done.returncode == 2
