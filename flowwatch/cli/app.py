@@ -10,12 +10,22 @@ from typer.core import TyperGroup
 import flowwatch
 from flowwatch.cli import demo, places, policy, records, scan
 from flowwatch.cli.exits import Exit
-from flowwatch.cli.terminal import say
+from flowwatch.cli.terminal import open_standard_streams, say
 from flowwatch.errors import FlowwatchError
 
 
 class _Guarded(TyperGroup):
     """The command group whose faults end as exit codes of the contract."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - typer's own signature
+        """The context; `--help` prints while it is made."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except BrokenPipeError as error:
+            raise _closed_pipe() from error
+        except OSError as error:
+            say(f"flowwatch: error: cannot write standard output: {error.strerror}")
+            raise typer.Exit(Exit.USAGE) from error
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - typer's own signature
         try:
@@ -24,13 +34,18 @@ class _Guarded(TyperGroup):
             say(f"flowwatch: error: {error}")
             raise typer.Exit(Exit.USAGE) from error
         except BrokenPipeError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(Exit.PIPE) from error
+            raise _closed_pipe() from error
         except Exception as error:
             if hasattr(error, "exit_code") or ctx.params.get("debug"):
                 raise
             say(f"flowwatch: internal error: {type(error).__name__}: {error} (--debug shows where)")
             raise typer.Exit(Exit.INTERNAL) from error
+
+
+def _closed_pipe() -> typer.Exit:
+    """The end of a run that nobody reads; what is still to be flushed goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return typer.Exit(Exit.PIPE)
 
 
 app = typer.Typer(
@@ -70,4 +85,5 @@ def options(
 
 def main() -> None:
     """Run the command line and end the process."""
+    open_standard_streams()
     app(prog_name="flowwatch")

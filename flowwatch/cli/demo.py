@@ -16,12 +16,14 @@ def demo(
     from flowwatch import demo as sample
     from flowwatch.audit import audit
     from flowwatch.cli.scan import Format, deliver
+    from flowwatch.cli.terminal import writing
 
     with sample.folder() as folder:
         near = Path(os.path.relpath(folder)) if folder.is_relative_to(Path.cwd()) else folder
         report = audit([near / "input"], near / "policy.toml")
     deliver(report, (Format.TEXT,), None, None)
-    output.mkdir(parents=True, exist_ok=True)
+    with writing(output):
+        output.mkdir(parents=True, exist_ok=True)
     deliver(report, (Format.HTML,), output / "report.html", None)
     typer.echo(f"\nThe HTML report: {output / 'report.html'}")
     typer.echo("This night is a sample: reserved names and addresses, made for the purpose.")

@@ -35,8 +35,13 @@ def shortcomings(report: "Report", allow_undecided: int) -> tuple[str, ...]:
     asked = sum(n for verdict, n in report.lookup_verdicts.items() if verdict is not Verdict.OUT_OF_SCOPE)
     reasons = {
         "no policy in force": not report.policies,
-        f"input not read in full: {len(unread)} of {len(report.coverage)} sources": bool(unread),
+        f"input not read in full: {len(unread)} of {len(report.coverage)} sources{_first(unread)}": bool(unread),
         "nothing in scope": not report.judged and not asked,
         f"{undecided} transmissions could not be told": undecided > allow_undecided,
     }
     return tuple(words for words, holds in reasons.items() if holds)
+
+
+def _first(unread: list[str]) -> str:
+    """Which source to look at first."""
+    return f" ({unread[0]}{', ...' if len(unread) > 1 else ''})" if unread else ""

@@ -98,6 +98,9 @@ def _recorded(
     binding = policies.versions[-1].defaults.dns_binding
     sent = transmissions.derive(read.flows, read.lookups, read.coverage, binding)
     those = [one for one in sent if one.ref.first_record == record]
+    error = read.coverage[0].error
+    if not those and error is not None:
+        raise UsageError(f"{capture}: cannot be read: {error.message}", hint="name the capture or log the flow is in")
     if not those:
         raise UsageError(
             f"{capture}: no transmission begins with record {record}",

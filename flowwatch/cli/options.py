@@ -1,5 +1,6 @@
 """Options and arguments several commands share, each written once."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -32,8 +33,29 @@ AllowUndecided = Annotated[
 ]
 
 
+def keep_inputs(inputs: Sequence[str | Path | None], outputs: Sequence[Path | None]) -> None:
+    """Refuse to write over what is to be read: UsageError where an output is one of the inputs."""
+    read = [Path(one) for one in inputs if one is not None]
+    for output in (one for one in outputs if one is not None):
+        for one in read:
+            if same_file(output, one):
+                raise UsageError(f"{output} is read by this run and would be written over", hint="choose another place")
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Both paths lead to the same regular file."""
+    try:
+        return one.is_file() and one.samefile(other)
+    except OSError:
+        return False  # what cannot be looked at is told by who opens it
+
+
 def policy_or_default(given: Path | None) -> Path | None:
     """Find the policy to judge by: the one given, else the one in this folder, else None."""
-    if given is not None and not given.exists():
+    try:
+        missing = given is not None and not given.exists()
+    except OSError as error:
+        raise UsageError(f"{given}: cannot be read: {error.strerror}", hint="name another policy") from error
+    if missing:
         raise UsageError(f"there is no policy {given}", hint="`flowwatch policy schema` says what one may hold")
     return given or (DEFAULT_POLICY if DEFAULT_POLICY.exists() else None)

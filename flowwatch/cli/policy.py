@@ -28,19 +28,21 @@ File = Annotated[
 def check(file: File = None) -> None:
     """Check a policy: its form, what looks unintended, then its inline tests."""
     from flowwatch.policy import lint
+    from flowwatch.reports.phrases import plural
 
     policies = _load(file)
     for version in policies.versions:
-        typer.echo(
-            f"{version.policy.id} {version.policy.version}: {len(version.zones)} zones, "
-            f"{len(version.servers)} servers, {len(version.channels)} channels, "
-            f"{len(version.exceptions)} exceptions, {len(version.tests)} tests"
-        )
+        tables = {"zone": version.zones, "server": version.servers, "channel": version.channels}
+        tables |= {"exception": version.exceptions, "test": version.tests}
+        counts = ", ".join(plural(len(entries), name) for name, entries in tables.items())
+        typer.echo(f"{version.policy.id} {version.policy.version}: {counts}")
     warnings = lint(policies, dt.datetime.now(dt.UTC).date())
     for warning in warnings:
         typer.echo(printable(f"warning: {warning}"))
     failed = _run(policies, only_failed=True)
-    typer.echo("the policy can be used" + (f"; {len(warnings)} warnings" if warnings else ""))
+    remarks = [f"{plural(failed, 'test')} of it failed"] if failed else []
+    remarks += [plural(len(warnings), "warning")] if warnings else []
+    typer.echo("; ".join(["the policy can be used", *remarks]))
     raise typer.Exit(1 if failed else 0)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flowwatch.cli.options import InputFormat, NoDigest, Output, Paths
+from flowwatch.cli.options import InputFormat, NoDigest, Output, Paths, keep_inputs
+from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +66,7 @@ def _records(
     from flowwatch.model import ReadOptions
 
     found = sources.expand(paths)
+    keep_inputs(found, (output,))
     options = ReadOptions(digest=digest, input_format=input_format)
     chosen = fmt or _format_of(output)
     if chosen == "jsonl" and (stream or "-" in found):
@@ -113,7 +115,17 @@ def _sorted(
 def _format_of(output: Path | None) -> str:
     """Choose by the file's extension, else a table for a person and jsonl for a pipe."""
     if output is not None:
-        return {".csv": "csv", ".parquet": "parquet"}.get(output.suffix, "jsonl")
+        known = {
+            ".csv": "csv",
+            ".parquet": "parquet",
+            ".jsonl": "jsonl",
+            ".json": "jsonl",
+            ".ndjson": "jsonl",
+            "": "jsonl",
+        }
+        if output.suffix not in known:
+            raise UsageError(f"{output}: the name does not tell the format", hint="add --format jsonl, csv or parquet")
+        return known[output.suffix]
     return "table" if sys.stdout.isatty() else "jsonl"
 
 

@@ -2,6 +2,7 @@
 
 import enum
 import gc
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, assert_never
@@ -17,7 +18,9 @@ from flowwatch.cli.options import (
     Output,
     Paths,
     PolicyFile,
+    keep_inputs,
     policy_or_default,
+    same_file,
 )
 from flowwatch.errors import UsageError
 
@@ -67,22 +70,30 @@ def scan(
     chosen = _checked(formats, output)
     if decisions is not None:
         format_of(decisions)
-    found = sources.expand(paths)
+    rules = policy_or_default(policy)
+    found = but_rules(sources.expand(paths), paths, rules)
+    keep_inputs((*found, rules, *(places or ())), _written(chosen, output, decisions))
     options = ReadOptions(digest=not no_digest, input_format=input_format)
     gc.disable()  # frozen values form no circles, and the process ends with its report: a fifth of the judging time
     with progress(found) as advance:
-        report = audit(found, policy_or_default(policy), databases=places or (), options=options, progress=advance)
+        report = audit(found, rules, databases=places or (), options=options, progress=advance)
     deliver(report, chosen, output, decisions)
     conclude(report, fail_on, allow_undecided)
 
 
+def but_rules(found: Sequence[str], named: Sequence[str], rules: Path | None) -> list[str]:
+    """The sources without the policy that judges them, where it only lay in the same folder."""
+    return [one for one in found if one in named or rules is None or not same_file(Path(one), rules)]
+
+
 def deliver(report: "Report", formats: Sequence[Format], output: Path | None, decisions: Path | None) -> None:
     """Write the report in each format, and the decisions, where they are wanted."""
-    from flowwatch.cli.terminal import sink
+    from flowwatch.cli.terminal import sink, writing
     from flowwatch.reports import write_decisions
 
     if len(formats) > 1 and output is not None:
-        output.mkdir(parents=True, exist_ok=True)
+        with writing(output):
+            output.mkdir(parents=True, exist_ok=True)
         for one in formats:
             with sink(output / one.file_name) as file:
                 write(report, one, file)
@@ -92,7 +103,8 @@ def deliver(report: "Report", formats: Sequence[Format], output: Path | None, de
         with sink(output) as file:
             write(report, formats[0], file)
     if decisions is not None:
-        write_decisions(report, decisions)
+        with writing(decisions):
+            write_decisions(report, decisions)
 
 
 def write(report: "Report", fmt: Format, file: BinaryIO) -> None:
@@ -122,10 +134,17 @@ def conclude(report: "Report", fail_on: str, allow_undecided: int) -> None:
     raise typer.Exit(exits.of_report(report, Severity(fail_on), allow_undecided))
 
 
+def _written(formats: Sequence[Format], output: Path | None, decisions: Path | None) -> list[Path | None]:
+    """The files a run writes."""
+    if output is None or len(formats) == 1:
+        return [output, decisions]
+    return [*(output / one.file_name for one in formats), decisions]
+
+
 def _checked(formats: Sequence[Format] | None, output: Path | None) -> tuple[Format, ...]:
     chosen: tuple[Format, ...] = tuple(dict.fromkeys(formats or (Format.TEXT,)))
     if len(chosen) > 1 and output is None:
         raise UsageError("several formats need a folder to be written to", hint="add -o FOLDER")
-    if len(chosen) > 1 and output is not None and output.is_file():
+    if len(chosen) > 1 and output is not None and os.path.isfile(output):  # noqa: PTH113 - false, not a fault
         raise UsageError(f"{output} is a file", hint="several formats need a folder: -o FOLDER")
     return chosen

@@ -16,6 +16,8 @@ _FLOWS = ("start", "proto", "src_ip", "src_port", "dst_ip", "dst_port", "app", "
 _FLOW_COUNTS = ("src_payload", "dst_payload", "src_acked", "state")
 _LOOKUPS = ("time", "client_ip", "server_ip", "transport", "qname", "qtype", "rcode", "answers")
 _MOST = 500
+_WIDEST = 4000
+"""Characters of a line: a cell is never cut to the terminal's width, the terminal folds the line."""
 
 
 def show(kind: str, table: "pa.Table", file: BinaryIO) -> None:
@@ -23,14 +25,17 @@ def show(kind: str, table: "pa.Table", file: BinaryIO) -> None:
     columns = _FLOWS + _FLOW_COUNTS if kind == "flows" else _LOOKUPS
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        grid.add_column(name, justify="right" if name.endswith(("payload", "acked", "port")) else "left")
+        right = name.endswith(("payload", "acked", "port"))
+        grid.add_column(name, justify="right" if right else "left", no_wrap=True)
     for row in _milliseconds(table.slice(0, _MOST).select(columns)).to_pylist():
         grid.add_row(*(_cell(row[name]) for name in columns))
-    wrapped = io.TextIOWrapper(file, encoding="ascii", errors="backslashreplace", write_through=True)
-    Console(file=wrapped, soft_wrap=True, markup=False, emoji=False, highlight=False).print(grid)
+    drawn = io.StringIO()
+    console = Console(file=drawn, force_terminal=file.isatty(), width=_WIDEST, markup=False, emoji=False)
+    console.print(grid, highlight=False)
+    lines = (line.rstrip() for line in drawn.getvalue().splitlines())
+    file.writelines(f"{line}\n".encode("ascii", "backslashreplace") for line in lines)
     more = f" (the first {_MOST} shown; --format jsonl prints all)" if table.num_rows > _MOST else ""
-    wrapped.write(f"{table.num_rows} {kind}{more}\n")
-    wrapped.detach()
+    file.write(f"{table.num_rows} {kind}{more}\n".encode())
 
 
 def _milliseconds(table: "pa.Table") -> "pa.Table":

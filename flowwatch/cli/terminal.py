@@ -1,6 +1,7 @@
 """The terminal: where text goes, when it may be coloured, and the progress bar of long work."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,6 +11,13 @@ from flowwatch.errors import UsageError
 
 MIN_BAR = 32 * 1024 * 1024
 """Bytes of input below which no progress bar is shown."""
+
+
+def open_standard_streams() -> None:
+    """Put the null device where standard input, output or error was closed by who started the process."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
 
 
 def printable(text: str) -> str:
@@ -42,14 +50,23 @@ def progress(sources: Sequence[str]) -> Iterator[Callable[[int], None] | None]:
 
 @contextlib.contextmanager
 def sink(output: Path | None) -> Iterator[BinaryIO]:
-    """Open `output` for bytes, or standard output when None."""
-    if output is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
+    """Open `output` for bytes, or standard output when None; UsageError where it cannot be written."""
+    with writing(output):
+        if output is None:
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        else:
+            with output.open("wb") as file:
+                yield file
+
+
+@contextlib.contextmanager
+def writing(output: Path | None) -> Iterator[None]:
+    """Say as UsageError that `output`, standard output when None, cannot be written; a closed pipe stays one."""
     try:
-        file = output.open("wb")
+        yield
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        raise UsageError(f"cannot write {output}: {error.strerror}", hint="choose another -o") from error
-    with file:
-        yield file
+        what = f"cannot write {output or 'standard output'}: {error.strerror or error}"
+        raise UsageError(what, hint="choose another place") from error

@@ -162,10 +162,13 @@ def _aliases(matcher: Matcher, seen: Observation, *, inspect: bool) -> tuple[Che
 def _led_within(matcher: Matcher, seen: Observation) -> bool:
     """Every name the flow used has a binding whose chain stays within names and aliases.
 
-    Where it used none, one answered name is enough; without a binding there is nothing to leave.
+    Where it used none, one answered name is enough; without a binding there is nothing to leave. A certificate shows
+    no chain, so it does not stand for one that was seen.
     """
     by_name: dict[str, bool] = {}
     for name in _relied(matcher, seen):
+        if name.evidence is NameClass.CERTIFICATE:
+            continue
         clean = all(matcher.alias(alias) for alias in name.chain)
         by_name[name.name] = by_name.get(name.name, False) or clean
     return all(by_name.values()) if seen.used else any(by_name.values()) or not by_name

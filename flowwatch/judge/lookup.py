@@ -92,11 +92,12 @@ def _blocked(lookup: Lookup) -> bool:
 
 def _answer(lookup: Lookup, servers: list[Matcher], book: Rulebook) -> tuple[tuple[Reason, ...], tuple[Reason, ...]]:
     """What of the answer to a server's name is not listed: reasons that decide, and notes."""
-    if not servers or not lookup.answers or _blocked(lookup):
+    if not servers or not lookup.answers:
         return (), ()
-    addresses = [one.data for one in lookup.answers if one.type in ("A", "AAAA")]
+    addresses = [one for one in lookup.answers if one.type in ("A", "AAAA")]
     aliases = [one.data for one in lookup.answers if one.type == "CNAME"]
-    astray = any(not _own_address(address, servers) for address in addresses)
+    aliases += [one.name for one in addresses if one.name and Name.parse(one.name) != Name.parse(lookup.qname)]
+    astray = any(not _own_address(one.data, servers) for one in addresses)
     reasons: tuple[Reason, ...] = (Reason.ANSWER_UNLISTED,) if astray else ()
     inspect = book.policy.defaults.dns_binding.cname == "inspect_all"
     if not inspect or all(any(server.alias(alias) for server in servers) for alias in aliases):

@@ -54,7 +54,8 @@ def _goes_by(to: Matcher, seen: Observation) -> Truth:
     answered = {to.name(name.name) for name in seen.live}
     if answered == {True}:
         return TRUE
-    return UNSEEN if True in answered or not seen.complete else FALSE
+    shown = any(to.name(name.name) for name in seen.bound)
+    return UNSEEN if shown or True in answered or not seen.complete else FALSE
 
 
 def _receiver(seen: Observation) -> str:

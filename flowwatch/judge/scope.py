@@ -31,7 +31,7 @@ _DHCP = (frozenset({67, 68}), frozenset({546, 547}))
 def out_of_scope(seen: Observation, book: Rulebook) -> Reason | None:
     """Why the transmission is not judged, or None when it is."""
     transmission = seen.transmission
-    kind = _kind(transmission.receiver_ip, book)
+    kind = _kind(transmission, book)
     if _dhcp(transmission, kind, seen.receiver_zone):
         return Reason.DHCP
     if transmission.icmp_type in _ICMP_ERRORS.get(transmission.proto, ()):
@@ -55,9 +55,12 @@ def lookup_out_of_scope(client: str | None, server: str | None, transport: str |
     return next((kind for kind in kinds if kind is not None), None)
 
 
-def _kind(address: str, book: Rulebook) -> Reason | None:
-    found = _KINDS.lookup(address)
-    return Reason.BROADCAST if found is None and address_key(address) in book.broadcasts else found
+def _kind(transmission: Transmission, book: Rulebook) -> Reason | None:
+    """The kind of the receiver's address; a connection is with a host, never a broadcast (RFC 1122 4.2.3.10)."""
+    found = _KINDS.lookup(transmission.receiver_ip)
+    if found is not None or transmission.proto in ("tcp", "sctp"):
+        return found
+    return Reason.BROADCAST if address_key(transmission.receiver_ip) in book.broadcasts else None
 
 
 def _dhcp(transmission: Transmission, kind: Reason | None, receiver_zone: str | None) -> bool:

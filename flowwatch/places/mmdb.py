@@ -22,6 +22,8 @@ from flowwatch.places.special import Address
 
 if TYPE_CHECKING:
     import maxminddb
+_NO_NAME = " (<<class '_io.BytesIO'>>)"
+"""How the reader calls a database that it was given as bytes."""
 
 
 class Identity(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,7 +196,7 @@ def _readable(path: Path) -> Iterator[None]:
     except OSError as error:
         raise PlacesError(f"{path}: cannot be read: {error.strerror or error}", hint="give an .mmdb file") from error
     except _damage() as error:
-        told = " ".join(str(error).split())[:200]
+        told = " ".join(str(error).replace(_NO_NAME, "").split())[:200]
         raise PlacesError(
             f"{path}: not a usable MMDB database: {told}", hint="fetch it again, or check that it is an .mmdb file"
         ) from error

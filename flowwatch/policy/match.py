@@ -47,9 +47,16 @@ class Cidr(msgspec.Struct, frozen=True, order=True):
         return cls(network.version, int(network.network_address), int(network.broadcast_address), network.prefixlen)
 
     def covers(self, address: str) -> bool:
-        """The address lies within; an IPv4-mapped one counts as its IPv4; text that is no address lies nowhere."""
+        """The address lies within; an IPv4-mapped one counts as its IPv4, a NAT64 one as itself and as its IPv4.
+
+        Text that is no address lies nowhere.
+        """
         key = address_key(address)
-        return key is not None and key[0] == self.version and self.first <= key[1] <= self.last
+        if key is None:
+            return False
+        if self.version == 4 and key[0] == 6 and key[1] >> 32 == _NAT64:
+            key = (4, key[1] & 0xFFFF_FFFF)
+        return key[0] == self.version and self.first <= key[1] <= self.last
 
     def holds(self, other: "Cidr") -> bool:
         """The other network lies wholly within."""
@@ -86,6 +93,8 @@ def _network_fault(address: str, length: str) -> str:
     return f"the prefix length is 0 to {most}, not {length}"
 
 
+_NAT64 = 0x0064_FF9B << 64
+"""The first 96 bits of 64:ff9b::/96 (RFC 6052 2.1)."""
 _ADDRESS = re.compile(r"[0-9a-fA-F:.]+", re.ASCII)
 _PREFIX = re.compile(r"[0-9]{1,3}", re.ASCII)
 

@@ -61,7 +61,8 @@ def remarks(one: Coverage) -> list[str]:
     limits = [f"limits hit: {_counts(one.limits)}"] if one.limits else []
     notes = [f"note: {note}" for note in one.notes]
     error = [f"reading stopped: {_skip(one.error)}"] if one.error else []
-    return limits + _rejects(one) + notes + error
+    empty = ["nothing in it could be used"] if not (one.error or one.used or one.events) else []
+    return limits + _rejects(one) + notes + error + empty
 
 
 def _records(one: Coverage) -> str:

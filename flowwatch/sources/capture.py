@@ -72,11 +72,15 @@ class CaptureRecords:
         self._tell()
 
     def _source(self) -> str | BinaryIO:
-        return self._opened.path or cast("BinaryIO", self._opened)
+        """The path, which the core takes as UTF-8 text; a file of another name is read through this process."""
+        path = self._opened.path
+        if path is None or path.encode("utf-8", "replace").decode() != path:
+            return cast("BinaryIO", self._opened)
+        return path
 
     def _tell(self) -> None:
         """Tells how much more of a file the core has read by itself."""
-        if self._progress and self._opened.path and self._reader is not None:
+        if self._progress and isinstance(self._source(), str) and self._reader is not None:
             size = self._reader.coverage["size"]
             self._progress(size - self._told)
             self._told = size

@@ -2,7 +2,8 @@
 
 Refuses: URLs (a later version's), and an argument that matches nothing. A folder is read whole: its regular files at
 every depth, sorted by path; names that begin with a dot, links to folders, and what is not a regular file are passed
-over. A file named outright is always taken, hidden or not.
+over; a folder or file that must not be looked at is a source, so that its loss is told. A file named outright is always
+taken, hidden or not.
 """
 
 import glob
@@ -36,6 +37,8 @@ def expand(paths: Sequence[str]) -> tuple[str, ...]:
 def _matches(path: str) -> Iterator[str]:
     if path == STANDARD_INPUT:
         return iter((path,))
+    if not path:
+        raise UsageError("an argument is empty", hint="a variable without a value? name a file, a folder or -")
     if _is_folder(path):
         return _some(path, sorted(_files_under(path)), "the folder holds no file to read")
     if os.path.lexists(path):
@@ -62,10 +65,12 @@ def _globbed(pattern: str) -> Iterator[str]:
 
 
 def _files_under(folder: str) -> Iterator[str]:
-    for root, folders, files in os.walk(folder):
+    unread: list[str] = []
+    for root, folders, files in os.walk(folder, onerror=lambda error: unread.append(str(error.filename))):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         paths = (os.path.join(root, name) for name in files if not name.startswith("."))  # noqa: PTH118 - as given
         yield from filter(_is_file, paths)
+    yield from unread
 
 
 def _is_folder(path: str) -> bool:
@@ -78,6 +83,8 @@ def _is_folder(path: str) -> bool:
 def _is_file(path: str) -> bool:
     try:
         return Path(path).is_file()
+    except PermissionError:
+        return True  # not to be told from one: reading it says why it cannot be read
     except (OSError, ValueError):
         return False
 

@@ -107,17 +107,30 @@ def _used(row: FlowRow) -> Iterator[tuple[str, NameClass, bool]]:
     asked = [(row.sni, NameClass.SNI), *hosts, told]
     seen: set[tuple[str, NameClass]] = set()
     for text, kind in asked:
-        name = host_name(text or "")
+        name = _told(text or "", kind)
         if name and (name, kind) not in seen:
             seen.add((name, kind))
             yield name, kind, kind is NameClass.SNI and bool(row.ech)
 
 
+def _told(text: str, kind: NameClass) -> str | None:
+    """The name a table's text tells, whose last dot its source has stripped; None for an address.
+
+    A dot that is left, and a colon in an SNI (which has no port, RFC 6066 3), are escaped: the name is malformed.
+    """
+    if text.endswith(".") and text != ".":
+        text = text[:-1] + "\\x2e"
+    if kind is NameClass.SNI and host_name(text) is not None:
+        text = text.replace(":", "\\x3a")
+    return host_name(text)
+
+
 def host_name(authority: str) -> str | None:
     """The host name of `host`, `host:port` or `[address]:port`, lower-case without a last dot; None for an address."""
-    host = authority.strip().lower()
+    host = authority.lower()
     if host.startswith("["):
-        return None
+        inner, _, port = host[1:].partition("]")
+        return None if canonical(inner) is not None and port[:1] in ("", ":") else host
     if canonical(host) is not None:
         return None
     before, colon, port = host.rpartition(":")

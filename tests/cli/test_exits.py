@@ -71,6 +71,7 @@ def test_undecided_is_3_unless_allowed():
         ("scan", "README.md", "--format", "text", "--format", "html"),
         ("scan", "README.md", "--decisions", "decisions.xyz"),
         ("scan", "README.md", "--input-format", "nonsense"),
+        ("flows", "README.md", "-o", "flows.xlsx"),
         ("policy", "check", "README.md"),
         ("places", "lookup", "example.org"),
         ("no-such-command",),
@@ -138,6 +139,17 @@ def test_standard_input_is_read_as_a_file_is():
     ours = sorted(line.replace(b'"source":"-"', b"") for line in piped.stdout.splitlines())
     source = f'"source":"{capture}"'.encode()
     assert ours == sorted(line.replace(source, b"") for line in named.stdout.splitlines())
+
+
+def test_the_policy_in_the_folder_is_no_input(tmp_path):
+    folder = CASES / "approved-night"
+    for name in ("input.pcap", "policy.toml"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    assert run("scan", tmp_path, "--policy", tmp_path / "policy.toml").returncode == 0
+    named = run("scan", tmp_path / "input.pcap", tmp_path / "policy.toml", "--policy", tmp_path / "policy.toml")
+    assert named.returncode == 3
+    assert b"1 of 2 sources" in named.stderr
+    assert b"policy.toml" in named.stderr
 
 
 def test_several_formats_go_to_a_folder(tmp_path):

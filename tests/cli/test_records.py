@@ -44,3 +44,12 @@ def test_rows_come_in_order_of_source_then_record(tmp_path):
 def test_a_stream_has_the_same_rows():
     streamed = records("flows", CAPTURE, "--stream", "--format", "jsonl").splitlines()
     assert sorted(streamed) == sorted(records("flows", CAPTURE).splitlines())
+
+
+def test_a_table_shows_whole_cells_however_narrow_the_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = [json.loads(line) for line in records("flows", CAPTURE).splitlines()]
+    lines = records("flows", CAPTURE, "--format", "table").decode().splitlines()
+    assert len(lines) == len(rows) + 2
+    for row, line in zip(rows, lines[1:], strict=False):
+        assert {row["src_ip"], row["dst_ip"]} <= set(line.split())

@@ -148,6 +148,13 @@ def test_a_chain_that_leaves_names_and_aliases(make):
     assert loose.told(_to(make, names=used + astray))[0] == "approved"
 
 
+def test_a_certificate_does_not_stand_for_a_chain_that_leaves(make, cloud):
+    names = make.used("up.vendor.example") + make.used("up.vendor.example", evidence=NameClass.CERTIFICATE)
+    astray = make.answer("up.vendor.example", chain=("host.elsewhere.example",))
+    assert cloud.told(_to(make, names=names))[0] == "approved"
+    assert cloud.told(_to(make, names=names + astray)) == ("deviation", "name.alias_unlisted")
+
+
 def test_a_chain_that_leaves_is_only_noted_with_a_listed_address(make, primary):
     astray = make.answer("ingest.results.example", chain=("host.elsewhere.example",))
     transmission = make.sent(names=make.used("ingest.results.example") + astray)

@@ -46,6 +46,23 @@ def test_an_approved_name_answered_with_an_unlisted_address(make, court):
     assert court.asked(by_name).verdict == "approved"
 
 
+@pytest.mark.parametrize("changes", [{"flags": ("refused_by_policy",)}, {"rcode": "REFUSED"}, {"policy_action": "x"}])
+def test_an_unlisted_address_is_told_whatever_the_answer_says_of_itself(make, court, changes):
+    answers = (Answer("ingest.results.example", "A", "203.0.113.9"),)
+    told = _told(court.asked(make.asked("ingest.results.example", answers=answers, **changes)))
+    assert told == ("deviation", "dns.answer_unlisted_address", "medium")
+
+
+def test_an_address_of_another_owner_is_an_alias(make, court):
+    """As under a DNAME without its CNAME; a source that gives no owners says nothing of it."""
+
+    def owned(owner):
+        return court.asked(make.asked("up.vendor.example", answers=(Answer(owner, "A", "203.0.113.9"),)))
+
+    assert _told(owned("up.elsewhere.example"))[:2] == ("deviation", "name.alias_unlisted")
+    assert {owned(owner).verdict for owner in ("", "up.vendor.example", "edge.cdn.example")} == {"approved"}
+
+
 def test_a_cname_that_leaves_the_listed_names(make, court):
     def led(name, alias, address):
         answers = (Answer(name, "CNAME", alias), Answer(alias, "A", address))

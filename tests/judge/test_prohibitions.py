@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowwatch.model import Amount
+from flowwatch.model import Amount, NameClass
 
 CLEAR = '[[prohibited]]\nid = "no-clear"\nwhen = { labels = ["results"], cleartext = true }\n'
 EXCEPTION = """
@@ -66,6 +66,26 @@ def test_a_prohibited_name_need_not_be_bound(make):
     assert court.told(make.sent(names=make.used("a.x.example"), **to))[0] == "prohibited"
     assert court.told(make.sent(names=make.answer("a.x.example"), **to))[0] == "prohibited"
     assert court.told(make.sent())[0] == "approved"
+
+
+def test_a_certificate_for_a_prohibited_name_is_never_taken_for_absence(make):
+    text = '[[prohibited]]\nid = "no-x"\nwhen = { to = { names = ["**.x.example"] } }\n'
+    court = make.court(make.PRIMARY.replace(', names = ["ingest.results.example"]', "") + text)
+    shown = make.used("a.x.example", evidence=NameClass.CERTIFICATE)
+    recorded = {"lookups_recorded_since": 0, "tls_version": "1.2"}
+    assert court.told(make.sent(names=shown, **recorded)) == ("indeterminate", "prohibited.unseen")
+    assert court.told(make.sent(names=(), **recorded))[0] == "approved"
+
+
+def test_a_nat64_address_is_prohibited_with_its_inner_one(make):
+    text = '[[prohibited]]\nid = "p"\nwhen = { to = { cidrs = ["203.0.113.0/24"] } }\n'
+    names = make.used("up.vendor.example") + make.answer("up.vendor.example")
+    told = make.court(make.CLOUD + text).told(make.sent(receiver_ip="64:ff9b::cb00:7109", names=names))
+    assert told == ("prohibited", "prohibited.matched")
+    own = text.replace("203.0.113.0/24", "64:ff9b::/64")
+    assert (
+        make.court(make.CLOUD + own).told(make.sent(receiver_ip="64:ff9b::cb00:7109", names=names))[0] == "prohibited"
+    )
 
 
 def test_zone_service_and_address(make):

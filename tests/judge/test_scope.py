@@ -77,6 +77,13 @@ def test_a_31_has_no_broadcast_address(make):
     assert court.told(make.sent(receiver_ip="203.0.113.1"))[0] == "unapproved"
 
 
+@pytest.mark.parametrize("proto", ["tcp", "sctp"])
+def test_a_connection_is_with_a_host_whatever_its_address(make, proto):
+    """Declared networks need not be the ones on the wire: their last address may be a host's."""
+    told = make.court(make.PRIMARY).told(make.sent(receiver_ip="192.0.2.127", proto=proto, names=()))
+    assert told == ("unapproved", "channel.none_to_zone")
+
+
 def test_a_stranger_who_pulls_makes_the_answer_judged(make):
     request = make.sent(sender_ip="203.0.113.9", receiver_ip="192.0.2.17")
     answer = make.reply(request)

@@ -93,6 +93,14 @@ def test_what_is_no_database_is_a_places_error_that_names_the_file(tmp_path, con
         Database(tmp_path / "x.mmdb")
 
 
+def test_what_is_no_database_is_told_in_words_of_no_program(tmp_path):
+    odd = tmp_path / "odd.mmdb"
+    odd.write_bytes(b"no database")
+    with pytest.raises(PlacesError) as told:
+        Database(odd)
+    assert "<class" not in str(told.value)
+
+
 def test_a_missing_file_and_a_folder_are_places_errors(tmp_path):
     for path in (tmp_path / "none.mmdb", tmp_path):
         with pytest.raises(PlacesError, match="cannot be read"):

@@ -60,6 +60,22 @@ def test_standard_input_gives_the_same_rows(put, capture, monkeypatch):
     assert piped.coverage[0].sha256 == stored.coverage[0].sha256
 
 
+def test_a_name_that_is_not_utf8_is_read_like_any_other(put, capture):
+    try:
+        odd = put(capture, "od\udcff\udcfe")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    usual, collected = collect([put(capture)]), collect([odd])
+    assert collected.flows.drop_columns("source").equals(usual.flows.drop_columns("source"))
+    (coverage,) = collected.coverage
+    assert (coverage.size, coverage.sha256) == (len(capture), usual.coverage[0].sha256)
+    assert coverage.source.endswith("od\\xff\\xfe")
+    told: list[int] = []
+    for _ in read(odd, progress=told.append):
+        pass
+    assert sum(told) == len(capture)
+
+
 def test_progress_adds_up_to_the_size(put, capture):
     told: list[int] = []
     for _ in read(put(capture), progress=told.append):

@@ -62,3 +62,27 @@ def test_what_is_no_regular_file_is_passed_over_in_a_folder_but_taken_by_name(tr
     os.mkfifo("b/pipe")
     assert "b/pipe" not in expand(["b"])
     assert expand(["b/pipe"]) == ("b/pipe",)
+
+
+def test_a_folder_that_cannot_be_listed_is_a_source_and_not_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "open.pcap").touch()
+    (tmp_path / "shut").mkdir()
+    listed = os.scandir
+
+    def scandir(path):
+        if os.fspath(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", os.fspath(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert expand([str(tmp_path)]) == (str(tmp_path / "open.pcap"), str(tmp_path / "shut"))
+
+
+def test_a_file_that_cannot_be_looked_at_is_a_source(tmp_path, monkeypatch):
+    (tmp_path / "a.pcap").touch()
+
+    def is_file(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    assert expand([str(tmp_path)]) == (str(tmp_path / "a.pcap"),)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowwatch.model import Coverage, NameClass
+from flowwatch.model import Coverage, Name, NameClass
 from flowwatch.policy.match import Span
 from flowwatch.policy.terms import DnsBinding
 from flowwatch.transmissions import derive
@@ -81,9 +81,7 @@ def test_answers_name_the_receiver_of_a_pull_too_but_sni_does_not():
 
 
 def test_names_the_flow_used_are_apart_from_names_that_bind():
-    row = flow(
-        sni="Outer.example.", ech=True, http_hosts=["a.example:80", "192.0.2.9", "[2001:db8::1]:80", "a.example"]
-    )
+    row = flow(sni="Outer.example", ech=True, http_hosts=["a.example:80", "192.0.2.9", "[2001:db8::1]:80", "a.example"])
     used = derive(flows(row), lookups(), ())[0].names
     assert [(one.name, one.evidence, one.outer, one.used) for one in used] == [
         ("outer.example", NameClass.SNI, True, False),
@@ -140,10 +138,24 @@ def test_lookups_are_recorded_since_the_first_source_that_holds_one_of_the_sende
         ("", None),
         (".", None),
         ("a b", "a b"),
+        (" a.example", " a.example"),
+        ("[a.example]", "[a.example]"),
     ],
 )
 def test_a_host_header_gives_a_name_or_none(text, name):
     assert host_name(text) == name
+
+
+@pytest.mark.parametrize("text", ["a.example.", "a.example..", "a.example:443", " a.example", "[a.example]"])
+def test_an_sni_that_is_no_host_name_stays_malformed(text):
+    """The table's text has lost its one trailing dot already, and an SNI has no port."""
+    ((name, kind),) = names([flow(sni=text)], [])
+    assert (kind, Name.parse(name).malformed) == (NameClass.SNI, True)
+
+
+def test_a_host_with_a_second_trailing_dot_stays_malformed():
+    told = [name for name, _ in names([flow(http_host="a.example.", http_hosts=["a.example."])], [])]
+    assert [Name.parse(name).malformed for name in told] == [True]
 
 
 def test_between_two_lives_a_name_is_not_live():

@@ -17,6 +17,7 @@ from flowwatch.sources.lines import LONGEST, Block
 from flowwatch.sources.zeek.cells import Chunk
 from flowwatch.sources.zeek.kinds import Choice, Kind
 from flowwatch.sources.zeek.portions import Portion, Portions, Refusal
+from flowwatch.sources.zeek.sniff import told
 
 DEEPEST = 64
 """Levels of nesting."""
@@ -132,16 +133,20 @@ class JsonSplitter:
         result.records += len(found)
         by_kind: dict[str, list[_Found]] = {}
         for record in found:
-            kind = self._choice.of(_path(record.row)) if record.row is not None else None
+            kind = self._kind(record.row) if record.row is not None else None
             if kind is None:
                 code = record.code or "unsupported_log"
                 result.refusals.append(Refusal(record.number, record.offset, code))
             else:
                 by_kind.setdefault(kind.path, []).append(record)
         for records in by_kind.values():
-            kind = self._choice.of(_path(records[0].row))
+            kind = self._kind(records[0].row or {})
             if kind:
                 result.portions.append(_portion(kind, records))
+
+    def _kind(self, row: dict[str, object]) -> Kind | None:
+        """The log a record belongs to: the one it names, else the one its keys tell, else the usual."""
+        return self._choice.of(_path(row) or told(row.keys()))
 
 
 def _found(number: int, offset: int, decoded: dict[str, object] | str) -> _Found:
@@ -191,9 +196,9 @@ def _flat(row: dict[str, object]) -> dict[str, object]:
     return row
 
 
-def _path(row: dict[str, object] | None) -> str | None:
+def _path(row: dict[str, object]) -> str | None:
     """The log the record says it belongs to."""
-    named = (row.get(key) for key in _PATH_KEYS) if row else ()
+    named = (row.get(key) for key in _PATH_KEYS)
     return next((path for path in named if isinstance(path, str)), None)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Set
 
 from flowwatch.sources.zeek.header import Header, after
 
@@ -35,7 +36,7 @@ def _by_header(text: str) -> tuple[str | None, int]:
         header = after(header, line)
     if header.path and header.fields:
         return header.path, _CERTAIN
-    return (_told(set(header.fields)), _FAIR) if "ts" in header.fields else (None, 0)
+    return (told(set(header.fields)), _FAIR) if "ts" in header.fields else (None, 0)
 
 
 def _by_keys(text: str) -> tuple[str | None, int]:
@@ -45,10 +46,11 @@ def _by_keys(text: str) -> tuple[str | None, int]:
     of_zeek = "ts" in keys and (bool(keys & {"uid", "id.orig_h", "fuid"}) or isinstance(row.get("id"), dict))
     if isinstance(named, str) and of_zeek:
         return named, _CERTAIN
-    return (_told(keys), _LIKELY) if of_zeek else (None, 0)
+    return (told(keys), _LIKELY) if of_zeek else (None, 0)
 
 
-def _told(keys: set[str]) -> str | None:
+def told(keys: Set[str]) -> str | None:
+    """The `path` of the log whose records have such keys, None where they do not tell."""
     for name, every, some in _TELLING:
         if every <= keys and (not some or some & keys):
             return name

@@ -190,6 +190,21 @@ def test_json_may_spell_the_four_fields_of_id_in_three_ways(spelt, put, rows):
     assert (table["client_ip"].to_pylist(), coverage.rejects) == (["192.0.2.10"], ())
 
 
+@pytest.mark.parametrize("other", ["conn", "ssl"])
+def test_json_records_of_several_logs_in_one_file_are_told_apart_by_their_keys(other, put, rows, jsonl):
+    lookups, flows = rows("dns", {"trans_id": 7}), rows(other, {})
+    mixed = collect([put(jsonl(lookups) + jsonl(flows))])
+    assert (mixed.lookups.num_rows, mixed.flows.num_rows) == (1, 1)
+    assert mixed.coverage[0].unattributable == 0
+
+
+def test_a_json_record_of_a_log_that_is_not_read_is_refused_by_its_keys(put, rows, jsonl):
+    http = b'{"ts":1.0,"uid":"C1","id.orig_h":"192.0.2.1","method":"POST","host":"a.example"}\n'
+    (coverage,) = collect([put(jsonl(rows("conn", {})) + http)]).coverage
+    assert [reject.code for reject in coverage.rejects] == ["unsupported_log"]
+    assert coverage.incomplete
+
+
 def test_objects_over_several_lines_are_records_numbered_by_their_first(put, rows, jsonl):
     objects = [json.loads(line) for line in jsonl(rows("dns", {}, {}, {})).splitlines()]
     data = json.dumps(objects, indent=2).encode()
