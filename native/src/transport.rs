@@ -78,7 +78,7 @@ pub struct Tcp {
 /// What a datagram carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment<'a> {
-    /// Ports; for ICMP zero, for protocols without ports zero.
+    /// Ports; for ICMP one for an error and zero for all else, for protocols without ports zero.
     pub ports: (u16, u16),
     /// Type and code of an ICMP message.
     pub message: Option<(u8, u8)>,
@@ -179,10 +179,13 @@ fn dccp<'a>(datagram: &Datagram<'a>) -> Result<Segment<'a>, Skip> {
     counted(datagram, u32::from(header[4]) * 4, 12)
 }
 
+/// ICMP: errors are kept apart from all other messages of an address pair, so that an error that comes first does not
+/// pass what follows off as errors (RFC 792, RFC 4443 2.1).
 fn icmp<'a>(datagram: &Datagram<'a>) -> Result<Segment<'a>, Skip> {
     let header: &[u8; 2] = head(datagram, 4)?;
+    let error = matches!((datagram.proto, header[0]), (ICMP, 3 | 4 | 5 | 11 | 12) | (ICMP6, 1..=4));
     Ok(Segment {
-        ports: (0, 0),
+        ports: (u16::from(error), u16::from(error)),
         message: Some((header[0], header[1])),
         tcp: None,
         payload: datagram.payload.get(8..).unwrap_or(&[]),
@@ -269,6 +272,17 @@ mod tests {
         bytes.extend([3, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         bytes.extend([0, 3, 0, 17, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, b'!']);
         assert_eq!(lengths(SCTP, &bytes).0, 3);
+    }
+
+    #[test]
+    fn icmp_errors_are_a_conversation_of_their_own() {
+        let ports = |proto, kind: u8| {
+            let told = std::cell::Cell::new((9, 9));
+            with(proto, &[kind, 0, 0, 0, 0, 0, 0, 0], 8, |segment| told.set(segment.unwrap().ports));
+            told.get()
+        };
+        assert_eq!((ports(ICMP, 3), ports(ICMP, 8), ports(ICMP, 0)), ((1, 1), (0, 0), (0, 0)));
+        assert_eq!((ports(ICMP6, 1), ports(ICMP6, 128), ports(ICMP6, 135)), ((1, 1), (0, 0), (0, 0)));
     }
 
     #[test]

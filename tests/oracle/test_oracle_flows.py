@@ -299,6 +299,15 @@ def test_echoes_are_one_flow(rows_of: Any, packet: Any, sizes: list[int], link: 
     assert told(flow, wanted) == wanted
 
 
+def test_an_error_first_does_not_pass_off_what_follows_as_errors(rows_of: Any, packet: Any) -> None:
+    ends = {"src": "192.0.2.10", "dst": "203.0.113.66"}
+    quoted = IP(src=ends["dst"], dst=ends["src"]) / UDP(sport=1, dport=2)
+    packets = [IP(**ends) / ICMP(type=3, code=3) / quoted, IP(**ends) / ICMP(type=8) / Raw(b"\x99" * 1000)]
+    error, echo = rows_of(captured(packets, LINKS["ethernet"][2], packet)).flows
+    assert (error["src_port"], error["src_packets"]) == (3, 1)
+    assert (echo["src_port"], echo["src_payload"]) == (8, 1000)
+
+
 def fragments_of(size: int) -> list[Any]:
     whole = IP(src="192.0.2.10", dst="198.51.100.7", id=77) / UDP(sport=40000, dport=20000) / Raw(b"\x99" * size)
     return [IP(bytes(part)) for part in fragment(whole, fragsize=800)]
