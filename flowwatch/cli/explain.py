@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flowwatch.cli.options import Databases, InputFormat, PolicyFile, policy_or_default
+from flowwatch.cli.options import Databases, InputFormat, PolicyFile, load_policy
 from flowwatch.cli.terminal import printable
 from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
     from flowwatch.judge import Considered, Derivation
     from flowwatch.model import Decision, Transmission
-    from flowwatch.policy.terms import PolicySet
+    from flowwatch.policy.terms import Given, PolicySet
 
 _MARKS = {"true": "holds   ", "false": "DIFFERS ", "unseen": "unseen  "}
 
@@ -45,37 +45,41 @@ def explain(
 ) -> None:
     """Explain a verdict: every rule looked at, in the order in which it decides."""
     from flowwatch.places import Locator
-    from flowwatch.policy import load
     from flowwatch.policy.terms import Given
     from flowwatch.trial import explain as derive
 
-    chosen = policy_or_default(policy)
-    if chosen is None:
-        raise UsageError("no policy given and no ./flowwatch.policy.toml here", hint="add --policy FILE")
-    policies = load(chosen)
+    policies = load_policy(policy)
+    given = None
+    if src and dst and time:
+        given = Given(
+            time=int(time.timestamp()) * 10**9,
+            src=_address(src),
+            dst=_address(dst),
+            proto=proto,
+            port=port,
+            opened_by=opened_by,
+            sni=sni,
+            answers=tuple(answers or ()),
+            labels=None if labels is None else tuple(labels),
+            bytes_out=bytes_out,
+        )
     with Locator(policies.place_facts, places or ()) as locator:
-        if flow is not None and capture is not None:
-            for sent, opening in _recorded(capture, flow, policies, input_format):
-                explained = derive(policies, sent, opening=opening, locate=locator.locate)
-                _show(explained.derivation)
-        elif src and dst and time:
-            given = Given(
-                time=int(time.timestamp()) * 10**9,
-                src=_address(src),
-                dst=_address(dst),
-                proto=proto,
-                port=port,
-                opened_by=opened_by,
-                sni=sni,
-                answers=tuple(answers or ()),
-                labels=None if labels is None else tuple(labels),
-                bytes_out=bytes_out,
-            )
-            _show(derive(policies, given, locate=locator.locate).derivation)
-        else:
-            raise UsageError(
-                "nothing to explain", hint="give --src, --dst and --time, or --flow N with the capture it is in"
-            )
+        for one, opening in _observations(given, capture, flow, policies, input_format):
+            _show(derive(policies, one, opening=opening, locate=locator.locate).derivation)
+
+
+def _observations(
+    given: "Given | None", capture: Path | None, flow: int | None, policies: "PolicySet", input_format: str | None
+) -> "Iterator[tuple[Given | Transmission, Transmission | None]]":
+    """Yield what is to be explained: the flow of the capture, or what was described."""
+    if flow is not None and capture is not None:
+        yield from _recorded(capture, flow, policies, input_format)
+    elif given is not None:
+        yield given, None
+    else:
+        raise UsageError(
+            "nothing to explain", hint="give --src, --dst and --time, or --flow N with the capture it is in"
+        )
 
 
 def _address(text: str) -> str:

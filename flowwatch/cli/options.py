@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from flowwatch.errors import UsageError
+
+if TYPE_CHECKING:
+    from flowwatch.policy.terms import PolicySet
 
 DEFAULT_POLICY = Path("flowwatch.policy.toml")
 
@@ -59,3 +62,13 @@ def policy_or_default(given: Path | None) -> Path | None:
     if missing:
         raise UsageError(f"there is no policy {given}", hint="`flowwatch policy schema` says what one may hold")
     return given or (DEFAULT_POLICY if DEFAULT_POLICY.exists() else None)
+
+
+def load_policy(given: Path | None) -> "PolicySet":
+    """Load the policy to work on; UsageError when there is none, PolicyError when it cannot be used."""
+    from flowwatch.policy import load
+
+    chosen = policy_or_default(given)
+    if chosen is None:
+        raise UsageError("no policy given and no ./flowwatch.policy.toml here", hint="name the file")
+    return load(chosen)

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flowwatch.cli import explain
-from flowwatch.cli.options import policy_or_default
+from flowwatch.cli.options import load_policy
 from flowwatch.cli.terminal import printable
-from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
     from flowwatch.policy.terms import PolicySet
@@ -30,7 +29,7 @@ def check(file: File = None) -> None:
     from flowwatch.policy import lint
     from flowwatch.reports.phrases import plural
 
-    policies = _load(file)
+    policies = load_policy(file)
     for version in policies.versions:
         tables = {"zone": version.zones, "server": version.servers, "channel": version.channels}
         tables |= {"exception": version.exceptions, "test": version.tests}
@@ -49,7 +48,7 @@ def check(file: File = None) -> None:
 @app.command("test")
 def inline_tests(file: File = None) -> None:
     """Run the inline tests of a policy; print which rule decided; exit 1 when one fails."""
-    failed = _run(_load(file), only_failed=False)
+    failed = _run(load_policy(file), only_failed=False)
     raise typer.Exit(1 if failed else 0)
 
 
@@ -59,15 +58,6 @@ def schema() -> None:
     from flowwatch.policy import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2))
-
-
-def _load(file: Path | None) -> "PolicySet":
-    from flowwatch.policy import load
-
-    chosen = policy_or_default(file)
-    if chosen is None:
-        raise UsageError("no policy given and no ./flowwatch.policy.toml here", hint="name the file")
-    return load(chosen)
 
 
 def _run(policies: "PolicySet", *, only_failed: bool) -> int:

@@ -300,9 +300,9 @@ def test_echoes_are_one_flow(rows_of: Any, packet: Any, sizes: list[int], link: 
 
 
 def test_an_error_first_does_not_pass_off_what_follows_as_errors(rows_of: Any, packet: Any) -> None:
-    ends = {"src": "192.0.2.10", "dst": "203.0.113.66"}
-    quoted = IP(src=ends["dst"], dst=ends["src"]) / UDP(sport=1, dport=2)
-    packets = [IP(**ends) / ICMP(type=3, code=3) / quoted, IP(**ends) / ICMP(type=8) / Raw(b"\x99" * 1000)]
+    quoted = IP(src="203.0.113.66", dst="192.0.2.10") / UDP(sport=1, dport=2)
+    out = IP(src="192.0.2.10", dst="203.0.113.66")
+    packets = [out / ICMP(type=3, code=3) / quoted, out / ICMP(type=8) / Raw(b"\x99" * 1000)]
     error, echo = rows_of(captured(packets, LINKS["ethernet"][2], packet)).flows
     assert (error["src_port"], error["src_packets"]) == (3, 1)
     assert (echo["src_port"], echo["src_payload"]) == (8, 1000)
