@@ -4,6 +4,12 @@ import os
 import shutil
 
 import pytest
+from hypothesis import settings
+
+# No deadline: a busy machine is no fault. Under CI the same examples every time, so that a landing means what it says;
+# on a person's machine new ones at every run.
+settings.register_profile("flowwatch", deadline=None, derandomize=os.environ.get("CI") == "true")
+settings.load_profile("flowwatch")
 
 
 @pytest.fixture(scope="session")
