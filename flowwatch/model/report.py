@@ -65,6 +65,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     unused: tuple[Rule, ...] = ()
     """Policy entries that nothing in this recording used."""
 
+    def within(self, group: Group) -> dict[str, Tally]:
+        """What a group is made of: its verdicts, or the reasons for being out of scope; none that is empty."""
+        if group is not Group.OUT_OF_SCOPE:
+            held = {verdict.value: tally for verdict, tally in self.verdicts.items() if verdict.group is group}
+            return {name: tally for name, tally in held.items() if tally.count}
+        reasons: dict[str, list[Decision]] = {}
+        for one in self.decisions:
+            if one.verdict.group is group:
+                reasons.setdefault(one.reasons[0].value, []).append(one)
+        return {reason: _tally(reasons[reason]) for reason in sorted(reasons)}
+
     def group(self, group: Group) -> Tally:
         """The tally of one verdict group."""
         parts = [tally for verdict, tally in self.verdicts.items() if verdict.group is group]
@@ -96,3 +107,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def decisions_frame(self) -> "pd.DataFrame":
         """One row a transmission, approved ones included; columns as `flowwatch.model.frames.DECISIONS`."""
         return frames.frame(frames.decisions_table(self.decisions))
+
+
+def _tally(decisions: list[Decision]) -> Tally:
+    sent = [one.transmission for one in decisions]
+    return Tally(len(sent), sum(one.attempted for one in sent), sum(one.sent.least for one in sent))

@@ -96,9 +96,8 @@ def _verdicts(report: Report, console: Console) -> None:
         total = report.group(group)
         bar = "#" * -(-total.count * 24 // most) if most else ""
         table.add_row(*_tally_cells(group, total), Text(bar), style=_GROUP_STYLE[group])
-        for verdict, tally in report.verdicts.items():
-            if verdict.group is group and tally.count and group is not Group.OUT_OF_SCOPE:
-                table.add_row(*_tally_cells(f"  {verdict}", tally), "", style="dim")
+        for name, tally in report.within(group).items():
+            table.add_row(*_tally_cells(f"  {name.removeprefix('scope.')}", tally), "", style="dim")
     _say(console, table)
 
 
