@@ -21,7 +21,7 @@ test: $(CORE)
 	$(BIN)/lint-imports
 	cd native && cargo fmt --check
 	cd native && cargo clippy --offline --locked --all-targets --features python -- -D warnings
-	cd native && cargo test --offline --locked --release --quiet
+	cd native && cargo test --offline --locked --quiet
 	$(BIN)/python -W error -m pytest
 
 bench: $(CORE)
