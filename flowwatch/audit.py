@@ -11,6 +11,8 @@ Promises: everything offline, nothing seen in traffic is resolved or contacted; 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
 import flowwatch
 from flowwatch import judge, policy, sources, transmissions
 from flowwatch.model import ReadOptions, Report
@@ -35,6 +37,7 @@ def audit(
     listed and nothing approved; `databases` are the operator's own MMDB files.
     """
     policies = _loaded(policy)
+    options = msgspec.structs.replace(options, markers=policies.markers if policies else ())
     collected = sources.collect(sources.expand([str(path) for path in paths]), options, progress)
     sent = transmissions.derive(collected.flows, collected.lookups, collected.coverage, _binding(policies))
     asked = transmissions.questions(collected.lookups)

@@ -8,10 +8,10 @@ say", never zero.
 from flowwatch.model.findings import Destination, Endpoint, Evidence, Finding
 from flowwatch.model.names import Name, NameClass, SeenName
 from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
-from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, ReadOptions, Ref, Skip
+from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, Marker, ReadOptions, Ref, Skip
 from flowwatch.model.report import PolicyInfo, ReferenceData, Report, Tally
 from flowwatch.model.time import Instant
-from flowwatch.model.traffic import Amount, Answer, Lookup, OpenedBy, Transmission
+from flowwatch.model.traffic import Amount, Answer, Encapsulation, Lookup, OpenedBy, Transmission
 from flowwatch.model.verdicts import (
     Check,
     Decision,
@@ -38,6 +38,7 @@ __all__ = [
     "Coverage",
     "Decision",
     "Destination",
+    "Encapsulation",
     "Endpoint",
     "Evidence",
     "Fact",
@@ -47,6 +48,7 @@ __all__ = [
     "Label",
     "Lookup",
     "LookupDecision",
+    "Marker",
     "Name",
     "NameClass",
     "OpenedBy",

@@ -115,6 +115,13 @@ LOOKUPS = pa.schema(
 """One row a DNS question with the answer if the source has it."""
 
 
+class Marker(msgspec.Struct, frozen=True, order=True):
+    """Bytes that a source looks for in payload it reads in clear; `id` is what `src_markers`, `dst_markers` hold."""
+
+    id: str
+    pattern: bytes
+
+
 class ReadOptions(msgspec.Struct, frozen=True):
     """What a source is asked to extract."""
 
@@ -122,6 +129,8 @@ class ReadOptions(msgspec.Struct, frozen=True):
     """Take the SHA-256 of the bytes as stored (Coverage says so when not)."""
     input_format: str | None = None
     """Read as this format instead of detecting one."""
+    markers: tuple[Marker, ...] = ()
+    """Looked for in both directions of every conversation; none: `src_markers` and `dst_markers` stay null."""
 
 
 class Ref(msgspec.Struct, frozen=True, order=True):

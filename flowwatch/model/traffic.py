@@ -34,6 +34,17 @@ class OpenedBy(enum.StrEnum):
     RECEIVER = "receiver"
 
 
+class Encapsulation(msgspec.Struct, frozen=True, gc=False):
+    """One layer a transmission was wrapped in: kind as `gre`, `vxlan:100`, and its outer addresses, sender's first.
+
+    The addresses are None where the layer has none of its own (`pppoe`).
+    """
+
+    kind: str
+    sender: str | None = None
+    receiver: str | None = None
+
+
 class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     """One direction of a flow that carried payload (or an attempt to open one), from its sender to its receiver."""
 
@@ -82,7 +93,11 @@ class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     http_hosts: tuple[str, ...] | None = None
     clear: bool | None = None
     """Payload of this direction was read in clear; None: could not be told."""
+    markers: tuple[str, ...] | None = None
+    """Ids of the markers found in clear in this direction; None: none were looked for, or nothing could be read."""
     payload_sha256: tuple[str, ...] | None = None
+    tunnel: tuple[Encapsulation, ...] = ()
+    """What the conversation was wrapped in, outer to inner; addresses are of this transmission's direction."""
     community_id: str | None = None
     conn_id: str | None = None
 

@@ -101,6 +101,19 @@ class Reason(enum.StrEnum):
     TLS_ISSUER_UNEXPECTED = "tls.issuer_unexpected", "the certificate's issuer differs from the declared value"
     TLS_NAME_UNEXPECTED = "tls.name_unexpected", "the certificate does not bear the declared name"
     TLS_KEY_UNOBSERVED = "tls.key_unobserved", "the certificate was not visible, so the declared key was not compared"
+    TUNNEL_UNLISTED = "tunnel.endpoint_unlisted", "it ran in a tunnel whose far end is not on the approved list"
+    VIA = "channel.via", "it ran through a proxy that the channel does not name"
+    PROXY_ADDRESS = (
+        "proxy.address_unobserved",
+        "it ran through a proxy, so the address it went on to was not seen and was judged by name",
+    )
+    PROXY_UNREAD = "proxy.requests_unread", "what was asked of the proxy could not be read"
+    QUIC_MIGRATION = "quic.migration_possible", "it may continue an approved QUIC connection that moved here"
+    CLOCK = "time.within_clock_error", "whether it ran within the declared times depends on the sensor's clock error"
+    DATA_IN_NAMES = (
+        "dns.data_in_names",
+        "so many different names were asked for below one domain that they count as data sent",
+    )
     UNSEEN = "condition.unseen", "a condition of the rule could not be seen"
     NONE_GIVEN = "policy.none_given", "no policy was given to judge by"
     NONE_IN_FORCE = "policy.none_in_force", "no version of the policy was in force at that time"
@@ -194,6 +207,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     receiver_zone: str | None = None
     server: str | None = None
     """Id of the listed server the receiver is or resembles."""
+    via: str | None = None
+    """Id of the proxy the receiver is, where what was asked of it was judged."""
+    asked: str | None = None
+    """The host asked of that proxy on which the verdict stands; None where the flow to the proxy itself decided."""
     labels: tuple[Label, ...]
     place: Place | None = None
     rule: Rule | None = None

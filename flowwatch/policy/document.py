@@ -20,6 +20,7 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     include: tuple[Text, ...] = ()
     """Parts, relative to this file and below its folder."""
     defaults: terms.Defaults | None = None
+    sensor: tuple[terms.Sensor, ...] = ()
     zone: tuple[terms.Zone, ...] = ()
     server: tuple[terms.Server, ...] = ()
     classifier: tuple[terms.Classifier, ...] = ()
@@ -40,18 +41,14 @@ class Document(Tables, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 LATER_KEYS: Final[dict[type, frozenset[str]]] = {
-    Tables: frozenset({"sensor", "claim"}),
-    Document: frozenset({"sensor", "claim"}),
-    terms.Defaults: frozenset({"dns_name_bytes"}),
-    terms.Zone: frozenset({"nat"}),
-    terms.Term: frozenset({"payload_contains", "payload_hex"}),
+    Tables: frozenset({"claim"}),
+    Document: frozenset({"claim"}),
     terms.Service: frozenset({"related"}),
-    terms.Channel: frozenset({"stage", "via", "limits", "expected", "only_when_down", "after", "agreement"}),
+    terms.Channel: frozenset({"stage", "limits", "expected", "only_when_down", "after", "agreement"}),
 }
 """Keys of the design that this version does not judge by: an error, never ignored."""
 
 LATER_VALUES: Final[dict[tuple[type, str], frozenset[str]]] = {
-    (terms.Server, "role"): frozenset({"proxy", "tunnel"}),
     (terms.Channel, "to"): frozenset({"any"}),
 }
 """Values of the design that this version does not judge by, by table and key."""

@@ -33,6 +33,22 @@ Country: TypeAlias = Annotated[
 Asn: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=4_294_967_295, extra={"words": "an AS number"})]
 Port: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=65_535, extra={"words": "a port"})]
 Sha256: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$", extra={"words": _SHA256_WORDS})]
+Literal_: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern="(?s)^.{4,1024}$", extra={"words": "text of 4 to 1,024 characters"})
+]
+"""Text to look for: shorter would be met anywhere."""
+HexBytes: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^([0-9a-fA-F]{2}){4,1024}$",
+        extra={"words": "4 to 1,024 bytes as pairs of hex digits, as in '504b0304'"},
+    ),
+]
+Encapsulation: TypeAlias = Annotated[
+    str,
+    msgspec.Meta(pattern="^[a-z0-9]{2,20}$", extra={"words": "an encapsulation: gre, erspan, vxlan, geneve, ipip"}),
+]
+"""Matches every identifier of its kind: `vxlan` is also `vxlan:100`."""
 Proto: TypeAlias = Annotated[
     str,
     msgspec.Meta(

@@ -15,6 +15,7 @@ from flowwatch.model import PolicyInfo
 from flowwatch.policy.check import check, is_network
 from flowwatch.policy.files import Files, Part, digests, parts_of
 from flowwatch.policy.line import Spot
+from flowwatch.policy.markers import with_markers
 from flowwatch.policy.match import Cidr
 from flowwatch.policy.terms import (
     Channel,
@@ -51,21 +52,21 @@ def load(path: Path) -> PolicySet:
     Raises PolicyError with file, line and path inside for the first thing that is wrong.
     """
     if not path.is_dir():
-        return PolicySet((_version(path).policy,))
+        return PolicySet(with_markers([_version(path).policy]))
     paths = sorted(one for one in path.glob("*.toml") if one.is_file())
     if not paths:
         raise PolicyError("the folder holds no policy", file=str(path), hint="policies are its *.toml files")
     versions = sorted((_version(one) for one in paths), key=lambda one: one.span)
     for earlier, later in itertools.pairwise(versions):
         _compatible(earlier, later)
-    return PolicySet(tuple(one.policy for one in versions))
+    return PolicySet(with_markers([one.policy for one in versions]))
 
 
 def parse(text: str, file: str = "policy.toml") -> Policy:
     """One policy from text, without includes and list files; `file` is how errors call it."""
     content, files = text.encode(), Files(alone=True)
     files.hold(file, content)
-    return _built(content, file, files)
+    return with_markers([_built(content, file, files)])[0]
 
 
 def _version(path: Path) -> _Version:
@@ -100,6 +101,7 @@ def _built(content: bytes, file: str, files: Files) -> Policy:
         ),
         policy=header,
         defaults=next((one.defaults for one in tables if one.defaults is not None), Defaults()),
+        sensors=tuple(sensor for one in tables for sensor in one.sensor),
         zones=tuple(zone for one in tables for zone in one.zone),
         servers=tuple(_server(server) for one in tables for server in one.server),
         classifiers=classifiers,

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from flowwatch.model import Instant, PolicyInfo, Severity, Sureness, Verdict
+from flowwatch.model import Instant, Marker, PolicyInfo, Severity, Sureness, Verdict
 from flowwatch.policy.forms import (
     DERIVED,
     SOME,
@@ -18,8 +18,11 @@ from flowwatch.policy.forms import (
     Asn,
     Country,
     Day,
+    Encapsulation,
+    HexBytes,
     Id,
     LabelName,
+    Literal_,
     Port,
     Proto,
     Sha256,
@@ -74,8 +77,25 @@ class Defaults(_Table, frozen=True, kw_only=True):
     dns_binding: DnsBinding = DnsBinding()
     unread_min: Annotated[int, msgspec.Meta(ge=0)] = 4096
     """Payload bytes from which content that could not be read is labelled `unread`."""
+    dns_name_bytes: Annotated[int, msgspec.Meta(ge=1)] = 2048
+    """Distinct label bytes per client, registrable domain and hour from which asking counts as sending."""
     exception_max_days: Annotated[int, msgspec.Meta(ge=1)] = 90
     """Exceptions longer than this are told by `policy check`."""
+
+
+class Sensor(_Table, frozen=True, kw_only=True):
+    """Where recordings were taken and what can be seen there; a source of no sensor is its own and sees all zones."""
+
+    id: Id
+    sources: Annotated[tuple[Text, ...], SOME]
+    """Globs over source paths as given; `**` crosses folders."""
+    sees: tuple[str, ...] = ()
+    """Zone ids; empty: all zones."""
+    side: Literal["inside", "outside"] | None = None
+    """Of the address translation; None: not said."""
+    clock_error: Span = Span.parse("0s")
+    strip: tuple[Encapsulation, ...] = ()
+    """Mirroring encapsulations of the sensor itself."""
 
 
 class ZoneLocation(_Table, frozen=True, kw_only=True):
@@ -90,6 +110,8 @@ class Zone(_Table, frozen=True, kw_only=True):
 
     id: Id
     cidrs: Annotated[tuple[Cidr, ...], SOME]
+    nat: tuple[Cidr, ...] = ()
+    """How the zone looks from outside the address translation."""
     within: str | None = None
     location: ZoneLocation | None = None
 
@@ -103,6 +125,8 @@ class Role(enum.StrEnum):
     PUBLISHING = "publishing"
     INFRASTRUCTURE = "infrastructure"
     RESOLVER = "resolver"
+    PROXY = "proxy"
+    TUNNEL = "tunnel"
     OTHER = "other"
 
 
@@ -161,6 +185,12 @@ class Term(_Table, frozen=True, kw_only=True):
     http_path: str | None = None
     """A literal prefix of the request path."""
     dst_port: Port | None = None
+    payload_contains: Literal_ | None = None
+    """Text, as its UTF-8 bytes, in payload read in clear."""
+    payload_hex: HexBytes | None = None
+    """Bytes in payload read in clear."""
+    markers: Annotated[tuple[Marker, ...], DERIVED] = ()
+    """What `payload_contains` and `payload_hex` look for, under the ids a source reports them by."""
     file_sha256_list: str | None = None
     """Path of a list file as written; its digests are in `digests`."""
     digests: Annotated[frozenset[str], DERIVED] = frozenset()
@@ -207,6 +237,8 @@ class Channel(_Table, frozen=True, kw_only=True):
     """Server ids or `zone:ID`."""
     opened_by: Literal["sender", "receiver", "either"] = "sender"
     service: Service = Service()
+    via: tuple[str, ...] = ()
+    """Ids of servers of role `proxy` through which it may run; then its servers are told by name."""
     carries: tuple[LabelName, ...] = ()
     when: tuple[Window, ...] = ()
 
@@ -289,6 +321,14 @@ class Severities(_Table, frozen=True, kw_only=True):
     indeterminate: dict[str, Severity] = {}
 
 
+class GivenTunnel(_Table, frozen=True, kw_only=True):
+    """One layer around the observation of an inline test."""
+
+    kind: Text
+    src: Address
+    dst: Address
+
+
 class Given(_Table, frozen=True, kw_only=True):
     """The observation of an inline test."""
 
@@ -309,6 +349,14 @@ class Given(_Table, frozen=True, kw_only=True):
     clear: bool | None = None
     bytes_out: Annotated[int, msgspec.Meta(ge=0)] | None = None
     attempted: bool = False
+    source: str = "test"
+    """The source it stands in, which decides its sensor."""
+    contains: tuple[str, ...] = ()
+    """Texts found in its payload, read in clear."""
+    asked: tuple[str, ...] = ()
+    """Hosts asked for, where `dst` is a proxy; `host:port` for a CONNECT."""
+    tunnel: tuple[GivenTunnel, ...] = ()
+    """What it was wrapped in, outer to inner."""
     labels: tuple[LabelName, ...] | None = None
     """Labels taken as given; None: classifiers decide."""
     lookup: str | None = None
@@ -338,6 +386,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     info: PolicyInfo
     policy: Header
     defaults: Defaults = Defaults()
+    sensors: tuple[Sensor, ...] = ()
     zones: tuple[Zone, ...] = ()
     servers: tuple[Server, ...] = ()
     classifiers: tuple[Classifier, ...] = ()
@@ -362,6 +411,12 @@ class PolicySet(msgspec.Struct, frozen=True):
             if begun and (one.policy.valid_until is None or at < one.policy.valid_until):
                 return one
         return None
+
+    @property
+    def markers(self) -> tuple[Marker, ...]:
+        """What the classifiers of every version look for in payload, each once, by id."""
+        terms = (term for one in self.versions for classifier in one.classifiers for term in classifier.any_)
+        return tuple(sorted({marker for term in terms for marker in term.markers}))
 
     @property
     def place_facts(self) -> tuple[PlaceFact, ...]:

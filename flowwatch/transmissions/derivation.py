@@ -1,10 +1,21 @@
 """From both tables to transmissions: the room's one story."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
-from flowwatch.model import Amount, Coverage, Instant, Lookup, NameClass, OpenedBy, SeenName, Transmission
+from flowwatch.model import (
+    Amount,
+    Coverage,
+    Encapsulation,
+    Instant,
+    Lookup,
+    NameClass,
+    OpenedBy,
+    SeenName,
+    Transmission,
+)
 from flowwatch.policy.terms import DnsBinding
 from flowwatch.transmissions.addresses import canonical
 from flowwatch.transmissions.answers import Answers
@@ -91,7 +102,9 @@ class _Recording:
             sni=None if row.ech else row.sni,
             http_hosts=_tuple(row.http_hosts),
             clear=row.src_clear if forth else row.dst_clear,
+            markers=_tuple(row.src_markers if forth else row.dst_markers),
             payload_sha256=_tuple(digests),
+            tunnel=tuple(_encapsulations(row, forth=forth)),
             community_id=row.community_id,
             conn_id=row.conn_id,
         )
@@ -125,6 +138,13 @@ def _lookups_since(asked: Iterable[Lookup], coverage: Sequence[Coverage]) -> dic
 def _both_by_coverage(coverage: Iterable[Coverage]) -> set[str]:
     """Sources that count one-way flows and hold others too."""
     return {one.source for one in coverage if 0 < one.one_way_flows < one.flows}
+
+
+def _encapsulations(row: FlowRow, *, forth: bool) -> Iterator[Encapsulation]:
+    """The layers around a flow, their ends turned to the direction."""
+    for kind, ends in itertools.zip_longest(row.tunnel or (), row.tunnel_ends or ()):
+        src, dst = (ends["src"], ends["dst"]) if ends else (None, None)
+        yield Encapsulation(kind or "unknown", *((src, dst) if forth else (dst, src)))
 
 
 def _tuple(values: list[str] | None) -> tuple[str, ...] | None:

@@ -41,6 +41,8 @@ class FlowRow(msgspec.Struct, gc=False):
     src_acked: int | None
     dst_acked: int | None
     state: str | None
+    tunnel: list[str] | None
+    tunnel_ends: list[dict[str, str | None]] | None
     community_id: str | None
     app: str | None
     sni: str | None
@@ -54,6 +56,8 @@ class FlowRow(msgspec.Struct, gc=False):
     http_method: str | None
     http_path: str | None
     http_hosts: list[str] | None
+    src_markers: list[str] | None
+    dst_markers: list[str] | None
     src_clear: bool | None
     dst_clear: bool | None
     src_payload_sha256: list[str] | None
