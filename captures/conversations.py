@@ -16,7 +16,7 @@ from typing import NamedTuple
 from messages import client_hello, dns_answer, dns_query, sealed, server_hello
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
-from scapy.layers.l2 import Ether
+from scapy.layers.l2 import GRE, Ether
 from scapy.packet import Packet, Raw
 
 MSS = 1_460
@@ -80,11 +80,41 @@ def _ip(sender: str, receiver: str) -> Packet:
     return IP(src=sender, dst=receiver, ttl=60, id=1, flags="DF")
 
 
+class Tunnel:
+    """A recording seen through a tunnel: every packet told to it is wrapped in GRE (RFC 2784) or IP (RFC 2003).
+
+    `near` is the outer address on the side of the clients, `far` the one at the other end.
+    """
+
+    def __init__(self, recording: Recording, near: str, far: str, clients: str, *, gre: bool = True) -> None:
+        """`clients` is how the addresses on the near side begin."""
+        self._recording = recording
+        self._ends = (near, far)
+        self._clients = clients
+        self._gre = gre
+
+    def port(self) -> int:
+        """A client port not used before in the recording."""
+        return self._recording.port()
+
+    def add(self, at: int, sender: str, receiver: str, segment: Packet) -> None:
+        """Record one wrapped packet at `at` (microseconds)."""
+        inner = _ip(sender, receiver) / segment
+        near, far = self._ends if sender.startswith(self._clients) else self._ends[::-1]
+        self._recording.add(at, near, far, GRE() / inner if self._gre else inner)
+
+
 class Tcp:
     """One TCP conversation (RFC 9293): tell what each side sends, in order; `now` is the time of the next packet."""
 
     def __init__(
-        self, recording: Recording, client: str, server: str, port: int, at: int, client_port: int | None = None
+        self,
+        recording: Recording | Tunnel,
+        client: str,
+        server: str,
+        port: int,
+        at: int,
+        client_port: int | None = None,
     ) -> None:
         self._recording = recording
         self._ends = (client, server)
@@ -176,7 +206,7 @@ class Hello(NamedTuple):
 
 
 def tls(
-    recording: Recording,
+    recording: Recording | Tunnel,
     client: str,
     server: str,
     *,
