@@ -3,7 +3,7 @@
 Parsing runs without the interpreter lock; an interrupt is noticed within about 100 ms.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal, Protocol, TypedDict, final
 
 __all__ = [
@@ -141,14 +141,23 @@ class Reader:
     def coverage(self) -> _Coverage:
         """What was read and what was not, as a new dict; complete after the last batch."""
 
-def read_capture(source: str | _Readable, /, *, digest: bool = True, name: str | None = None) -> Reader:
+def read_capture(
+    source: str | _Readable,
+    /,
+    *,
+    digest: bool = True,
+    name: str | None = None,
+    markers: Sequence[tuple[str, bytes]] = ...,
+) -> Reader:
     """A Reader of the capture at a path (`-` is standard input) or in a binary file object.
 
     `name` is the text of the column `source`: without it the path as given, or the file object's name.
     `digest=False` leaves out the SHA-256 of the input. pcap and pcapng are read, told apart by content.
+    `markers` are ids with the bytes they stand for; an id may have several. They are looked for in the first 64 KiB
+    that each end of a conversation sent in clear, and `src_markers`, `dst_markers` say which were found.
 
-    Raises OSError (its subclass, with errno and filename) here or on the first batch when the input cannot be read;
-    CaptureError on the first batch when it is no capture.
+    Raises ValueError for a marker without bytes, OSError (its subclass, with errno and filename) here or on the first
+    batch when the input cannot be read, and CaptureError on the first batch when it is no capture.
     """
 
 def write_jsonl(table: _ArrowArray | _ArrowStream, fd: int, /) -> int:

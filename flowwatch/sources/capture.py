@@ -60,7 +60,10 @@ class CaptureRecords:
         from flowwatch._native import CaptureError, read_capture  # noqa: PLC0415, TID251 - start-up time; the border
 
         try:
-            self._reader = read_capture(self._source(), digest=self._options.digest, name=self._opened.name)
+            markers = [(marker.id, marker.pattern) for marker in self._options.markers]
+            self._reader = read_capture(
+                self._source(), digest=self._options.digest, name=self._opened.name, markers=markers
+            )
             for table, batch in self._reader:
                 self._tell()
                 yield table, pa.record_batch(batch).cast(_SCHEMAS[table])

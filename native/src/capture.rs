@@ -18,6 +18,7 @@ use crate::input::{Input, Next};
 use crate::ip::{self, Datagram};
 use crate::link;
 use crate::lookups::Lookup;
+use crate::markers::Markers;
 use crate::talk::{NO_TIME, Recogniser};
 use crate::transport::{self, Segment, has_ports};
 
@@ -25,12 +26,14 @@ use crate::transport::{self, Segment, has_ports};
 const ROWS: usize = 8192;
 
 /// What the caller wants.
-#[derive(Debug, Clone)]
+#[derive(Debug, Default)]
 pub struct Options {
     /// Text of the column `source`.
     pub name: String,
     /// Take the SHA-256 of the input.
     pub digest: bool,
+    /// Look for these in payload.
+    pub markers: Option<Markers>,
 }
 
 /// Which table a batch belongs to.
@@ -94,12 +97,12 @@ impl Capture {
         Ok(Self::new(input, options))
     }
 
-    fn new(input: Input, options: Options) -> Self {
+    fn new(input: Input, mut options: Options) -> Self {
         let reading = Reading {
             coverage: Coverage::default(),
             fragments: Fragments::default(),
             table: Table::new(table::MOST),
-            recogniser: Recogniser::default(),
+            recogniser: Recogniser::new(options.markers.take()),
             over: Vec::new(),
         };
         let container = Container::new();
@@ -152,7 +155,7 @@ impl Capture {
         self.container.finish()?;
         self.reading.over.extend(self.reading.table.drain());
         self.close();
-        let (lookups, limits, rowless) = std::mem::take(&mut self.reading.recogniser).end();
+        let (lookups, limits, rowless) = self.reading.recogniser.end();
         self.reading.coverage.rowless = rowless;
         for (name, count) in limits {
             self.reading.coverage.limit(name, count);

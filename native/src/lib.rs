@@ -17,6 +17,7 @@ pub mod ip;
 pub mod jsonl;
 pub mod link;
 pub mod lookups;
+pub mod markers;
 #[cfg(feature = "python")]
 mod python;
 pub mod recognise;

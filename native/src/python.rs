@@ -22,6 +22,7 @@ use crate::capture::{Capture, Kind, Options, Turn};
 use crate::coverage::{Coverage, Stop};
 use crate::error::Error;
 use crate::jsonl;
+use crate::markers::Markers;
 
 /// How long Python's interrupt may wait.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -63,16 +64,23 @@ const ALL: [&str; 9] = [
 
 /// A Reader of the capture at a path (`-` is standard input) or in a binary file object.
 #[pyfunction]
-#[pyo3(signature = (source, /, *, digest=true, name=None))]
-fn read_capture(source: &Bound<'_, PyAny>, digest: bool, name: Option<String>) -> PyResult<Reader> {
+#[pyo3(signature = (source, /, *, digest=true, name=None, markers=Vec::new()))]
+fn read_capture(
+    source: &Bound<'_, PyAny>,
+    digest: bool,
+    name: Option<String>,
+    markers: Vec<(String, Vec<u8>)>,
+) -> PyResult<Reader> {
+    let markers = Markers::new(&markers).map_err(PyValueError::new_err)?;
+    let options = |name: String| Options { name, digest, markers };
     let capture = if let Ok(path) = source.cast::<PyString>() {
         let path = path.to_str()?;
-        let options = Options { name: name.unwrap_or_else(|| path.to_owned()), digest };
+        let options = options(name.unwrap_or_else(|| path.to_owned()));
         Capture::open(Path::new(path), options).map_err(|error| to_python(source.py(), error, Some(path)))?
     } else {
         let file = File::new(source)?;
         let named = || source.getattr("name").ok().and_then(|name| name.extract::<String>().ok());
-        let options = Options { name: name.or_else(named).unwrap_or_else(|| "<stream>".into()), digest };
+        let options = options(name.or_else(named).unwrap_or_else(|| "<stream>".into()));
         Capture::from_read(Box::new(file), options).map_err(|error| to_python(source.py(), error, None))?
     };
     let path = source.cast::<PyString>().ok().map(|path| path.to_string());

@@ -44,6 +44,18 @@ impl Window {
         self.front.len() + self.pending.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
     }
 
+    /// Whether nothing waits behind a gap.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Position up to which the bytes were shown, once one is known.
+    #[must_use]
+    pub fn reached(&self) -> Option<i64> {
+        self.next
+    }
+
     /// Says that the direction begins at position 0.
     pub fn begin(&mut self) {
         self.next.get_or_insert(0);
@@ -58,6 +70,32 @@ impl Window {
             return self.keep(position, bytes, length);
         }
         self.in_order(position, bytes, reader) && self.cut(position + i64::from(length)) && self.catch_up(reader)
+    }
+
+    /// Gives up the gap before what waits, or before `to` where that comes first; returns where it ended. Bytes that
+    /// wait there are in order now: [`Self::catch_up`] shows them.
+    pub fn leap(&mut self, to: i64) -> i64 {
+        self.front.clear();
+        self.skip = 0;
+        let first = self.pending.first().map_or(to, |(position, _)| to.min(*position));
+        let next = self.next.map_or(first, |next| next.max(first));
+        self.next = Some(next);
+        next
+    }
+
+    /// Shows what waited and is in order now; false when the direction cannot be read on.
+    pub fn catch_up(&mut self, reader: &mut impl FnMut(&[u8]) -> Read) -> bool {
+        while let Some((position, _)) = self.pending.first() {
+            let position = *position;
+            if self.next.is_some_and(|next| position > next) && !self.pass_over(position) {
+                return true;
+            }
+            let (_, bytes) = self.pending.remove(0);
+            if !self.in_order(position, &bytes, reader) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Gives back what is held; the direction is read no more.
@@ -117,20 +155,6 @@ impl Window {
         self.pending.insert(at, (position, bytes.to_vec()));
         true
     }
-
-    fn catch_up(&mut self, reader: &mut impl FnMut(&[u8]) -> Read) -> bool {
-        while let Some((position, _)) = self.pending.first() {
-            let position = *position;
-            if self.next.is_some_and(|next| position > next) && !self.pass_over(position) {
-                return true;
-            }
-            let (_, bytes) = self.pending.remove(0);
-            if !self.in_order(position, &bytes, reader) {
-                return false;
-            }
-        }
-        true
-    }
 }
 
 #[cfg(test)]
@@ -183,6 +207,24 @@ mod tests {
         let mut window = Window::default();
         assert!(!window.push(0, b"ab", 100, &mut |_| Read::On(0)));
         assert_eq!(window.front(), b"ab");
+    }
+
+    #[test]
+    fn a_gap_that_is_given_up_shows_what_waited_behind_it() {
+        let mut window = Window::default();
+        window.begin();
+        let mut seen = Vec::new();
+        let mut reader = |bytes: &[u8]| {
+            seen.push(bytes.to_vec());
+            Read::On(bytes.len() as u64)
+        };
+        for (position, bytes) in [(0, b"ab"), (10, b"kl"), (6, b"gh"), (8, b"ij")] {
+            assert!(window.push(position, bytes, 2, &mut reader));
+        }
+        assert_eq!(window.leap(100), 6);
+        assert!(window.catch_up(&mut reader));
+        assert_eq!((window.leap(20), window.leap(3)), (20, 20));
+        assert_eq!(seen.concat(), b"abghijkl");
     }
 
     #[test]

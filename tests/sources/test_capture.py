@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from flowwatch.model.records import FLOWS, LOOKUPS
+from flowwatch.model.records import FLOWS, LOOKUPS, Marker, ReadOptions
 from flowwatch.sources import collect, read
 
 pytest.importorskip("flowwatch._native", reason="the core is not built")
@@ -103,3 +103,15 @@ def test_a_capture_and_a_log_are_collected_together(put, capture, rows, tsv):
     collected = collect([put(capture), put(tsv("conn", rows("conn", {})), "conn.log")])
     assert collected.flows["bytes_scope"].to_pylist()[-1] == "payload"
     assert collected.flows["source"].to_pylist()[-1].endswith("conn.log")
+
+
+def test_markers_are_looked_for_when_asked(put, capture):
+    source = put(capture)
+    assert collect([source]).flows["src_markers"].to_pylist() == [None, None]
+    markers = (Marker("asked", b"\x07results"), Marker("dull", b"xyz"), Marker("full", b"x" * 100))
+    flows = collect([source], ReadOptions(markers=markers)).flows
+    assert flows["dst_markers"].to_pylist() == [["asked"], None]
+    # The upload's opening was not recorded: only what was found tells something.
+    assert flows["src_markers"].to_pylist() == [["asked"], ["full"]]
+    with pytest.raises(ValueError, match="the pattern of marker x is empty"):
+        collect([source], ReadOptions(markers=(Marker("x", b""),)))

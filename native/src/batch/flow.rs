@@ -99,8 +99,8 @@ fn said() -> Vec<Column<Flow>> {
 /// What was read of the payload, and what only logs can say.
 fn beside() -> Vec<Column<Flow>> {
     vec![
-        c("src_markers", list(Utf8), |r| nulls(&list(Utf8), r)),
-        c("dst_markers", list(Utf8), |r| nulls(&list(Utf8), r)),
+        c("src_markers", list(Utf8), |r| texts(r, |f| markers(f, f.src))),
+        c("dst_markers", list(Utf8), |r| texts(r, |f| markers(f, f.dst()))),
         c("src_clear", Boolean, |r| flag(r, |f| facts(f)?.clear[f.src])),
         c("dst_clear", Boolean, |r| flag(r, |f| facts(f)?.clear[f.dst()])),
         c("src_payload_sha256", list(Utf8), |r| nulls(&list(Utf8), r)),
@@ -176,6 +176,10 @@ fn facts(flow: &Flow) -> Option<&Facts> {
 
 fn http(flow: &Flow) -> Option<&Requests> {
     facts(flow)?.http.as_deref()
+}
+
+fn markers(flow: &Flow, side: Side) -> Option<&[Arc<str>]> {
+    facts(flow)?.markers.as_ref()?[side].as_deref()
 }
 
 /// The protocol the server chose, else what the client offered.

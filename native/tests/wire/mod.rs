@@ -58,7 +58,12 @@ impl File {
     }
 
     pub fn udp(&mut self, to_server: bool, payload: &[u8]) -> &mut Self {
-        let mut body = Self::ports(to_server, 50_000, 53);
+        self.udp_on(53, to_server, payload)
+    }
+
+    /// A datagram to or from this port of the server.
+    pub fn udp_on(&mut self, port: u16, to_server: bool, payload: &[u8]) -> &mut Self {
+        let mut body = Self::ports(to_server, 50_000, port);
         body.extend((payload.len() as u16 + 8).to_be_bytes());
         body.extend([0, 0]);
         body.extend_from_slice(payload);
@@ -84,8 +89,13 @@ impl Read for Drip {
 
 /// The rows as JSON lines, flows and lookups, and the coverage.
 pub fn read(bytes: &[u8], digest: bool) -> Result<([String; 2], Coverage), Error> {
+    read_for(bytes, Options { digest, ..Options::default() })
+}
+
+/// The same with these options.
+pub fn read_for(bytes: &[u8], options: Options) -> Result<([String; 2], Coverage), Error> {
     let source = Box::new(Drip(bytes.to_vec(), 0, 70_001));
-    let options = Options { name: "night.pcap".into(), digest };
+    let options = Options { name: "night.pcap".into(), ..options };
     let mut capture = Capture::from_read(source, options)?;
     let mut rows = [Vec::new(), Vec::new()];
     loop {

@@ -1,0 +1,167 @@
+//! Literal byte patterns looked for in payload: which of them a direction carried, told by their ids.
+//!
+//! Promises: a pattern is found however its bytes are spread over segments, in time linear in the payload. Refuses:
+//! everything behind the first [`MOST`] bytes of a direction, and opening what is encrypted, compressed or encoded.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aho_corasick::automaton::{Automaton, StateID};
+use aho_corasick::nfa::contiguous::NFA;
+use aho_corasick::{Anchored, MatchKind};
+
+/// Payload bytes of one direction that are looked at.
+pub const MOST: i64 = 64 * 1024;
+
+/// The patterns, and the ids they stand for.
+#[derive(Debug)]
+pub struct Markers {
+    automaton: NFA,
+    start: StateID,
+    /// Sorted, each once.
+    ids: Vec<Arc<str>>,
+    /// By pattern: the index of its id.
+    of: Vec<u32>,
+}
+
+/// How far the search of one direction is, and what it found.
+#[derive(Debug, Default)]
+pub struct Scan {
+    state: Option<StateID>,
+    /// By index of the id: where its first pattern ended.
+    found: BTreeMap<u32, i64>,
+}
+
+impl Markers {
+    /// The automaton of all patterns; none where there is nothing to look for. Several patterns may share an id.
+    ///
+    /// # Errors
+    /// A pattern is empty, or all together are too large; in words.
+    pub fn new(patterns: &[(String, Vec<u8>)]) -> Result<Option<Self>, String> {
+        if patterns.is_empty() {
+            return Ok(None);
+        }
+        if let Some((id, _)) = patterns.iter().find(|(_, bytes)| bytes.is_empty()) {
+            return Err(format!("the pattern of marker {id} is empty"));
+        }
+        let bytes = patterns.iter().map(|(_, bytes)| bytes);
+        let automaton =
+            NFA::builder().match_kind(MatchKind::Standard).build(bytes).map_err(|error| error.to_string())?;
+        let start = automaton.start_state(Anchored::No).map_err(|error| error.to_string())?;
+        let mut ids: Vec<&str> = patterns.iter().map(|(id, _)| id.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let of = patterns.iter().map(|(id, _)| ids.partition_point(|other| *other < id.as_str()) as u32).collect();
+        let ids = ids.into_iter().map(Arc::from).collect();
+        Ok(Some(Self { automaton, start, ids, of }))
+    }
+
+    /// The ids of what was found, sorted.
+    #[must_use]
+    pub fn names(&self, scan: &Scan) -> Vec<Arc<str>> {
+        scan.found.keys().filter_map(|id| self.ids.get(*id as usize)).cloned().collect()
+    }
+}
+
+impl Scan {
+    /// Reads on: `bytes` lie at position `at` of the direction, behind those of the last call unless it was [`Self::break_off`].
+    pub fn read(&mut self, markers: &Markers, at: i64, bytes: &[u8]) {
+        let mut state = self.state.unwrap_or(markers.start);
+        for (after, byte) in (at + 1..).zip(bytes) {
+            state = markers.automaton.next_state(Anchored::No, state, *byte);
+            if markers.automaton.is_match(state) {
+                self.note(markers, state, after);
+            }
+        }
+        self.state = Some(state);
+    }
+
+    /// What is read next does not follow what was read last.
+    pub fn break_off(&mut self) {
+        self.state = None;
+    }
+
+    /// Drops what was found only behind position `at`.
+    pub fn forget_from(&mut self, at: i64) {
+        self.found.retain(|_, end| *end <= at);
+    }
+
+    /// Whether no more can be found.
+    #[must_use]
+    pub fn is_complete(&self, markers: &Markers) -> bool {
+        self.found.len() == markers.ids.len()
+    }
+
+    fn note(&mut self, markers: &Markers, state: StateID, end: i64) {
+        for index in 0..markers.automaton.match_len(state) {
+            let pattern = markers.automaton.match_pattern(state, index);
+            if let Some(id) = markers.of.get(pattern.as_usize()) {
+                self.found.entry(*id).or_insert(end);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recognise::any_bytes::Dice;
+
+    fn markers(patterns: &[(&str, &[u8])]) -> Markers {
+        let owned: Vec<_> = patterns.iter().map(|(id, bytes)| ((*id).to_owned(), bytes.to_vec())).collect();
+        Markers::new(&owned).unwrap().unwrap()
+    }
+
+    fn found(markers: &Markers, pieces: &[&[u8]]) -> Vec<String> {
+        let (mut scan, mut at) = (Scan::default(), 0);
+        for piece in pieces {
+            scan.read(markers, at, piece);
+            at += piece.len() as i64;
+        }
+        markers.names(&scan).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_ids_are_those_of_a_plain_search_however_the_payload_is_cut() {
+        let mut dice = Dice(7);
+        for _ in 0..2000 {
+            let patterns: Vec<(String, Vec<u8>)> = (0..=dice.below(4))
+                .map(|_| (format!("m{}", dice.below(3)), (0..=dice.below(4)).map(|_| dice.below(2) as u8).collect()))
+                .collect();
+            let payload: Vec<u8> = (0..dice.below(20)).map(|_| dice.below(2) as u8).collect();
+            let mut expected: Vec<String> = patterns
+                .iter()
+                .filter(|(_, pattern)| payload.windows(pattern.len()).any(|window| window == pattern))
+                .map(|(id, _)| id.clone())
+                .collect();
+            expected.sort_unstable();
+            expected.dedup();
+            let (first, rest) = payload.split_at(dice.below(payload.len() + 1));
+            let (second, third) = rest.split_at(dice.below(rest.len() + 1));
+            let markers = Markers::new(&patterns).unwrap().unwrap();
+            assert_eq!(found(&markers, &[first, second, third]), expected, "{patterns:?} in {payload:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_joined_over_a_gap() {
+        let markers = markers(&[("a", b"abcd")]);
+        let mut scan = Scan::default();
+        scan.read(&markers, 0, b"ab");
+        scan.break_off();
+        scan.read(&markers, 9, b"cd");
+        assert!(markers.names(&scan).is_empty());
+        scan.read(&markers, 11, b"abcdx");
+        assert!(scan.is_complete(&markers));
+        scan.forget_from(15);
+        assert!(scan.is_complete(&markers));
+        scan.forget_from(14);
+        assert!(markers.names(&scan).is_empty());
+    }
+
+    #[test]
+    fn nothing_to_look_for_and_nothing_that_could_be_found() {
+        assert!(Markers::new(&[]).unwrap().is_none());
+        assert_eq!(Markers::new(&[("x".into(), vec![])]).unwrap_err(), "the pattern of marker x is empty");
+    }
+}

@@ -1,0 +1,71 @@
+//! DNS messages: lone in datagrams, or one behind the other in a stream.
+
+use super::{Context, NO_TIME, Recogniser, TRIES};
+use crate::flows::key::{HIGH, LOW, other};
+use crate::flows::table::Flow;
+use crate::lookups::{Ends, Seen, Transport};
+use crate::recognise::Outcome;
+use crate::recognise::dns::{self, Ear};
+use crate::stream::Read;
+use crate::transport::Segment;
+
+impl Recogniser {
+    pub(super) fn datagram(&mut self, mut context: Context<'_>, segment: &Segment<'_>) {
+        let whole = segment.payload.len() == segment.length as usize;
+        let known = context.flow.facts.is_some() || ear(context.flow) == Ear::DnsPort;
+        let is_dns = self.message(&mut context, segment.payload, whole);
+        if known || is_dns {
+            return;
+        }
+        let talk = &mut context.flow.talk;
+        talk.tries += 1;
+        talk.settled = [talk.tries >= TRIES; 2];
+    }
+
+    /// Reads DNS messages, each behind its length (RFC 1035 4.2.2).
+    pub(super) fn frames(&mut self, context: &mut Context<'_>, stream: &[u8]) -> Read {
+        let mut at = 0;
+        loop {
+            match dns::tcp_frame(&stream[at..]) {
+                Outcome::NeedMore => return Read::On(at as u64),
+                Outcome::No => return Read::Done,
+                Outcome::Found((message, length)) => {
+                    at += length;
+                    let known = context.flow.facts.as_ref().is_some_and(|facts| facts.app.is_some());
+                    if !self.message(context, message, true) && !known {
+                        return Read::Done;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads one DNS message; false when it is none.
+    fn message(&mut self, context: &mut Context<'_>, bytes: &[u8], whole: bool) -> bool {
+        let Context { flow, side, place } = context;
+        let ear = ear(flow);
+        let Some(message) = dns::message(bytes, whole, ear) else {
+            self.note("dns_unreadable", u64::from(ear == Ear::DnsPort));
+            return false;
+        };
+        let facts = flow.facts.get_or_insert_default();
+        if !facts.is("dns") {
+            return false;
+        }
+        facts.clear[*side] = Some(true);
+        let (src, dst) = (flow.key.port(*side), flow.key.port(other(*side)));
+        let transport = Transport::of(flow.key.proto, src, dst);
+        if matches!(transport, Transport::Udp | Transport::Tcp) {
+            flow.asked_by(if message.response { other(*side) } else { *side });
+        }
+        let ends = Ends { src: (flow.key.ip(*side), src), dst: (flow.key.ip(other(*side)), dst) };
+        let seen = Seen { time: place.time.unwrap_or(NO_TIME), record: place.record, offset: place.offset };
+        self.pairing.take(message, ends, transport, seen, &mut self.rows);
+        true
+    }
+}
+
+/// How DNS may sound on the ports of a conversation.
+pub(super) fn ear(flow: &Flow) -> Ear {
+    Ear::of(flow.key.port(LOW), flow.key.port(HIGH))
+}

@@ -1,0 +1,166 @@
+//! The search for markers: its own look at the first bytes of both directions, bodies included.
+//!
+//! It runs beside recognition, which passes over bodies; what turns out to be encrypted is not searched. A gap is no
+//! end: what lies behind it is searched too, but then only a marker that was found tells something.
+
+use std::sync::Arc;
+
+use super::{BUDGET, Recogniser};
+use crate::flows::key::{HIGH, LOW, Side};
+use crate::flows::table::Flow;
+use crate::markers::{MOST, Markers, Scan};
+use crate::stream::{Read, Window};
+use crate::transport::{Segment, TCP, UDP};
+
+/// The markers found of each end; none where that could not be told.
+pub type Found = [Option<Vec<Arc<str>>>; 2];
+
+/// The search of one direction.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    window: Window,
+    scan: Scan,
+    /// Position up to which bytes were searched or given up.
+    at: i64,
+    begun: bool,
+    over: bool,
+    /// Bytes that should have been searched were not there.
+    broken: bool,
+}
+
+impl Recogniser {
+    /// Searches a packet's payload.
+    pub(super) fn search(&mut self, flow: &mut Flow, side: Side, position: i64, segment: &Segment<'_>) {
+        let is_stream = flow.key.proto == TCP && segment.tcp.is_some();
+        if !(is_stream || flow.key.proto == UDP) || is_sealed(flow) {
+            return;
+        }
+        let Some(markers) = &self.markers else { return };
+        let search = &mut flow.talk.search.get_or_insert_default()[side];
+        if search.over {
+            return;
+        }
+        let before = search.window.held();
+        if is_stream {
+            search.segment(markers, flow.sums[side].tcp.is_from_start(), position, segment);
+        } else {
+            search.datagram(markers, segment);
+        }
+        let held = self.held + search.window.held() - before;
+        if held > BUDGET {
+            search.no_longer_wait(markers);
+        }
+        self.held = self.held + search.window.held() - before;
+        self.note("stream_budget", u64::from(held > BUDGET));
+    }
+
+    /// Ends the search of a conversation that is over, and notes what it came to.
+    pub(super) fn end_search(&mut self, flow: &mut Flow) {
+        let Some(mut searches) = flow.talk.search.take() else { return };
+        let Some(markers) = &self.markers else { return };
+        self.held -= searches.iter().map(|search| search.window.held()).sum::<usize>();
+        if is_sealed(flow) {
+            return;
+        }
+        let mut found = [LOW, HIGH].map(|side| {
+            let search = &mut searches[side];
+            search.no_longer_wait(markers);
+            search.broken |= is_cut(flow, side, search.at);
+            search.told(markers)
+        });
+        let facts = flow.facts.get_or_insert_default();
+        for (clear, found) in facts.clear.iter_mut().zip(&mut found) {
+            match found {
+                Some(ids) if ids.is_empty() => *found = found.take().filter(|_| *clear != Some(false)),
+                Some(_) => *clear = Some(true),
+                None => {}
+            }
+        }
+        facts.markers = Some(Box::new(found));
+    }
+}
+
+/// Whether the payload of a conversation is known to be encrypted.
+fn is_sealed(flow: &Flow) -> bool {
+    flow.facts.as_ref().is_some_and(|facts| matches!(facts.app, Some("tls" | "quic")))
+}
+
+/// Whether payload of the beginning of a direction, of which the search reached `at`, was never recorded.
+fn is_cut(flow: &Flow, side: Side, at: i64) -> bool {
+    let tcp = &flow.sums[side].tcp;
+    flow.key.proto == TCP && (!tcp.is_from_start() || (at < MOST && tcp.missing() > 0))
+}
+
+impl Search {
+    /// Searches a segment in its place among those before and after it.
+    fn segment(&mut self, markers: &Markers, from_start: bool, position: i64, segment: &Segment<'_>) {
+        if from_start {
+            self.window.begin();
+        }
+        if !self.begun {
+            self.at = self.window.reached().unwrap_or(position);
+            self.begun = true;
+        }
+        let length = (MOST - position).clamp(0, i64::from(segment.length));
+        let bytes = segment.payload.get(..length as usize).unwrap_or(segment.payload);
+        while length > 0 && !self.push(markers, position, bytes, length as u32) {
+            self.leap(markers, if self.at < position { position } else { position + length });
+        }
+        self.settle(markers);
+    }
+
+    /// Searches a datagram as if it followed the one before.
+    fn datagram(&mut self, markers: &Markers, segment: &Segment<'_>) {
+        self.begun = true;
+        let room = usize::try_from(MOST - self.at).unwrap_or(0).min(segment.length as usize);
+        let bytes = segment.payload.get(..room).unwrap_or(segment.payload);
+        self.scan.read(markers, self.at, bytes);
+        self.at += room as i64;
+        if bytes.len() < room {
+            self.scan.break_off();
+            self.broken = true;
+        }
+        self.settle(markers);
+    }
+
+    /// Searches what waits behind gaps, which are given up.
+    fn no_longer_wait(&mut self, markers: &Markers) {
+        while !self.window.is_whole() {
+            self.leap(markers, i64::MAX);
+        }
+    }
+
+    /// The ids found; none where there was nothing to search, or not all of it was there and nothing was found.
+    fn told(&self, markers: &Markers) -> Option<Vec<Arc<str>>> {
+        let ids = markers.names(&self.scan);
+        (self.begun && !(self.broken && ids.is_empty())).then_some(ids)
+    }
+
+    fn settle(&mut self, markers: &Markers) {
+        self.over = self.at >= MOST || self.scan.is_complete(markers);
+        if self.over {
+            self.window.clear();
+        }
+    }
+
+    fn push(&mut self, markers: &Markers, position: i64, bytes: &[u8], length: u32) -> bool {
+        self.window.push(position, bytes, length, &mut reader(&mut self.scan, &mut self.at, markers))
+    }
+
+    /// Gives up the bytes up to what waits, or up to `to`.
+    fn leap(&mut self, markers: &Markers, to: i64) {
+        self.scan.break_off();
+        self.broken = true;
+        self.at = self.window.leap(to);
+        self.window.catch_up(&mut reader(&mut self.scan, &mut self.at, markers));
+    }
+}
+
+/// Searches all that it is shown.
+fn reader(scan: &mut Scan, at: &mut i64, markers: &Markers) -> impl FnMut(&[u8]) -> Read {
+    |bytes| {
+        scan.read(markers, *at, bytes);
+        *at += bytes.len() as i64;
+        Read::On(bytes.len() as u64)
+    }
+}

@@ -1,0 +1,172 @@
+//! Markers in payload, in both directions: in heads and bodies, over any cuts, and what a gap leaves untold.
+
+mod wire;
+
+use std::collections::BTreeMap;
+
+use _native::capture::Options;
+use _native::markers::Markers;
+use wire::{ACK, File, PUSH, SYN, has, read, read_for};
+
+const TALLY: &[u8] = b"<Tally xmlns='urn:results:2'>";
+const SEAL: &[u8] = b"\x00\x01seal\xff";
+
+/// The FLOWS rows and the limits that were hit, looking for a tally, and for a seal under two patterns.
+fn searched(file: &File) -> (String, BTreeMap<&'static str, u64>) {
+    let patterns = [("tally", TALLY), ("seal", SEAL), ("seal", b"SEALED")];
+    let owned: Vec<_> = patterns.iter().map(|(id, bytes)| ((*id).to_owned(), bytes.to_vec())).collect();
+    let options = Options { markers: Markers::new(&owned).unwrap(), ..Options::default() };
+    let ([flows, _], coverage) = read_for(&file.0, options).unwrap();
+    (flows, coverage.limits)
+}
+
+fn opened() -> File {
+    let mut file = File::new();
+    file.tcp(true, SYN, 100, 0, b"").tcp(false, SYN | ACK, 900, 101, b"");
+    file
+}
+
+/// A stream of the client, in segments of `size` bytes, each told by its number.
+fn segments(stream: &[u8], size: usize) -> Vec<(u32, &[u8])> {
+    stream.chunks(size).enumerate().map(|(at, part)| (101 + (at * size) as u32, part)).collect()
+}
+
+fn upload(parts: &[(u32, &[u8])]) -> File {
+    let mut file = opened();
+    for (seq, part) in parts {
+        file.tcp(true, PUSH, *seq, 901, part);
+    }
+    file
+}
+
+fn lacks(row: &str, part: &str) {
+    assert!(!row.contains(part), "{part} in {row}");
+}
+
+#[test]
+fn without_markers_the_columns_are_null() {
+    let ([flows, _], _) = read(&upload(&[(101, TALLY)]).0, false).unwrap();
+    lacks(&flows, "markers");
+}
+
+#[test]
+fn an_upload_of_no_known_protocol_is_searched_over_any_cuts_in_any_order() {
+    let stream = [&[b'.'; 500][..], TALLY, b"..", SEAL, b"SEALED"].concat();
+    for size in [7, 10, 100, 1000] {
+        let parts = segments(&stream, size);
+        for turn in 0..3 {
+            let mut order = parts.clone();
+            order.rotate_left(turn * parts.len() / 3);
+            order.chunks_mut(7).for_each(<[_]>::reverse);
+            let (flows, limits) = searched(&upload(&order));
+            has(&flows, r#""src_markers":["seal","tally"],"src_clear":true"#);
+            lacks(&flows, "dst_markers");
+            lacks(&flows, "dst_clear");
+            assert!(limits.is_empty());
+        }
+    }
+}
+
+#[test]
+fn both_bodies_of_an_http_conversation_are_searched() {
+    let request =
+        [b"PUT /a HTTP/1.1\r\nHost: a.example\r\nContent-Length: 1029\r\n\r\n", &[b'x'; 1000][..], TALLY].concat();
+    let response = [b"HTTP/1.1 200 OK\r\nContent-Length: 2007\r\n\r\n", &[b'y'; 2000][..], SEAL].concat();
+    let mut file = upload(&segments(&request, 700));
+    for (at, part) in response.chunks(700).enumerate() {
+        file.tcp(false, PUSH, 901 + at as u32 * 700, 101 + request.len() as u32, part);
+    }
+    let (flows, _) = searched(&file);
+    has(&flows, r#""app":"http""#);
+    has(&flows, r#""src_markers":["tally"],"dst_markers":["seal"],"src_clear":true,"dst_clear":true"#);
+}
+
+#[test]
+fn a_direction_that_was_read_and_has_none_gives_an_empty_list() {
+    let mut file = upload(&[(101, b"nothing of note")]);
+    file.tcp(false, PUSH, 901, 116, b"ok");
+    let (flows, _) = searched(&file);
+    has(&flows, r#""src_markers":[],"dst_markers":[]"#);
+    lacks(&flows, "_clear");
+}
+
+#[test]
+fn only_the_beginning_is_searched() {
+    let at = |place: usize| {
+        let stream = [&vec![b'.'; place - TALLY.len()][..], TALLY, &[b'.'; 3000]].concat();
+        searched(&upload(&segments(&stream, 1400))).0
+    };
+    has(&at(65_536), r#""src_markers":["tally"]"#);
+    has(&at(65_537), r#""src_markers":[]"#);
+}
+
+#[test]
+fn over_a_gap_a_marker_counts_and_its_absence_does_not() {
+    for (rest, told) in [(TALLY, Some(r#""src_markers":["tally"]"#)), (b"else", None)] {
+        for before in [&b"front"[..], b""] {
+            let parts = [(101, before), (201, rest)];
+            let (flows, limits) = searched(&upload(&parts));
+            match told {
+                Some(told) => has(&flows, told),
+                None => lacks(&flows, "src_markers"),
+            }
+            assert!(limits.is_empty());
+        }
+    }
+    // A pattern is not put together over a gap.
+    let (head, tail) = TALLY.split_at(9);
+    lacks(&searched(&upload(&[(101, head), (120, tail)])).0, "src_markers");
+}
+
+#[test]
+fn what_came_after_a_lost_segment_is_searched_however_much_it_is() {
+    let stream = [&[b'.'; 40_000][..], TALLY, &[b'.'; 60_000]].concat();
+    let mut parts = segments(&stream, 1000);
+    parts.remove(3);
+    let (flows, limits) = searched(&upload(&parts));
+    has(&flows, r#""src_markers":["tally"]"#);
+    assert!(limits.is_empty());
+    let plain = vec![b'.'; 100_000];
+    let mut parts = segments(&plain, 400);
+    parts.remove(3);
+    lacks(&searched(&upload(&parts)).0, "src_markers");
+    let mut parts = segments(&plain, 400);
+    parts.remove(200);
+    has(&searched(&upload(&parts)).0, r#""src_markers":[]"#);
+}
+
+#[test]
+fn what_was_acknowledged_and_never_recorded_leaves_it_untold() {
+    let mut file = upload(&[(101, b"front")]);
+    file.tcp(false, ACK, 901, 300, b"");
+    lacks(&searched(&file).0, "src_markers");
+    let mut joined_late = File::new();
+    joined_late.tcp(true, PUSH, 101, 901, b"front");
+    lacks(&searched(&joined_late).0, "src_markers");
+    joined_late.tcp(true, PUSH, 106, 901, TALLY);
+    has(&searched(&joined_late).0, r#""src_markers":["tally"]"#);
+}
+
+#[test]
+fn datagrams_are_searched_each_behind_the_other() {
+    let (head, tail) = TALLY.split_at(9);
+    let mut file = File::new();
+    file.udp_on(4000, true, head).udp_on(4000, false, b"none").udp_on(4000, true, tail);
+    has(&searched(&file).0, r#""src_markers":["tally"],"dst_markers":[],"src_clear":true"#);
+    let mut file = File::new();
+    for _ in 0..70 {
+        file.udp_on(4000, true, &[b'.'; 1000]);
+    }
+    file.udp_on(4000, true, TALLY);
+    has(&searched(&file).0, r#""src_markers":[]"#);
+}
+
+#[test]
+fn tls_is_not_searched_though_its_hello_came_in_pieces() {
+    let hello = [&b"\x16\x03\x01\x00\x80\x01\x00\x00\x7c\x03\x03"[..], TALLY, SEAL, &[0; 90]].concat();
+    let hello = &hello[..133];
+    let (flows, _) = searched(&upload(&[(101, &hello[..60]), (161, &hello[60..])]));
+    has(&flows, r#""app":"tls""#);
+    lacks(&flows, "markers");
+    has(&flows, r#""src_clear":false"#);
+}
