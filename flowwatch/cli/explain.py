@@ -37,6 +37,12 @@ def explain(
     answers: Annotated[
         list[str] | None, typer.Option("--answer", metavar="NAME", help="Name answered with the responder's address.")
     ] = None,
+    contains: Annotated[
+        list[str] | None, typer.Option("--contains", metavar="TEXT", help="Text its payload holds, read in clear.")
+    ] = None,
+    asked: Annotated[
+        list[str] | None, typer.Option("--asked", metavar="HOST[:PORT]", help="Host asked for, where DST is a proxy.")
+    ] = None,
     labels: Annotated[list[str] | None, typer.Option("--label", help="Label it bears; may be repeated.")] = None,
     bytes_out: Annotated[int | None, typer.Option("--bytes-out", min=0, help="Payload bytes sent.")] = None,
     opened_by: Annotated[Literal["sender", "receiver"], typer.Option("--opened-by")] = "sender",
@@ -60,6 +66,8 @@ def explain(
             opened_by=opened_by,
             sni=sni,
             answers=tuple(answers or ()),
+            contains=tuple(contains or ()),
+            asked=tuple(asked or ()),
             labels=None if labels is None else tuple(labels),
             bytes_out=bytes_out,
         )
@@ -98,7 +106,9 @@ def _recorded(
     from flowwatch import sources, transmissions
     from flowwatch.model import OpenedBy, ReadOptions
 
-    read = sources.collect([str(capture)], ReadOptions(digest=False, input_format=input_format))
+    read = sources.collect(
+        [str(capture)], ReadOptions(digest=False, input_format=input_format, markers=policies.markers)
+    )
     binding = policies.versions[-1].defaults.dns_binding
     sent = transmissions.derive(read.flows, read.lookups, read.coverage, binding)
     those = [one for one in sent if one.ref.first_record == record]
@@ -127,8 +137,12 @@ def _observed(decision: "Decision") -> Iterator[str]:
     ends = f"{sent.sender_ip} -> {sent.receiver_ip}"
     port = "" if sent.service_port is None else f"/{sent.service_port}"
     yield f"{sent.proto}{port} {ends}, opened by the {sent.opened_by}, sent {_amount(sent)}"
+    for layer in sent.tunnel:
+        yield f"  within {layer.kind}" + (f" to {layer.receiver}" if layer.receiver else "")
     for name in sent.names:
         yield f"  name {name.name} ({name.evidence})"
+    if sent.markers:
+        yield f"  holds what is looked for under {', '.join(sent.markers)}"
     bears = ", ".join(one.name for one in decision.labels) or "none"
     yield f"  from zone {decision.sender_zone or 'none'}; bears {bears}"
 
@@ -143,7 +157,15 @@ def _amount(sent: "Transmission") -> str:
 def _looked_at(derivation: "Derivation") -> Iterator[str]:
     info = derivation.policy
     yield f"policy   {f'{info.id} {info.version}' if info else 'none in force'}"
+    yield from _entries("tunnel", derivation.tunnels)
     yield f"scope    {derivation.scope.sentence if derivation.scope else 'in scope'}"
+    yield from _rules(derivation)
+    for one in derivation.asked:
+        yield f"asked of {one.decision.via}: {one.decision.asked}, {one.decision.verdict}"
+        yield from (f"  {line}" for line in _rules(one))
+
+
+def _rules(derivation: "Derivation") -> Iterator[str]:
     yield from _entries("prohibited", derivation.prohibitions)
     yield from _entries("channel", derivation.channels)
     yield from _entries("answers a flow permitted by", derivation.answers)
@@ -159,7 +181,8 @@ def _entries(kind: str, entries: "Sequence[Considered]") -> Iterator[str]:
 
 def _verdict(decision: "Decision") -> Iterator[str]:
     decided = f" by {decision.rule.kind} {decision.rule.id}" if decision.rule else ""
-    yield f"verdict  {decision.verdict}{decided}, severity {decision.severity}"
+    asked = f" on {decision.asked}" if decision.asked else ""
+    yield f"verdict  {decision.verdict}{asked}{decided}, severity {decision.severity}"
     for reason in decision.reasons:
         yield f"  {reason}: {reason.sentence}"
     for note in decision.notes:

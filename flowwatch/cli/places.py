@@ -1,7 +1,8 @@
 """`flowwatch places`: which location data is in use, and what it says of an address."""
 
+import datetime as dt
 import ipaddress
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,7 +12,7 @@ from flowwatch.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flowwatch.model import Fact, Place
+    from flowwatch.model import Candidate, Fact, Place
     from flowwatch.places import Locator
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Location data: what is in use, what it says.")
@@ -23,10 +24,15 @@ def info(*, policy: PolicyFile = None, places: Databases = None) -> None:
     with _locator(policy, places) as locator:
         reference = locator.reference
     for one in reference:
-        _lines(one.name, kind=one.kind, date=one.date, sha256=one.sha256, path=one.path, attribution=one.attribution)
-    if not reference:
-        typer.echo("No location data: every place is indeterminate.")
-        typer.echo("Give databases with --places FILE.mmdb, or declare [[place]] facts in the policy.")
+        _lines(
+            one.name,
+            kind=one.kind,
+            version=one.version,
+            date=one.date and f"{one.date}, {_age(one.date)}",
+            sha256=one.sha256,
+            path=one.path,
+            attribution=one.attribution,
+        )
 
 
 @app.command()
@@ -35,13 +41,18 @@ def lookup(
     *,
     policy: PolicyFile = None,
     places: Databases = None,
+    fmt: Annotated[Literal["text", "json"], typer.Option("--format", help="text, or json: an object a line.")] = "text",
 ) -> None:
     """Say where an address is located, where registered, and who operates it."""
     for address in addresses:
         _check(address)
     with _locator(policy, places) as locator:
         for address in addresses:
-            _show(locator.locate(address, None))
+            place = locator.locate(address, None)
+            if fmt == "json":
+                _json(place)
+            else:
+                _show(place)
 
 
 def _locator(policy: "Path | None", places: "list[Path] | None") -> "Locator":
@@ -61,21 +72,35 @@ def _check(address: str) -> None:
         ) from error
 
 
+def _age(date: str) -> str:
+    days = (dt.datetime.now(dt.UTC).date() - dt.date.fromisoformat(date)).days
+    return f"{days} days old"
+
+
+def _json(place: "Place") -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.encode(place))
+
+
 def _show(place: "Place") -> None:
-    located = "; ".join(
-        " ".join(filter(None, [one.country, one.region, one.city, one.provider_region, f"({one.source})"]))
-        for one in place.located
-    )
     _lines(
         place.address,
         looked_up=place.inner,
         special=place.special,
-        located=located or None,
+        located="; ".join(map(_candidate, place.located)) or None,
         confidence=f"{place.confidence}{f', {place.why}' if place.why else ''}",
         registered=_facts(place.registered),
         operated=" ".join(filter(None, [_facts(place.asn, "AS"), _facts(place.organisation)])) or None,
         anycast={True: "yes", False: "no", None: "unknown"}[place.anycast],
     )
+
+
+def _candidate(one: "Candidate") -> str:
+    """Country first; an edge range has a provider and no country."""
+    where = [one.country or "unknown", one.region, one.city, one.site, one.provider, one.provider_region]
+    edge = "edge" if one.precision == "edge" else None
+    return " ".join(filter(None, [*where, edge, f"({', '.join(filter(None, [one.source, one.source_date]))})"]))
 
 
 def _facts(facts: "tuple[Fact, ...]", prefix: str = "") -> str | None:

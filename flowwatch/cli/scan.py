@@ -34,11 +34,15 @@ class Format(enum.StrEnum):
     TEXT = "text"
     JSONL = "jsonl"
     HTML = "html"
+    CSV = "csv"
+    MD = "md"
 
     @property
-    def file_name(self) -> str:
-        """Its name in a folder of several."""
-        return "report.txt" if self is Format.TEXT else f"report.{self}"
+    def file_names(self) -> tuple[str, ...]:
+        """Its names in a folder of several; a CSV holds one table, so there are two of them."""
+        if self is Format.CSV:
+            return "findings.csv", "destinations.csv"
+        return ("report.txt",) if self is Format.TEXT else (f"report.{self}",)
 
 
 def scan(
@@ -48,7 +52,11 @@ def scan(
     places: Databases = None,
     formats: Annotated[
         list[Format] | None,
-        typer.Option("--format", help="text, jsonl or html; several with -o FOLDER [default: text]."),
+        typer.Option(
+            "--format",
+            help="text, jsonl, html, csv (findings; with others also destinations) or md; several with -o FOLDER "
+            "[default: text].",
+        ),
     ] = None,
     output: Output = None,
     decisions: Annotated[
@@ -95,8 +103,9 @@ def deliver(report: "Report", formats: Sequence[Format], output: Path | None, de
         with writing(output):
             output.mkdir(parents=True, exist_ok=True)
         for one in formats:
-            with sink(output / one.file_name) as file:
-                write(report, one, file)
+            for name in one.file_names:
+                with sink(output / name) as file:
+                    write(report, one, file, name)
         with sink(None) as file:
             write(report, Format.TEXT, file)
     else:
@@ -107,8 +116,11 @@ def deliver(report: "Report", formats: Sequence[Format], output: Path | None, de
             write_decisions(report, decisions)
 
 
-def write(report: "Report", fmt: Format, file: BinaryIO) -> None:
-    """Write the report in one format to a binary file; text takes the terminal's width when there is one."""
+def write(report: "Report", fmt: Format, file: BinaryIO, name: str = "") -> None:
+    """Write the report, or of several files of its format the one named, to a binary file.
+
+    Text takes the terminal's width when there is one.
+    """
     from flowwatch import reports
 
     match fmt:
@@ -118,6 +130,10 @@ def write(report: "Report", fmt: Format, file: BinaryIO) -> None:
             file.writelines(reports.jsonl_lines(report))
         case Format.HTML:
             file.write(reports.render_html(report).encode())
+        case Format.CSV:
+            reports.write_csv(report, file, "destinations" if name == "destinations.csv" else "findings")
+        case Format.MD:
+            file.write(reports.render_markdown(report).encode())
         case never:
             assert_never(never)
 
@@ -138,7 +154,7 @@ def _written(formats: Sequence[Format], output: Path | None, decisions: Path | N
     """The files a run writes."""
     if output is None or len(formats) == 1:
         return [output, decisions]
-    return [*(output / one.file_name for one in formats), decisions]
+    return [*(output / name for one in formats for name in one.file_names), decisions]
 
 
 def _checked(formats: Sequence[Format] | None, output: Path | None) -> tuple[Format, ...]:

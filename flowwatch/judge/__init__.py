@@ -2,12 +2,13 @@
 
 Promises: pure (no input or output, inputs untouched, no clock); three-valued (what was not seen never approves); the
 order of rules and inputs changes nothing; neutral words. Refuses: judging the recording as a whole (silence, volumes,
-order of stages), proxies, tunnels and names as carriers.
+order of stages), and counting once what a client's and a proxy's records both show.
 """
 
 from flowwatch.judge.bench import Bench
+from flowwatch.judge.carried_in_names import with_data_in_names
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.run import Judgement, judge
 
-__all__ = ["Bench", "Considered", "Derivation", "Judgement", "judge"]
+__all__ = ["Bench", "Considered", "Derivation", "Judgement", "judge", "with_data_in_names"]

@@ -11,7 +11,14 @@ from flowwatch.judge.considered import Considered
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.observation import Observation
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN
-from flowwatch.model import Amount, Check, Group, OpenedBy, Reason, Transmission
+from flowwatch.model import Amount, Check, Encapsulation, Group, OpenedBy, Reason, Transmission
+
+
+def permitting(opening: Derivation | None) -> tuple[Derivation | None, ...]:
+    """What an answer is held against, the worst of them standing: the opening or, of a proxy, each host asked."""
+    if opening is None or not opening.asked:
+        return (opening,)
+    return tuple(msgspec.structs.replace(part, decision=opening.decision) for part in opening.asked)
 
 
 def answers_considered(opening: Derivation | None, seen: Observation) -> tuple[Considered, ...]:
@@ -41,6 +48,7 @@ def unrecorded_opening(answer: Transmission) -> Transmission:
         receiver_port=answer.sender_port,
         opened_by=OpenedBy.SENDER,
         sent=Amount(0, None),
+        tunnel=tuple(Encapsulation(one.kind, one.receiver, one.sender) for one in answer.tunnel),
         acked=None,
         names=(),
         lookups_recorded_since=None,
@@ -48,5 +56,6 @@ def unrecorded_opening(answer: Transmission) -> Transmission:
         http_path=None,
         http_hosts=None,
         clear=None,
+        markers=None,
         payload_sha256=None,
     )

@@ -2,20 +2,26 @@
 
 A zone `within` another inherits its channels, as sender and as receiver. Omitted `when`, `service` do not restrict;
 omitted `carries` carries no labelled data.
+
+A host asked of a proxy is approved only by a channel that names the proxy in `via`; of a name asked, the address and
+what goes with it (place, AS, key) was not seen and is not compared. A proxy is passed: what its own channel `carries`
+says nothing of what was asked to be passed on.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
 
 from flowwatch.judge.conditions import carries_check, opened_by_check, service_checks, window_check
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.destination import Recognition, Standing, recognise
 from flowwatch.judge.location import location_checks
 from flowwatch.judge.observation import Observation
-from flowwatch.judge.rulebook import Rulebook
+from flowwatch.judge.rulebook import Rulebook, listed
 from flowwatch.judge.tls import tls_checks
 from flowwatch.judge.truth import FALSE, TRUE, compared
 from flowwatch.model import Check, Place, Reason
-from flowwatch.policy.terms import Channel, Expectation, Server
+from flowwatch.policy.terms import Channel, Expectation, Role, Server, Service
 
 Locate = Callable[[], Place]
 """The place of the receiver, asked for only where a server has expectations."""
@@ -43,10 +49,11 @@ def _considered(channel: Channel, target: str, seen: Observation, book: Rulebook
     found = _to_zone(target, seen) if server is None else _to_server(server, seen, book)
     checks, notes = found.checks, found.notes
     if found.standing in (Standing.IS, Standing.MAY_BE):
-        checks += _how(channel, seen, book)
+        how, how_notes = _how(channel, server, seen, book)
+        checks, notes = checks + how, notes + how_notes
         if server is not None:
             place_checks, place_notes = _where(server, seen, book, locate)
-            sealed_checks, sealed_notes = tls_checks(server.tls, seen.transmission)
+            sealed_checks, sealed_notes = _sealed(server, seen)
             checks += place_checks + sealed_checks
             notes += place_notes + sealed_notes
     return Considered.of(
@@ -71,20 +78,54 @@ def _to_zone(target: str, seen: Observation) -> Recognition:
     return Recognition(Standing.IS if there else Standing.IS_NOT, (check,))
 
 
-def _how(channel: Channel, seen: Observation, book: Rulebook) -> tuple[Check, ...]:
-    """The channel's own conditions."""
-    transmission = seen.transmission
+def _how(
+    channel: Channel, server: Server | None, seen: Observation, book: Rulebook
+) -> tuple[tuple[Check, ...], tuple[Reason, ...]]:
+    """The channel's own conditions, and what is told beside them."""
+    in_time, notes = window_check(channel.when, seen, book.policy.policy.timezone)
+    opened = opened_by_check(channel.opened_by, seen.transmission)
     return (
-        opened_by_check(channel.opened_by, transmission),
-        *service_checks(channel.service, transmission),
-        carries_check(channel.carries, seen),
-        window_check(channel.when, transmission, book.policy.policy.timezone),
-    )
+        opened,
+        *_service(channel.service, seen),
+        *_carries(channel, server, seen),
+        in_time,
+        *_via(channel, seen),
+    ), notes
+
+
+def _service(service: Service, seen: Observation) -> tuple[Check, ...]:
+    """Protocol and port; of a host asked of a proxy the port only where it was seen."""
+    if seen.asked is not None and seen.asked.port is None:
+        service = msgspec.structs.replace(service, ports=())
+    return service_checks(service, seen.transmission)
+
+
+def _carries(channel: Channel, server: Server | None, seen: Observation) -> tuple[Check, ...]:
+    """The labels; not those of what a proxy was asked to pass on: the channels to the hosts asked carry them."""
+    passed_on = seen.asks and server is not None and server.role is Role.PROXY
+    return () if passed_on else (carries_check(channel.carries, seen),)
+
+
+def _via(channel: Channel, seen: Observation) -> tuple[Check, ...]:
+    """It may run through the proxy that was asked."""
+    if seen.asked is None:
+        return ()
+    named = TRUE if any(one in channel.via for one in seen.via) else FALSE
+    return (compared("via", named, listed(channel.via), listed(seen.via), Reason.VIA),)
+
+
+def _sealed(server: Server, seen: Observation) -> tuple[tuple[Check, ...], tuple[Reason, ...]]:
+    """What TLS showed; through a proxy a certificate that was not seen is only noted."""
+    checks, notes = tls_checks(server.tls, seen.transmission)
+    if seen.asked is None:
+        return checks, notes
+    shown = tuple(check for check in checks if check.reason is not Reason.TLS_KEY_UNOBSERVED)
+    return shown, notes if len(shown) == len(checks) else (*notes, Reason.TLS_KEY_UNOBSERVED)
 
 
 def _where(
     server: Server, seen: Observation, book: Rulebook, locate: Locate
 ) -> tuple[tuple[Check, ...], tuple[Reason, ...]]:
-    if server.expect == _NOWHERE:
+    if server.expect == _NOWHERE or seen.by_name:
         return (), ()
     return location_checks(server.expect, locate(), seen.transmission.start, book.policy.defaults)

@@ -43,16 +43,26 @@ def carries_check(carries: Sequence[str], seen: Observation) -> Check:
     return compared("labels", truth, listed(carries), str(seen.labels), Reason.NOT_CARRIED)
 
 
-def window_check(when: Sequence[Window], transmission: Transmission, timezone: str) -> Check:
-    """It ran inside one of the windows from its first to its last payload."""
+def window_check(when: Sequence[Window], seen: Observation, timezone: str) -> tuple[Check, tuple[Reason, ...]]:
+    """It ran inside one of the windows from its first to its last payload; noted where only the clock error does it."""
     if not when:
-        return _ANY_TIME
-    begun_before = transmission.begun_before
-    outcome = windows.inside(when, transmission.start, transmission.end, timezone, begun_before=begun_before)
-    return Check("time", outcome.truth, windows.words(when, timezone), ran(transmission), outcome.reason)
+        return _ANY_TIME, ()
+    outcome, notes = _inside(when, seen, timezone)
+    return Check("time", outcome.truth, windows.words(when, timezone), ran(seen.transmission), outcome.reason), notes
 
 
 _ANY_TIME = Check("time", TRUE, "any time", "not restricted")
+
+
+def _inside(when: Sequence[Window], seen: Observation, timezone: str) -> tuple[windows.Outcome, tuple[Reason, ...]]:
+    """How it lies to the windows; what fails by no more than the sensor's clock error does not fail, with a note."""
+    one = seen.transmission
+    outcome = windows.inside(when, one.start, one.end, timezone, begun_before=one.begun_before)
+    error = seen.vantage.clock_error
+    if not error or outcome.truth is not FALSE:
+        return outcome, ()
+    widened = windows.inside(when, one.start, one.end, timezone, begun_before=one.begun_before, clock_error=error)
+    return (outcome, ()) if widened.truth is FALSE else (widened, (Reason.CLOCK,))
 
 
 def ran(transmission: Transmission) -> str:
@@ -62,13 +72,13 @@ def ran(transmission: Transmission) -> str:
     return begun + (first if first == last else f"{first} to {last}")
 
 
-def span_check(from_: Instant, until: Instant, transmission: Transmission) -> Check:
-    """It ran within `[from, until)`; otherwise an exception was not in force."""
+def span_check(from_: Instant, until: Instant, seen: Observation) -> tuple[Check, tuple[Reason, ...]]:
+    """It ran within `[from, until)`; otherwise an exception was not in force. Noted as `window_check` does."""
     span = (Window(from_=from_, until=until),)
-    begun_before = transmission.begun_before
-    truth = windows.inside(span, transmission.start, transmission.end, "UTC", begun_before=begun_before).truth
-    declared, observed = windows.words(span, "UTC"), ran(transmission)
-    return compared("time", truth, declared, observed, Reason.EXCEPTION_EXPIRED, Reason.BEGUN_BEFORE)
+    outcome, notes = _inside(span, seen, "UTC")
+    declared, observed = windows.words(span, "UTC"), ran(seen.transmission)
+    check = compared("time", outcome.truth, declared, observed, Reason.EXCEPTION_EXPIRED, Reason.BEGUN_BEFORE)
+    return check, notes
 
 
 def _port(ports: Sequence[PortRange], transmission: Transmission) -> Check:

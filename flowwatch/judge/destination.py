@@ -1,8 +1,8 @@
 """Whether the receiver is a listed server, by address and name; the two questions about names are kept apart.
 
 Promises: a server approves only where every name the flow used is listed *and* the address is its own, by `cidrs` or by
-a binding of that very name. Unseen never stands for listed. Names that hold what no host name may hold, and names
-written lossily, never approve.
+a binding of that very name. Unseen never stands for listed; only a name asked of a proxy is compared without an
+address, which is noted. Names that hold what no host name may hold, and names written lossily, never approve.
 """
 
 import enum
@@ -37,6 +37,8 @@ class Recognition(msgspec.Struct, frozen=True, gc=False):
 
 def recognise(matcher: Matcher, seen: Observation, *, dedicated: bool = False, inspect: bool = True) -> Recognition:
     """The receiver against one `match` table; `inspect`: the CNAME chains are looked at (`cname = inspect_all`)."""
+    if seen.by_name:
+        return _by_asked_name(matcher, seen)
     if matcher.names_only:
         return _by_name(matcher, seen, inspect=inspect)
     address = seen.transmission.receiver_ip
@@ -83,6 +85,16 @@ def _name_at_listed_address(
 def _by_name(matcher: Matcher, seen: Observation, *, inspect: bool) -> Recognition:
     """The receiver against a table of names alone."""
     return _by_used_name(matcher, seen, inspect=inspect) if seen.used else _by_answers(matcher, seen, inspect=inspect)
+
+
+def _by_asked_name(matcher: Matcher, seen: Observation) -> Recognition:
+    """A name asked of a proxy: it alone is compared, since the address it led to was not seen."""
+    if not goes_by_listed_name(matcher, seen):
+        observed = listed(used.text for used in seen.used)
+        check = Check("name", FALSE, matcher.names, observed, Reason.DESTINATION_UNLISTED)
+        return Recognition(Standing.IS_NOT, (check,))
+    check, notes = _used_names(matcher, seen)
+    return Recognition(Standing.IS, (check,), (*notes, Reason.PROXY_ADDRESS))
 
 
 def _by_used_name(matcher: Matcher, seen: Observation, *, inspect: bool) -> Recognition:

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from flowwatch.judge.findings import merged_labels, merged_names
 from flowwatch.model import Decision, Destination, OpenedBy, Verdict
 
-_Key = tuple[str, int, str, OpenedBy]
+_Key = tuple[str, int, str, OpenedBy, str, str]
 
 
 def destinations_of(decisions: Iterable[Decision]) -> tuple[Destination, ...]:
-    """One row a receiver address, service port, protocol and opener; worst verdict first, then by bytes sent.
+    """One row a receiver address, service port, protocol, opener and host asked; worst first, then by bytes sent.
 
-    What is out of scope has no destination.
+    What is asked of a proxy has one row a host on which the verdict stands. What is out of scope has no destination.
     """
     groups: dict[_Key, list[Decision]] = {}
     for decision in decisions:
@@ -25,7 +25,8 @@ def destinations_of(decisions: Iterable[Decision]) -> tuple[Destination, ...]:
 
 def _key(decision: Decision) -> _Key:
     one = decision.transmission
-    return one.receiver_ip, -1 if one.service_port is None else one.service_port, one.proto, one.opened_by
+    port = -1 if one.service_port is None else one.service_port
+    return one.receiver_ip, port, one.proto, one.opened_by, decision.via or "", decision.asked or ""
 
 
 def _destination(group: list[Decision]) -> Destination:
@@ -39,6 +40,8 @@ def _destination(group: list[Decision]) -> Destination:
         port=all_sent[0].service_port,
         proto=all_sent[0].proto,
         opened_by=all_sent[0].opened_by,
+        via=worst.via,
+        asked=worst.asked,
         zone=worst.receiver_zone,
         server=next((one.server for one in ranked if one.server), None),
         names=merged_names(all_sent),

@@ -35,7 +35,8 @@ def _considered(exception: PolicyException, seen: Observation, book: Rulebook) -
         checks, notes = checks + found.checks, found.notes
     checks += service_checks(exception.applies.service, seen.transmission)
     checks += (carries_check(exception.carries, seen),)
-    checks += (span_check(exception.from_, exception.until, seen.transmission),)
+    in_force, by_clock = span_check(exception.from_, exception.until, seen)
+    checks, notes = (*checks, in_force), notes + by_clock
     rule = book.rule("exception", exception.id)
     return Considered.of(rule, checks, notes, carries=exception.carries, lifts=exception.lifts)
 

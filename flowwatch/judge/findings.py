@@ -1,7 +1,8 @@
 """Decisions worth telling, gathered into findings: the same finding keeps its id tomorrow.
 
-Promises: an id depends on policy, entry, reason, zone, server (else address, else asked name) and service, never on the
-day, a path or the sender's address. Titles may hold observed names as they are: every writer escapes.
+Promises: an id depends on policy, entry, reason, zone, server (else asked name, else address) and service, never on the
+day, a path or the sender's address. What ran in a tunnel to an unlisted end is one finding by that end, whatever ran
+inside. Titles may hold observed names as they are: every writer escapes.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from flowwatch.judge.carried_in_names import BULK, bytes_in_names
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.model import (
     Check,
@@ -88,8 +90,23 @@ def _worth_telling(verdict: Verdict, reasons: tuple[Reason, ...]) -> bool:
 
 
 def _key(decision: Decision) -> _Key:
-    where = f"server:{decision.server}" if _at_server(decision) else f"address:{decision.transmission.receiver_ip}"
-    return _keyed(decision.rule, decision.reasons, decision.sender_zone, where, service_of(decision.transmission))
+    far_end = _far_end(decision)
+    service = service_of(decision.transmission) if far_end is None else "tunnel"
+    where = _where(decision) if far_end is None else f"tunnel:{far_end}"
+    return _keyed(decision.rule, decision.reasons, decision.sender_zone, where, service)
+
+
+def _far_end(decision: Decision) -> str | None:
+    """The outermost layer to a place not listed, as `gre to 203.0.113.9`, where that decided."""
+    if decision.reasons[0] is not Reason.TUNNEL_UNLISTED:
+        return None
+    return next((one.observed for one in decision.checks if one.reason is Reason.TUNNEL_UNLISTED), None)
+
+
+def _where(decision: Decision) -> str:
+    if _at_server(decision):
+        return f"server:{decision.server}"
+    return f"asked:{decision.asked}" if decision.asked else f"address:{decision.transmission.receiver_ip}"
 
 
 def _at_server(decision: Decision) -> bool:
@@ -99,7 +116,7 @@ def _at_server(decision: Decision) -> bool:
 
 
 def _lookup_key(decision: LookupDecision) -> _Key:
-    where = f"server:{decision.server}" if decision.server else f"name:{decision.lookup.qname}"
+    where = f"server:{decision.server}" if decision.server else f"name:{_asked(decision)}"
     return _keyed(decision.rule, decision.reasons, decision.sender_zone, where, "lookup")
 
 
@@ -134,9 +151,11 @@ def _finding(key: _Key, group: list[Decision], digests: Mapping[str, str | None]
         sender_zone=worst.sender_zone,
         senders=tuple(sorted({one.sender_ip for one in transmissions})),
         receiver=Endpoint(zone=worst.receiver_zone, address=first.receiver_ip, port=first.receiver_port),
-        service=key.service,
+        service=service_of(first),
         opened_by=openers.pop() if len(openers) == 1 else None,
         server=worst.server,
+        asked=worst.asked,
+        via=worst.via,
         names=merged_names(transmissions),
         place=worst.place,
         labels=merged_labels(group),
@@ -161,12 +180,12 @@ def _lookup_finding(key: _Key, group: list[LookupDecision], digests: Mapping[str
         severity=max((one.severity for one in group), key=lambda severity: severity.rank),
         confidence=Sureness.HIGH if exact else Sureness.LOW,
         confidence_why="the question was recorded" if exact else "the source writes the name lossily",
-        title=f"{_from(worst.sender_zone)} asked for {worst.lookup.qname}: {worst.reasons[0].sentence}",
+        title=_lookup_title(worst),
         first_seen=min(times, default=None),
         last_seen=max(times, default=None),
         count=len(group),
         attempts=0,
-        bytes_sent=0,
+        bytes_sent=bytes_in_names(group),
         bytes_unknown=0,
         bytes_acked=None,
         sender_zone=worst.sender_zone,
@@ -174,13 +193,24 @@ def _lookup_finding(key: _Key, group: list[LookupDecision], digests: Mapping[str
         receiver=None,
         service=None,
         server=worst.server,
-        asked=worst.lookup.qname,
+        asked=_asked(worst),
+        labels=() if worst.carried_below is None else (BULK,),
         rule=worst.rule,
         checks=_answer_checks(worst),
         notes=tuple(dict.fromkeys(note for one in group for note in one.notes)),
         remedy=remedy_of(worst.reasons[0]),
         evidence=tuple(_lookup_evidence(one.lookup, digests) for one in group[:EVIDENCE_MOST]),
     )
+
+
+def _asked(decision: LookupDecision) -> str:
+    """The name asked for, or the domain whose names carried data."""
+    return decision.carried_below or decision.lookup.qname
+
+
+def _lookup_title(worst: LookupDecision) -> str:
+    what = worst.lookup.qname if worst.carried_below is None else f"names below {worst.carried_below}"
+    return f"{_from(worst.sender_zone)} asked for {what}: {worst.reasons[0].sentence}"
 
 
 def merged_names(transmissions: Iterable[Transmission]) -> tuple[SeenName, ...]:
@@ -218,9 +248,14 @@ def _confidence(worst: Decision) -> tuple[Sureness, str]:
 
 def _title(worst: Decision, *, attempts_only: bool) -> str:
     transmission = worst.transmission
+    service = service_of(transmission)
+    far_end = _far_end(worst)
+    if worst.asked is not None and far_end is None:
+        through = f"asked proxy {worst.via} ({service}) for {worst.asked}"
+        return f"{_from(worst.sender_zone)} {through}: {worst.reasons[0].sentence}"
     verb = "tried to reach" if attempts_only else "sent to" if transmission.responder_is_receiver else "answered"
-    where = f"{_receiver(worst)} ({service_of(transmission)})"
-    return f"{_from(worst.sender_zone)} {verb} {where}: {worst.reasons[0].sentence}"
+    through = "" if far_end is None else f" through {far_end}"
+    return f"{_from(worst.sender_zone)} {verb} {_receiver(worst)} ({service}){through}: {worst.reasons[0].sentence}"
 
 
 def _receiver(worst: Decision) -> str:

@@ -1,11 +1,12 @@
 """What a transmission carries: the labels its classifiers give, else `none` or `unread`.
 
-Promises: a content term (`sni`, `http_host`, `http_path`, `file_sha256_list`) matches only what was seen; content that
-could not be read is `unread`, it is not unseen. A threshold inside a range, or a port the source does not give, is
-unseen, and its label stays *possible*: every condition on that label is then unseen.
+Promises: a content term (`sni`, `http_host`, `http_path`, `file_sha256_list`, `payload_contains`, `payload_hex`)
+matches only what was seen; content that could not be read is `unread`, it is not unseen. A threshold inside a range, or
+a port the source does not give, is unseen, and its label stays *possible*: every condition on it is then unseen.
 
 `http_host` and `http_path` say what was asked for on the flow, so they label both of its directions: a document that is
-fetched from a zone's server is the same document as one that is sent.
+fetched from a zone's server is the same document as one that is sent. Payload terms look at the direction itself, so an
+answer that carries a marked document is labelled by what it carries.
 
 `carries` restricts the labels that classifiers matched. `none` and `unread` are what is left when none matched; a
 channel never refuses them, since almost everything sealed is unread. They matter for severity, and a prohibition may
@@ -16,6 +17,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from flowwatch.judge.hosts import host_of
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, conjunction, disjunction, known
 from flowwatch.model import Label, Name, NameClass, Sureness, Transmission, Truth
 from flowwatch.policy.match import NamePattern
@@ -80,11 +82,16 @@ def labels_of(
     return Labels(matched, possible, fallback)
 
 
+def read_in_clear(transmission: Transmission) -> bool | None:
+    """Payload of this direction was read in clear, as a marker found in it shows too; None: could not be told."""
+    return True if transmission.markers else transmission.clear
+
+
 def _fallback(transmission: Transmission, unread_min: int) -> Label:
     """`none` where nothing was sent, it was read in clear or it is too small; `unread` otherwise."""
     sent = transmission.sent
     small = sent.most is not None and sent.most < unread_min
-    if transmission.attempted or transmission.clear or small:
+    if transmission.attempted or read_in_clear(transmission) or small:
         return Label(NONE)
     return Label(UNREAD, Sureness.HIGH if sent.least >= unread_min else Sureness.LOW)
 
@@ -120,6 +127,8 @@ def _holds(term: Term, transmission: Transmission, zones: tuple[str, ...]) -> Tr
         truths.append(known(path is not None and path.startswith(term.http_path)))
     if term.file_sha256_list is not None:
         truths.append(known(not term.digests.isdisjoint(transmission.payload_sha256 or ())))
+    if term.markers:
+        truths.append(known({marker.id for marker in term.markers} <= set(transmission.markers or ())))
     return conjunction(truths)
 
 
@@ -138,4 +147,4 @@ def _asked(transmission: Transmission, pattern: NamePattern, evidence: NameClass
         texts += transmission.http_hosts or ()
     elif transmission.sni is not None:
         texts.append(transmission.sni)
-    return any(pattern.covers(Name.parse(text)) for text in texts)
+    return any(pattern.covers(Name.parse(host_of(text))) for text in texts)

@@ -1,6 +1,7 @@
 """The story of judging one lookup by one policy version.
 
-A lookup shows that a name was asked for, never that something was sent: lookups are counted apart.
+A lookup shows that a name was asked for, never that something was sent: lookups are counted apart. That many names
+together carry data is told by `carried_in_names`, over all lookups.
 
 Promises: the name of a server this zone may use, or one in `[[lookup]]`, is approved; a malformed or lossy name never
 is. A client that the source does not give is judged as every zone: what they differ in cannot be told.
@@ -18,7 +19,7 @@ from flowwatch.model import Lookup, LookupDecision, Name, Reason, Rule, Severity
 
 def judge_lookup(lookup: Lookup, book: Rulebook) -> LookupDecision:
     """The verdict on one lookup by the version in force."""
-    zone = None if lookup.client_ip is None else book.zone(lookup.client_ip)
+    zone = client_zone(lookup, book)
     scope = _scope(lookup, zone)
     if scope is not None:
         return _decided(lookup, zone, Verdict.OUT_OF_SCOPE, (scope,), Severity.INFO)
@@ -31,10 +32,15 @@ def judge_lookup(lookup: Lookup, book: Rulebook) -> LookupDecision:
 
 def lookup_without_policy(lookup: Lookup, book: Rulebook, reason: Reason) -> LookupDecision:
     """In scope by the rulebook's zones, but no version judges it: indeterminate."""
-    zone = None if lookup.client_ip is None else book.zone(lookup.client_ip)
+    zone = client_zone(lookup, book)
     scope = _scope(lookup, zone)
     verdict = Verdict.INDETERMINATE if scope is None else Verdict.OUT_OF_SCOPE
     return _decided(lookup, zone, verdict, (scope or reason,), Severity.INFO)
+
+
+def client_zone(lookup: Lookup, book: Rulebook) -> str | None:
+    """The zone of who asked, as the sensor sees it; None where it is in none or not given."""
+    return None if lookup.client_ip is None else book.zone(lookup.client_ip, lookup.ref.source)
 
 
 def _scope(lookup: Lookup, zone: str | None) -> Reason | None:

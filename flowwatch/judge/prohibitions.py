@@ -1,12 +1,14 @@
 """Prohibitions held against one transmission: they override channels; only an exception that names one lifts it.
 
 A prohibition on a name holds as soon as the flow used it, bound to the address or not. `cleartext = true` holds only
-where payload was read in clear.
+where payload was read in clear, as it was where a marker was found in it. To which address a name asked of a proxy led
+is unseen.
 """
 
 from flowwatch.judge.conditions import service_checks
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.exceptions import zone_check
+from flowwatch.judge.labels import read_in_clear
 from flowwatch.judge.observation import Observation
 from flowwatch.judge.rulebook import Matcher, Rulebook, listed
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, conjunction, known
@@ -35,7 +37,7 @@ def _considered(prohibited: Prohibited, seen: Observation, book: Rulebook) -> Co
 
 
 def _cleartext(transmission: Transmission, *, wanted: bool) -> Check:
-    clear = transmission.clear
+    clear = read_in_clear(transmission)
     truth = known(bool(clear)) if wanted else known(None if clear is None else not clear)
     observed = "could not be told" if clear is None else "read in clear" if clear else "not in clear"
     return Check("cleartext", truth, str(wanted).lower(), observed)
@@ -43,7 +45,7 @@ def _cleartext(transmission: Transmission, *, wanted: bool) -> Check:
 
 def _leads_to(to: Matcher, seen: Observation) -> Truth:
     """The receiver falls under the table's addresses and names, as far as each is given."""
-    address = known(to.address(seen.transmission.receiver_ip)) if to.match.cidrs else TRUE
+    address = known(None if seen.by_name else to.address(seen.transmission.receiver_ip)) if to.match.cidrs else TRUE
     return conjunction((address, _goes_by(to, seen) if to.match.names else TRUE))
 
 
@@ -59,7 +61,7 @@ def _goes_by(to: Matcher, seen: Observation) -> Truth:
 
 
 def _receiver(seen: Observation) -> str:
-    return listed([seen.transmission.receiver_ip, *(used.text for used in seen.used)])
+    return listed(dict.fromkeys([seen.transmission.receiver_ip, *(used.text for used in seen.used)]))
 
 
 def _plain(check: Check) -> Check:

@@ -36,6 +36,15 @@ REMEDIES: dict[Reason, str] = {
     Reason.TLS_ISSUER_UNEXPECTED: "Ask the server's operator which authority issues its certificate.",
     Reason.TLS_NAME_UNEXPECTED: "Ask the server's operator which names its certificate bears.",
     Reason.TLS_KEY_UNOBSERVED: "Look for a recording that shows the certificate.",
+    Reason.TUNNEL_UNLISTED: "Ask who runs the far end of the tunnel; list it with role `tunnel` if it is meant.",
+    Reason.VIA: "Check whether the sender should use that proxy; if so, add it to the channel's `via`.",
+    Reason.PROXY_ADDRESS: "Look for a recording taken behind the proxy; it shows the address.",
+    Reason.PROXY_UNREAD: "Look for the proxy's own log; it holds what was asked for.",
+    Reason.QUIC_MIGRATION: "Look for the beginning of the connection, or for the client's other recordings.",
+    Reason.CLOCK: "Compare the sensor's clock with a reference; the times lie within its error.",
+    Reason.DATA_IN_NAMES: (
+        "Ask which program asked for these names and who runs the domain; a name listed in full is not counted."
+    ),
     Reason.UNSEEN: "Look for a source that shows the condition named.",
     Reason.NONE_IN_FORCE: "Check the validity of the policy's versions.",
     Reason.LOOKUP_UNAPPROVED: "Ask which program asked for it; a lookup alone does not show that anything was sent.",

@@ -4,11 +4,12 @@ Promises: the order in which a policy writes its entries changes nothing (entrie
 a loaded policy is well-formed.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Self
 
 import msgspec
 
+from flowwatch.judge.sensors import Vantages
 from flowwatch.model import Name, PolicyInfo, Rule
 from flowwatch.policy.match import Cidr, NamePattern, Networks
 from flowwatch.policy.terms import (
@@ -62,7 +63,8 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
     """A policy version with what judging looks up again and again."""
 
     policy: Policy
-    zones: Networks[str]
+    vantages: Vantages
+    """How each source's sensor sees, the zones by address among it."""
     chains: dict[str, tuple[str, ...]]
     """Of each zone id: itself, then the zones it lies `within`, innermost first."""
     servers: dict[str, Server]
@@ -71,6 +73,9 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
     conditions: dict[str, Matcher]
     """The `to` of `prohibited:ID` and `exception:ID`."""
     resolvers: Networks[str]
+    proxies: Networks[str]
+    tunnels: Networks[str]
+    """Server ids by the addresses of the listed tunnel ends; likewise `resolvers` and `proxies`."""
     broadcasts: frozenset[tuple[int, int]]
     """Directed broadcast addresses of the declared zones (RFC 919)."""
     channels: tuple[Channel, ...]
@@ -86,17 +91,14 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
         rules |= {f"exception:{one.id}": one.applies.to for one in policy.exceptions}
         return cls(
             policy=policy,
-            zones=Networks((cidr, zone.id) for zone in policy.zones for cidr in zone.cidrs),
+            vantages=Vantages(policy),
             chains=_chains(policy.zones),
             servers=servers,
             matchers={name: Matcher(server.match) for name, server in servers.items()},
             conditions={name: Matcher(to) for name, to in rules.items() if to is not None},
-            resolvers=Networks(
-                (cidr, name)
-                for name, server in servers.items()
-                if server.role is Role.RESOLVER
-                for cidr in server.match.cidrs
-            ),
+            resolvers=Networks(_addresses(servers, Role.RESOLVER)),
+            proxies=Networks(_addresses(servers, Role.PROXY)),
+            tunnels=Networks(_addresses(servers, Role.TUNNEL)),
             broadcasts=frozenset(_broadcasts(policy.zones)),
             channels=tuple(sorted(policy.channels, key=lambda one: one.id)),
             prohibitions=tuple(sorted(policy.prohibitions, key=lambda one: one.id)),
@@ -116,9 +118,9 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
         """It was read from a policy, rather than standing in for one."""
         return bool(self.policy.info.sha256)
 
-    def zone(self, address: str) -> str | None:
-        """Id of the zone with the longest prefix over the address, or None."""
-        return self.zones.lookup(address)
+    def zone(self, address: str, source: str) -> str | None:
+        """Id of the zone the address is in, as the sensor of that source sees it, or None."""
+        return self.vantages.of(source).zone(address)
 
     def chain(self, zone: str | None) -> tuple[str, ...]:
         """The zone and the zones it lies within."""
@@ -155,6 +157,13 @@ def _remembered(memo: dict[str, bool], key: str, find: Callable[[], bool]) -> bo
             memo.clear()
         found = memo[key] = find()
     return found
+
+
+def _addresses(servers: dict[str, Server], role: Role) -> Iterator[tuple[Cidr, str]]:
+    """The networks of the servers of a role, with their ids."""
+    for name, server in servers.items():
+        if server.role is role:
+            yield from ((cidr, name) for cidr in server.match.cidrs)
 
 
 def _chains(zones: tuple[Zone, ...]) -> dict[str, tuple[str, ...]]:

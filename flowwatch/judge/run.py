@@ -9,8 +9,10 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from flowwatch.judge.bench import Bench
+from flowwatch.judge.carried_in_names import with_data_in_names
 from flowwatch.judge.destinations import destinations_of
 from flowwatch.judge.findings import findings_of
+from flowwatch.judge.migration import with_migrations
 from flowwatch.judge.transmission import Locate
 from flowwatch.judge.unused import Uses
 from flowwatch.model import (
@@ -58,8 +60,9 @@ def judge(
     """
     bench = Bench(policies, locate)
     uses = Uses()
-    decisions = tuple(_decisions(transmissions, bench, uses))
-    asked = tuple(_asked(lookups, bench, uses))
+    severities = {book.policy.policy.version: book.policy.severity for book in bench.books}
+    decisions = with_migrations(_decisions(transmissions, bench, uses), severities)
+    asked = with_data_in_names(tuple(_asked(lookups, bench, uses)), bench)
     return Judgement(
         decisions=decisions,
         lookups=asked,

@@ -1,8 +1,9 @@
 """What is not judged, each with its reason: local chatter, traffic within a zone, senders outside every zone.
 
 Promises: a sender in a zone is judged unless a reason here says otherwise; without a policy everything that does not
-come in to a private address is listed. Address configuration counts as such only
-between its own ports and while it stays on private, link-local, zone, multicast or broadcast addresses.
+come in to a private address from outside is listed, also what private addresses send each other. Address configuration
+counts as such only between its own ports and while it stays on private, link-local, zone, multicast or broadcast
+addresses.
 """
 
 from flowwatch.judge.destination import goes_by_listed_name
@@ -43,7 +44,7 @@ def out_of_scope(seen: Observation, book: Rulebook) -> Reason | None:
     if seen.zone is None:
         listed_all_the_same = not book.given and seen.receiver_zone is None
         return None if listed_all_the_same else Reason.SENDER_OUTSIDE
-    within = seen.zone == seen.receiver_zone
+    within = book.given and seen.zone == seen.receiver_zone
     return Reason.WITHIN_ZONE if within and not _to_listed_server(seen, book) else None
 
 

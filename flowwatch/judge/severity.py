@@ -1,7 +1,8 @@
 """How much a verdict matters: by verdict and label, as the policy says or by default.
 
 Defaults: unapproved results critical, bulk high, unread medium, none low (`public` low, any other label medium);
-deviation and indeterminate the same one step lower; prohibited high; lookups low. An attempt is one step lower still.
+deviation and indeterminate the same one step lower; prohibited high; lookups low, but data in names as `bulk`
+unapproved. An attempt is one step lower still.
 """
 
 from collections.abc import Iterable

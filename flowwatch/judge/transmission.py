@@ -1,21 +1,28 @@
 """The story of judging one transmission by one policy version.
 
-    policy in force -> scope -> prohibited -> channels -> exceptions -> deviation | unapproved
+    policy in force -> tunnels -> scope -> prohibited -> channels -> exceptions -> deviation | unapproved
+
+A flow to a proxy takes that way once for itself and once for each host asked of it.
 
 Promises: pure; the inputs stay as they are.
 """
 
 from collections.abc import Callable
 
-from flowwatch.judge.answer import answers_considered
+import msgspec
+
+from flowwatch.judge.answer import answers_considered, permitting
 from flowwatch.judge.channel import channels_considered
+from flowwatch.judge.considered import Considered
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.exceptions import exceptions_considered
 from flowwatch.judge.observation import Observation, observe
 from flowwatch.judge.prohibitions import prohibitions_considered
+from flowwatch.judge.proxies import Requests, for_itself, meant_for_another, onward, requests_of, requests_unread
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.scope import out_of_scope
 from flowwatch.judge.severity import severity_of
+from flowwatch.judge.tunnels import leads_astray, tunnels_considered, wrapped
 from flowwatch.judge.verdict import Conclusion, Entries, conclude
 from flowwatch.model import Decision, Instant, Place, Reason, Rule, Severity, Transmission, Verdict
 
@@ -32,33 +39,93 @@ def derive_in(
 ) -> Derivation:
     """The whole derivation under one version; `opening` is that of the direction this one answers."""
     seen = observe(transmission, book, given)
+    tunnels = tunnels_considered(seen, book)
     scope = out_of_scope(seen, book)
-    if scope is not None:
+    if scope is not None and not leads_astray(tunnels, seen):
         ended = Conclusion(verdict=Verdict.OUT_OF_SCOPE, reasons=(scope,))
         return Derivation(policy=book.policy.info, scope=scope, decision=_decision(seen, book, locate, ended))
+    case = _Case(seen, tunnels, scope, book, locate)
+    requests = requests_of(seen, book) if scope is None else None
+    if requests is not None:
+        return _to_proxy(requests, case)
+    return max((_judged(seen, case, part) for part in permitting(opening)), key=_badness)
+
+
+class _Case(msgspec.Struct, frozen=True, gc=False):
+    """What the parts of one judgement share."""
+
+    seen: Observation
+    """The whole flow."""
+    tunnels: tuple[Considered, ...]
+    scope: Reason | None
+    book: Rulebook
+    locate: Locate
+
+
+def _to_proxy(requests: Requests, case: _Case) -> Derivation:
+    """The flow judged for itself and once for each host asked; the worst stands, a host's first among equals."""
+    seen, book = case.seen, case.book
+    itself = _judged(for_itself(seen, requests), case)
+    if meant_for_another(itself.channels, requests, book):
+        return itself
+    hosts = tuple(_judged(onward(seen, asked, requests, book), case) for asked in requests.asked)
+    unread = (_told(requests_unread(requests, book), seen, case),) if requests.unread else ()
+    each = (*(one.decision for one in hosts), *unread, itself.decision)
+    worst = max(each, key=lambda one: (one.verdict.rank, one.severity.rank))
+    return msgspec.structs.replace(
+        itself, asked=hosts, decision=msgspec.structs.replace(worst, via=worst.via or requests.via[0])
+    )
+
+
+def _badness(derivation: Derivation) -> int:
+    return derivation.decision.verdict.rank
+
+
+def _judged(seen: Observation, case: _Case, opening: Derivation | None = None) -> Derivation:
+    """The derivation of the flow as looked at: whole, or of a flow to a proxy one part."""
+    book, transmission = case.book, seen.transmission
     entries = Entries(
         prohibitions=prohibitions_considered(seen, book),
-        channels=tuple(channels_considered(seen, book, lambda: locate(transmission.receiver_ip, transmission.start))),
+        channels=tuple(
+            channels_considered(seen, book, lambda: case.locate(transmission.receiver_ip, transmission.start))
+        ),
         answers=answers_considered(opening, seen),
         exceptions=exceptions_considered(seen, book),
     )
     return Derivation(
         policy=book.policy.info,
+        tunnels=case.tunnels,
         prohibitions=entries.prohibitions,
         channels=entries.channels,
         answers=entries.answers,
         exceptions=entries.exceptions,
-        decision=_decision(seen, book, locate, conclude(entries, seen, book)),
+        decision=_told(conclude(entries, seen, book), seen, case),
+    )
+
+
+def _told(found: Conclusion, seen: Observation, case: _Case) -> Decision:
+    """The decision on the whole flow, whichever part of it was looked at."""
+    decision = _decision(seen, case.book, case.locate, wrapped(found, case.tunnels, case.scope, case.book))
+    if seen.asked is None:
+        return decision
+    return msgspec.structs.replace(
+        decision,
+        transmission=case.seen.transmission,
+        receiver_zone=case.seen.receiver_zone,
+        via=seen.via[0],
+        asked=seen.asked.host,
     )
 
 
 def without_policy(transmission: Transmission, book: Rulebook, locate: Locate, *reasons: Reason) -> Derivation:
     """In scope by the rulebook's zones, but no version judges it: indeterminate."""
     seen = observe(transmission, book)
-    scope = out_of_scope(seen, book)
+    tunnels = tunnels_considered(seen, book)
+    scope = None if leads_astray(tunnels, seen) else out_of_scope(seen, book)
     verdict = Verdict.INDETERMINATE if scope is None else Verdict.OUT_OF_SCOPE
-    conclusion = Conclusion(verdict=verdict, reasons=reasons if scope is None else (scope,))
-    return Derivation(policy=None, scope=scope, decision=_decision(seen, book, locate, conclusion))
+    ends = tuple(check for one in tunnels for check in one.checks) if scope is None else ()
+    conclusion = Conclusion(verdict=verdict, reasons=reasons if scope is None else (scope,), checks=ends)
+    return Derivation(policy=None, scope=scope, tunnels=tunnels, decision=_decision(seen, book, locate, conclusion))
 
 
 def _decision(seen: Observation, book: Rulebook, locate: Locate, found: Conclusion) -> Decision:
@@ -73,7 +140,7 @@ def _decision(seen: Observation, book: Rulebook, locate: Locate, found: Conclusi
         receiver_zone=seen.receiver_zone,
         server=found.server,
         labels=seen.labels.shown,
-        place=locate(transmission.receiver_ip, transmission.start) if judged else None,
+        place=locate(transmission.receiver_ip, transmission.start) if judged and not seen.by_name else None,
         rule=found.rule,
         checks=found.checks,
         notes=_notes(found, transmission, book) if judged else (),

@@ -33,7 +33,10 @@ class Uses:
         if derivation.policy is None or derivation.scope is not None:
             return
         version = derivation.policy.version
-        for entry in (*derivation.prohibitions, *derivation.channels, *derivation.exceptions):
+        parts = (derivation, *derivation.asked)
+        for entry in (
+            entry for one in parts for entry in (*one.tunnels, *one.prohibitions, *one.channels, *one.exceptions)
+        ):
             if entry.truth is TRUE:
                 self._rule(entry.rule)
                 self._server(version, entry.server)

@@ -32,8 +32,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """A verdict worth telling, with its evidence; the same finding keeps its `id` tomorrow.
 
-    `id` is a digest of policy id, rule entry, reason, sender zone, server id or else destination address or else asked
-    name, and service.
+    `id` is a digest of policy id, rule entry, reason, sender zone, server id or else the host asked of a proxy or else
+    destination address or else asked name, and service.
     """
 
     id: str
@@ -63,8 +63,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     server: str | None = None
     names: tuple[SeenName, ...] = ()
     asked: str | None = None
-    """The name of a lookup finding."""
+    """The name of a lookup finding, or the host asked of the proxy `via`."""
+    via: str | None = None
+    """Id of the proxy the receiver is; `asked` is None where what went to the proxy itself is told."""
     place: Place | None = None
+    """Of the receiver; of a host asked of a proxy where that is an address, None where it is a name."""
     labels: tuple[Label, ...] = ()
     rule: Rule | None = None
     checks: tuple[Check, ...] = ()
@@ -72,14 +75,24 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
     evidence: tuple[Evidence, ...] = ()
 
+    @property
+    def of_lookups(self) -> bool:
+        """It tells what was looked up in the DNS, not what was sent."""
+        return self.asked is not None and self.via is None
+
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
     """One receiver of transmissions from declared zones, and how they were judged."""
 
     address: str
+    """Of a host asked of a proxy: the proxy's."""
     port: int | None
     proto: str
     opened_by: OpenedBy
+    via: str | None = None
+    """Id of the proxy the receiver is."""
+    asked: str | None = None
+    """The host asked of that proxy; of several asked on one flow the one on which its verdict stands."""
     zone: str | None
     server: str | None
     names: tuple[SeenName, ...]

@@ -21,7 +21,7 @@ _TIME = pa.timestamp("ns", tz="UTC")
 _WORDS = pa.list_(pa.utf8())
 _PLACE = [
     ("countries", _WORDS),
-    ("confidence", pa.utf8()),
+    ("place_confidence", pa.utf8()),
     ("registered", _WORDS),
     ("asn", _WORDS),
     ("organisation", _WORDS),
@@ -58,11 +58,17 @@ DECISIONS = pa.schema(
         ("reasons", _WORDS),
         *_RULE,
         ("server", pa.utf8()),
+        ("via", pa.utf8()),
+        ("asked", pa.utf8()),
         ("severity", pa.utf8()),
         ("notes", _WORDS),
     ]
 )
-"""One row a transmission. `evidence` runs beside `names`; `sent`: the least known; `sent_most` null: no bound known."""
+"""One row a transmission. `evidence` runs beside `names`; `sent`: the least known; `sent_most` null: no bound known.
+
+`asked` is the host asked of the proxy `via` on which the verdict stands; place columns are then that host's, as far as
+it is an address.
+"""
 
 FINDINGS = pa.schema(
     [
@@ -88,6 +94,7 @@ FINDINGS = pa.schema(
         ("server", pa.utf8()),
         ("names", _WORDS),
         ("evidence", _WORDS),
+        ("via", pa.utf8()),
         ("asked", pa.utf8()),
         *_PLACE,
         ("labels", _WORDS),
@@ -108,6 +115,8 @@ DESTINATIONS = pa.schema(
         ("opened_by", pa.utf8()),
         ("zone", pa.utf8()),
         ("server", pa.utf8()),
+        ("via", pa.utf8()),
+        ("asked", pa.utf8()),
         ("names", _WORDS),
         ("evidence", _WORDS),
         *_PLACE,
@@ -181,7 +190,7 @@ def _decision(one: Decision) -> _Row:
         **_place(one.place),
         "sent": sent.sent.least,
         "sent_most": sent.sent.most,
-        **{name: getattr(one, name) for name in ("sender_zone", "receiver_zone", "server")},
+        **{name: getattr(one, name) for name in ("sender_zone", "receiver_zone", "server", "via", "asked")},
         "labels": [label.name for label in one.labels],
         "verdict": one.verdict.value,
         "reasons": _values(one.reasons),
@@ -194,7 +203,7 @@ def _decision(one: Decision) -> _Row:
 def _finding(one: Finding) -> _Row:
     plain = ("id", "title", "first_seen", "last_seen", "count", "attempts", "bytes_sent")
     sizes = ("bytes_unknown", "bytes_acked")
-    about = ("service", "server", "asked", "remedy")
+    about = ("service", "server", "via", "asked", "remedy")
     side = one.receiver
     return {
         **{name: getattr(one, name) for name in (*plain, *sizes, "sender_zone", *about)},
@@ -215,7 +224,7 @@ def _finding(one: Finding) -> _Row:
 def _destination(one: Destination) -> _Row:
     plain = ("address", "port", "proto", "zone", "server", "transmissions", "attempts", "bytes_sent", "bytes_unknown")
     return {
-        **{name: getattr(one, name) for name in (*plain, "bytes_acked", "first", "last", "senders")},
+        **{name: getattr(one, name) for name in (*plain, "via", "asked", "bytes_acked", "first", "last", "senders")},
         "opened_by": one.opened_by.value,
         **_names(one.names),
         **_place(one.place),
@@ -236,7 +245,7 @@ def _place(place: Place | None) -> _Row:
         return dict.fromkeys(name for name, _ in _PLACE)
     return {
         "countries": list(place.countries),
-        "confidence": place.confidence.value,
+        "place_confidence": place.confidence.value,
         "registered": _distinct(place.registered),
         "asn": _distinct(place.asn),
         "organisation": _distinct(place.organisation),

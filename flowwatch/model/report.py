@@ -27,6 +27,7 @@ class ReferenceData(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     kind: str
+    version: str | None = None
     date: str | None = None
     sha256: str | None = None
     path: str | None = None

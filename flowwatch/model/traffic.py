@@ -45,6 +45,13 @@ class Encapsulation(msgspec.Struct, frozen=True, gc=False):
     receiver: str | None = None
 
 
+class LookupsRecorded(msgspec.Struct, frozen=True, gc=False):
+    """A source that holds lookups of a client, and when it starts."""
+
+    source: str
+    start: Instant
+
+
 class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     """One direction of a flow that carried payload (or an attempt to open one), from its sender to its receiver."""
 
@@ -79,6 +86,8 @@ class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     """More names were bound to the receiver than are kept, so `names` is not complete."""
     lookups_recorded_since: Instant | None = None
     """Since when the sender's DNS lookups are covered by the recording; None when none of its lookups were seen."""
+    lookups_recorded: tuple[LookupsRecorded, ...] = ()
+    """The same by source, in order; empty where the sources are not told apart."""
     app: str | None = None
     sni: str | None = None
     """What the opener's ClientHello asked for, whichever side sends; None under ECH, whose outer name is none."""

@@ -105,7 +105,7 @@ class Reason(enum.StrEnum):
     VIA = "channel.via", "it ran through a proxy that the channel does not name"
     PROXY_ADDRESS = (
         "proxy.address_unobserved",
-        "it ran through a proxy, so the address it went on to was not seen and was judged by name",
+        "it ran through a proxy and is told by name: the address it went on to was not seen",
     )
     PROXY_UNREAD = "proxy.requests_unread", "what was asked of the proxy could not be read"
     QUIC_MIGRATION = "quic.migration_possible", "it may continue an approved QUIC connection that moved here"
@@ -231,3 +231,5 @@ class LookupDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     server: str | None = None
     rule: Rule | None = None
     notes: tuple[Reason, ...] = ()
+    carried_below: str | None = None
+    """The registrable domain below which its name carried data (`dns.data_in_names`); None for any other lookup."""

@@ -5,7 +5,7 @@ generator of PolicyErrors over the parts of a policy, listed in `CHECKS`; nothin
 """
 
 import zoneinfo
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
 from flowwatch.errors import PolicyError
@@ -15,7 +15,7 @@ from flowwatch.policy.document import Document
 from flowwatch.policy.files import Part
 from flowwatch.policy.line import Spot
 from flowwatch.policy.match import DAY, Cidr, address_key
-from flowwatch.policy.terms import Server, ServerMatch, Window, Zone
+from flowwatch.policy.terms import Channel, Given, Role, Server, ServerMatch, Window, Zone
 
 Faults = Iterator[PolicyError]
 
@@ -89,6 +89,7 @@ def _has_severity(part: Part) -> bool:
 
 
 def _unique(_document: Document, parts: Sequence[Part]) -> Faults:
+    yield from _twice("sensor", entries(parts, "sensor", lambda part: part.tables.sensor))
     yield from _twice("zone", zones_of(parts))
     yield from _twice("server", _servers_of(parts))
     yield from _twice("classifier", entries(parts, "classifier", lambda part: part.tables.classifier))
@@ -113,6 +114,13 @@ def _twice(kind: str, found: Iterable[tuple[Spot, Named]]) -> Faults:
         first.setdefault(written, spot)
 
 
+def _sensors(_document: Document, parts: Sequence[Part]) -> Faults:
+    zones = {zone.id: zone for _, zone in zones_of(parts)}
+    for spot, sensor in entries(parts, "sensor", lambda part: part.tables.sensor):
+        for number, written in enumerate(sensor.sees):
+            yield from _known("zone", written, zones, spot / "sees" / number)
+
+
 def _zones(_document: Document, parts: Sequence[Part]) -> Faults:
     zones = zones_of(parts)
     outer = {zone.id: zone.within for _, zone in zones}
@@ -120,28 +128,44 @@ def _zones(_document: Document, parts: Sequence[Part]) -> Faults:
     for spot, zone in zones:
         if zone.within is not None:
             yield from _known("zone", zone.within, outer, spot / "within")
-        if _circles(zone.id, outer):
+        if zone.id in _outward(zone.id, outer):
             yield (spot / "within").error(f"the zone {zone.id!r} would lie within itself")
         for number, cidr in enumerate(zone.cidrs):
             if owner.setdefault(cidr, zone.id) != zone.id:
                 at = spot / "cidrs" / number
                 yield at.error(f"{cidr} belongs to the zone {owner[cidr]!r} already", hint="a network has one zone")
+        yield from _translated(spot, zone, {other.id: other for _, other in zones})
 
 
-def _circles(zone: str, outer: dict[str, str | None]) -> bool:
+def _translated(spot: Spot, zone: Zone, zones: Mapping[str, Zone]) -> Faults:
+    """What a zone looks like from outside is no other zone's, but may be a part of one that it lies within."""
+    around = set(_outward(zone.id, {one.id: one.within for one in zones.values()}))
+    others = [(one.id, cidr) for one in zones.values() if one.id != zone.id for cidr in (*one.cidrs, *one.nat)]
+    for number, nat in enumerate(zone.nat):
+        for name, cidr in others:
+            if cidr.overlaps(nat) and not (name in around and cidr.prefix < nat.prefix):
+                message = f"{nat} lies over {cidr} of the zone {name!r}"
+                hint = "give an address that zones share to a zone that they lie `within`"
+                yield (spot / "nat" / number).error(message, hint=hint)
+
+
+def _outward(zone: str, outer: Mapping[str, str | None]) -> Iterator[str]:
+    """The zones it lies within, innermost first, until one comes again."""
     seen: set[str] = set()
     step = outer[zone]
     while step is not None and step in outer and step not in seen:
-        if step == zone:
-            return True
+        yield step
         seen.add(step)
         step = outer[step]
-    return False
 
 
 def _servers(_document: Document, parts: Sequence[Part]) -> Faults:
     for spot, server in _servers_of(parts):
         yield from _recognises(server.match, spot / "match")
+        if server.role in _KNOWN_BY_ADDRESS and not server.match.cidrs:
+            yield (spot / "match").error(
+                f"a server of role {server.role.value!r} is known by its address: give `cidrs`"
+            )
 
 
 def _recognises(match: ServerMatch | None, spot: Spot) -> Faults:
@@ -171,8 +195,28 @@ def _channels(_document: Document, parts: Sequence[Part]) -> Faults:
             yield from _zone_or_network(written, zones, spot / "from" / number)
         for number, written in enumerate(channel.to):
             yield from _target(written, zones, servers, spot / "to" / number)
+        yield from _via(channel, servers, spot)
         for number, window in enumerate(channel.when):
             yield from _window(window, spot / "when" / number)
+
+
+def _via(channel: Channel, servers: Mapping[str, Server], spot: Spot) -> Faults:
+    """It runs through proxies, and a proxy is asked for servers."""
+    proxies = {server.id for server in servers.values() if server.role is Role.PROXY}
+    for number, written in enumerate(channel.via):
+        if written in servers and written not in proxies:
+            role = servers[written].role.value
+            message = f"the server {written!r} is of role {role!r}"
+            yield (spot / "via" / number).error(message, hint="a channel runs `via` servers of role 'proxy'")
+        else:
+            yield from _known("proxy", written, proxies, spot / "via" / number)
+    for number, written in enumerate(channel.to if channel.via else ()):
+        if written.startswith("zone:"):
+            hint = "declare a [[server]] with `names` and write its id"
+            yield (spot / "to" / number).error("through a proxy a channel leads to servers, not to a zone", hint=hint)
+        elif written in channel.via:
+            hint = "the way to the proxy itself is a channel of its own, without `via`"
+            yield (spot / "to" / number).error(f"the channel leads through {written!r}, so not to it", hint=hint)
 
 
 def _zone_or_network(written: str, zones: Collection[str], spot: Spot) -> Faults:
@@ -246,8 +290,16 @@ def _tests(_document: Document, parts: Sequence[Part]) -> Faults:
     for spot, test in entries(parts, "test", lambda part: part.tables.test):
         for number, written in enumerate(test.expect.reasons):
             yield from _known("reason", written, [one.value for one in Reason], spot / "expect" / "reasons" / number)
-        if test.given.until is not None and test.given.until < test.given.time:
-            yield (spot / "given" / "until").error("`until` is before `time`")
+        yield from _given(test.given, spot / "given")
+
+
+def _given(given: Given, spot: Spot) -> Faults:
+    if given.until is not None and given.until < given.time:
+        yield (spot / "until").error("`until` is before `time`")
+    if given.contains and given.clear is False:
+        yield (spot / "contains").error("what it contains was read in clear, and `clear` is false")
+    if given.contains and given.attempted:
+        yield (spot / "contains").error("an attempt has no payload that could contain anything")
 
 
 def _known(kind: str, written: str, known: Collection[str], spot: Spot) -> Faults:
@@ -264,10 +316,14 @@ def _in_order(spot: Spot, first: str, begin: Instant | None, last: str, end: Ins
 RESERVED_LABELS: Final = frozenset({"none", "unread"})
 """What content is called that no classifier labelled."""
 
+_KNOWN_BY_ADDRESS: Final = frozenset({Role.PROXY, Role.TUNNEL})
+"""What runs through them is told by their address alone."""
+
 CHECKS: Final[tuple[Callable[[Document, Sequence[Part]], Faults], ...]] = (
     _header,
     _once,
     _unique,
+    _sensors,
     _zones,
     _servers,
     _classifiers,

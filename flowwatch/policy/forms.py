@@ -34,7 +34,7 @@ Asn: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=4_294_967_295, extra={"wor
 Port: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=65_535, extra={"words": "a port"})]
 Sha256: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$", extra={"words": _SHA256_WORDS})]
 Literal_: TypeAlias = Annotated[
-    str, msgspec.Meta(pattern="(?s)^.{4,1024}$", extra={"words": "text of 4 to 1,024 characters"})
+    str, msgspec.Meta(pattern="^[\\s\\S]{4,1024}$", extra={"words": "text of 4 to 1,024 characters"})
 ]
 """Text to look for: shorter would be met anywhere."""
 HexBytes: TypeAlias = Annotated[

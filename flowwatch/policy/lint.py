@@ -8,26 +8,25 @@ import datetime as dt
 import hashlib
 import itertools
 import zoneinfo
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from flowwatch.model import Instant
+from flowwatch.policy import lint_ways, lint_wide
 from flowwatch.policy.check import RESERVED_LABELS
 from flowwatch.policy.decode import meant
 from flowwatch.policy.line import Path as Inside
 from flowwatch.policy.line import line_of
-from flowwatch.policy.match import Cidr, NamePattern
 from flowwatch.policy.overlap import allows_all, share_traffic
-from flowwatch.policy.terms import Policy, PolicySet, Role, ServerMatch, Window
+from flowwatch.policy.terms import Policy, PolicySet, Role, Window
+from flowwatch.policy.told import Check, Told, Warnings
 from flowwatch.policy.windows import clocks, opening, written
 
 _DAY = 86_400 * 10**9
 _SOON_DAYS = 14
-_WIDE_PREFIX = 7
-_WIDE_LABELS = 2
 _CLOCK_CHANGE_DAYS = 400
 
 
@@ -46,18 +45,6 @@ class Warning_(msgspec.Struct, frozen=True, kw_only=True):  # noqa: N801 - Warni
     def __str__(self) -> str:
         where = "" if self.file is None else f"{self.file}: " if self.line is None else f"{self.file}:{self.line}: "
         return f"{where}{self.entry}: {self.message} [{self.code}]"
-
-
-class _Told(msgspec.Struct, frozen=True):
-    """What a check yields: code, path, id of the entry, words."""
-
-    code: str
-    path: Inside
-    name: str
-    message: str
-
-
-_Warnings = Iterator[_Told]
 
 
 def lint(policies: PolicySet, today: dt.date) -> tuple[Warning_, ...]:
@@ -82,7 +69,7 @@ def _midnight(policy: Policy, today: dt.date) -> Instant:
     return int(local.timestamp()) * 10**9
 
 
-def _placed(policy: Policy, told: Sequence[_Told]) -> Iterator[Warning_]:
+def _placed(policy: Policy, told: Sequence[Told]) -> Iterator[Warning_]:
     """The warnings with file and line where those are known."""
     text = _text(policy) if told else None
     for one in told:
@@ -105,14 +92,14 @@ def _text(policy: Policy) -> bytes | None:
     return content if hashlib.sha256(content).hexdigest() == policy.info.sha256 else None
 
 
-def _empty(policy: Policy, _now: Instant) -> _Warnings:
+def _empty(policy: Policy, _now: Instant) -> Warnings:
     if not policy.zones:
-        yield _Told("policy.no_zone", ("policy",), "", "no [[zone]] is declared, so everything is out of scope")
+        yield Told("policy.no_zone", ("policy",), "", "no [[zone]] is declared, so everything is out of scope")
     elif not policy.channels:
-        yield _Told("policy.no_channel", ("policy",), "", "no [[channel]] is declared, so nothing can be approved")
+        yield Told("policy.no_channel", ("policy",), "", "no [[channel]] is declared, so nothing can be approved")
 
 
-def _shadowed(policy: Policy, _now: Instant) -> _Warnings:
+def _shadowed(policy: Policy, _now: Instant) -> Warnings:
     """Channels that allow nothing that another does not; of two alike, the later."""
     zones = {zone.id: zone for zone in policy.zones}
     for number, channel in enumerate(policy.channels):
@@ -124,51 +111,33 @@ def _shadowed(policy: Policy, _now: Instant) -> _Warnings:
                 continue
             words = "it allows the same as" if alike else "all it allows is allowed by"
             code = "channel.duplicate" if alike else "channel.shadowed"
-            yield _Told(code, ("channel", number), channel.id, f"{words} channel {other.id!r}")
+            yield Told(code, ("channel", number), channel.id, f"{words} channel {other.id!r}")
             break
 
 
-def _overlapping(policy: Policy, _now: Instant) -> _Warnings:
+def _overlapping(policy: Policy, _now: Instant) -> Warnings:
     """Servers of which one transmission could be either."""
     for number, server in enumerate(policy.servers):
         for other in policy.servers[:number]:
             shared = share_traffic(server.match, other.match)
             if shared is not None:
                 words = f"it shares {shared} with server {other.id!r}, so a transmission may count as either"
-                yield _Told("server.overlap", ("server", number), server.id, words)
+                yield Told("server.overlap", ("server", number), server.id, words)
 
 
-def _unused_servers(policy: Policy, _now: Instant) -> _Warnings:
-    used = {target for channel in policy.channels for target in channel.to}
-    for number, server in enumerate(policy.servers):
-        if server.id not in used:
-            yield _Told("server.unused", ("server", number), server.id, "no channel leads to it")
-
-
-def _unused_zones(policy: Policy, _now: Instant) -> _Warnings:
-    used = {one for channel in policy.channels for one in (*channel.from_, *channel.to)}
-    outer = {zone.id: zone.within for zone in policy.zones}
-    for number, zone in enumerate(policy.zones):
-        step: str | None = zone.id
-        while step is not None and step not in used and f"zone:{step}" not in used:
-            step = outer[step]
-        if step is None and zone.id not in outer.values():
-            yield _Told("zone.unused", ("zone", number), zone.id, "no channel leads from it or to it")
-
-
-def _labels(policy: Policy, _now: Instant) -> _Warnings:
+def _labels(policy: Policy, _now: Instant) -> Warnings:
     yielded = {one.label for one in policy.classifiers} | RESERVED_LABELS
     used = {label for _, _, labels in _label_uses(policy) for label in labels}
     for number, one in enumerate(policy.classifiers):
         if one.label not in used:
             words = f"no channel, exception or prohibition names its label {one.label!r}"
-            yield _Told("label.unused", ("classifier", number), one.id, words)
+            yield Told("label.unused", ("classifier", number), one.id, words)
     for path, name, labels in _label_uses(policy):
         for label in labels:
             if label not in yielded:
                 hint = meant(label, sorted(yielded))
                 words = f"no classifier gives the label {label!r}" + (f" ({hint})" if hint else "")
-                yield _Told("label.never_given", path, name, words)
+                yield Told("label.never_given", path, name, words)
 
 
 def _label_uses(policy: Policy) -> Iterator[tuple[Inside, str, Sequence[str]]]:
@@ -181,101 +150,79 @@ def _label_uses(policy: Policy) -> Iterator[tuple[Inside, str, Sequence[str]]]:
         yield ("exception", number, "carries"), one.id, one.carries
 
 
-def _severity_labels(policy: Policy, _now: Instant) -> _Warnings:
+def _severity_labels(policy: Policy, _now: Instant) -> Warnings:
     yielded = {one.label for one in policy.classifiers} | RESERVED_LABELS
     for verdict in ("prohibited", "unapproved", "deviation", "indeterminate"):
         for label in getattr(policy.severity, verdict):
-            if label not in yielded:
+            if label not in yielded and (verdict, label) != _IN_NAMES:
                 words = f"no classifier gives the label {label!r}"
-                yield _Told("label.never_given", ("severity", verdict, label), verdict, words)
+                yield Told("label.never_given", ("severity", verdict, label), verdict, words)
 
 
-def _unbindable(policy: Policy, _now: Instant) -> _Warnings:
+_IN_NAMES = ("unapproved", "bulk")
+"""Data in DNS names counts as such without a classifier."""
+
+
+def _unbindable(policy: Policy, _now: Instant) -> Warnings:
     if any(server.role is Role.RESOLVER for server in policy.servers):
         return
     for number, server in enumerate(policy.servers):
         if not server.match.cidrs:
             words = "it is known by name only and no server has the role 'resolver', so no DNS answer can tie the name"
             words += " to an address: dns.binding_unobserved"
-            yield _Told("server.unbindable", ("server", number), server.id, words)
+            yield Told("server.unbindable", ("server", number), server.id, words)
 
 
-def _idle_keys(policy: Policy, _now: Instant) -> _Warnings:
+def _idle_keys(policy: Policy, _now: Instant) -> Warnings:
     for number, server in enumerate(policy.servers):
         if server.dedicated and not server.match.cidrs:
             words = "`dedicated` says nothing of a server without `cidrs`"
-            yield _Told("server.dedicated_without_cidrs", ("server", number, "dedicated"), server.id, words)
+            yield Told("server.dedicated_without_cidrs", ("server", number, "dedicated"), server.id, words)
         if server.match.aliases and not server.match.names:
             words = "`aliases` are where `names` may lead, and it has no `names`"
-            yield _Told("server.aliases_without_names", ("server", number, "match", "aliases"), server.id, words)
+            yield Told("server.aliases_without_names", ("server", number, "match", "aliases"), server.id, words)
     for number, classifier in enumerate(policy.classifiers):
         for place, term in enumerate(classifier.any_):
             if term.file_sha256_list is not None and not term.digests:
                 path: Inside = ("classifier", number, "any", place)
-                yield _Told("list.empty", path, classifier.id, f"the list {term.file_sha256_list!r} has no digest")
+                yield Told("list.empty", path, classifier.id, f"the list {term.file_sha256_list!r} has no digest")
 
 
-def _wide(policy: Policy, _now: Instant) -> _Warnings:
-    for path, name, cidrs, names in _reaches(policy):
-        for cidr in cidrs:
-            if cidr.prefix <= _WIDE_PREFIX:
-                yield _Told("cidr.wide", path, name, f"{cidr} covers a large part of all addresses")
-        for pattern in names:
-            if pattern.wildcard == "**" and len(pattern.labels) <= _WIDE_LABELS:
-                yield _Told("name.wide", path, name, f"{pattern} covers every name at any depth of a whole domain")
-
-
-def _reaches(policy: Policy) -> Iterator[tuple[Inside, str, Sequence[Cidr], Sequence[NamePattern]]]:
-    """(path, id, networks, names) of every entry that lets something through."""
-    for number, zone in enumerate(policy.zones):
-        yield ("zone", number, "cidrs"), zone.id, zone.cidrs, ()
-    for number, server in enumerate(policy.servers):
-        match = server.match
-        yield ("server", number, "match"), server.id, match.cidrs, (*match.names, *match.aliases)
-    for number, channel in enumerate(policy.channels):
-        yield ("channel", number, "from"), channel.id, channel.from_cidrs, ()
-    for number, rule in enumerate(policy.lookups):
-        yield ("lookup", number, "names"), rule.id, (), rule.names
-    for number, one in enumerate(policy.exceptions):
-        to = one.applies.to or ServerMatch()
-        yield ("exception", number, "applies", "to"), one.id, to.cidrs, to.names
-
-
-def _exceptions(policy: Policy, _now: Instant) -> _Warnings:
+def _exceptions(policy: Policy, _now: Instant) -> Warnings:
     begins, ends = policy.policy.valid_from, policy.policy.valid_until
     most = policy.defaults.exception_max_days
     for number, one in enumerate(policy.exceptions):
         days = -((one.from_ - one.until) // _DAY)
         if days > most:
             words = f"it lasts {days} days; `exception_max_days` is {most}"
-            yield _Told("exception.long", ("exception", number), one.id, words)
+            yield Told("exception.long", ("exception", number), one.id, words)
         if (begins is not None and one.until <= begins) or (ends is not None and one.from_ >= ends):
             words = "it lies outside the validity of the policy, so it never applies"
-            yield _Told("exception.never", ("exception", number), one.id, words)
+            yield Told("exception.never", ("exception", number), one.id, words)
 
 
-def _expiring_exceptions(policy: Policy, now: Instant) -> _Warnings:
+def _expiring_exceptions(policy: Policy, now: Instant) -> Warnings:
     for number, one in enumerate(policy.exceptions):
         if one.until <= now:
             words = f"it ended at {written(one.until)}; remove it when no older recording is to be judged"
-            yield _Told("exception.expired", ("exception", number), one.id, words)
+            yield Told("exception.expired", ("exception", number), one.id, words)
         elif one.until <= now + _SOON_DAYS * _DAY:
-            yield _Told("exception.expiring", ("exception", number), one.id, f"it ends at {written(one.until)}")
+            yield Told("exception.expiring", ("exception", number), one.id, f"it ends at {written(one.until)}")
 
 
-def _windows(policy: Policy, now: Instant) -> _Warnings:
+def _windows(policy: Policy, now: Instant) -> Warnings:
     changes: dict[Window, str | None] = {}
     for number, channel in enumerate(policy.channels):
         for place, window in enumerate(channel.when):
             path: Inside = ("channel", number, "when", place)
             if _never(policy, window):
                 words = "the window lies outside the validity of the policy, so it never holds"
-                yield _Told("window.never", path, channel.id, words)
+                yield Told("window.never", path, channel.id, words)
             if window.days and window not in changes:
                 changes[window] = _clock_change(policy, window, now)
             changed = changes.get(window)
             if changed is not None:
-                yield _Told("window.clock_change", path, channel.id, changed)
+                yield Told("window.clock_change", path, channel.id, changed)
 
 
 def _never(policy: Policy, window: Window) -> bool:
@@ -310,37 +257,34 @@ def _hours(length: int) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
-def _gap(one: Policy, other: Policy) -> _Warnings:
+def _gap(one: Policy, other: Policy) -> Warnings:
     ends, begins = one.policy.valid_until, other.policy.valid_from
     if ends is not None and begins is not None and ends < begins:
         words = f"no version is in force from {written(ends)} to {written(begins)}"
-        yield _Told("policy.gap", ("policy", "valid_from"), other.policy.version, words)
+        yield Told("policy.gap", ("policy", "valid_from"), other.policy.version, words)
 
 
-def _ending(policy: Policy, now: Instant) -> _Warnings:
+def _ending(policy: Policy, now: Instant) -> Warnings:
     ends = policy.policy.valid_until
     if ends is not None and ends <= now + _SOON_DAYS * _DAY:
         code, verb = ("policy.expired", "ended") if ends <= now else ("policy.expiring", "ends")
         words = f"the policy {verb} at {written(ends)} and no later version follows"
-        yield _Told(code, ("policy", "valid_until"), policy.policy.version, words)
+        yield Told(code, ("policy", "valid_until"), policy.policy.version, words)
 
 
-_Check = Callable[[Policy, Instant], _Warnings]
-
-_CHECKS: Final[tuple[_Check, ...]] = (
+_CHECKS: Final[tuple[Check, ...]] = (
     _empty,
     _shadowed,
     _overlapping,
-    _unused_servers,
-    _unused_zones,
+    *lint_ways.CHECKS,
     _labels,
     _severity_labels,
     _unbindable,
     _idle_keys,
-    _wide,
+    *lint_wide.CHECKS,
     _exceptions,
 )
 """What a version says of itself, whatever the day."""
 
-_DATED: Final[tuple[_Check, ...]] = (_expiring_exceptions, _windows)
+_DATED: Final[tuple[Check, ...]] = (_expiring_exceptions, _windows)
 """What matters only while a version is or will be in force."""

@@ -248,6 +248,16 @@ def _refuse_public_suffix(labels: tuple[str, ...], text: str) -> None:
         raise ValueError(f"{text!r} covers everybody under the public suffix {suffix!r}; name at least one label more")
 
 
+def registrable_domain(name: str) -> str | None:
+    """The part of a name that somebody registered: one label below a public suffix of the Public Suffix List.
+
+    Its private section counts too: `a.b.github.io` is below `b.github.io`. None for a suffix itself, a single label and
+    a name with an empty label.
+    """
+    found: str | None = _public_suffixes().privatesuffix(name)
+    return found
+
+
 @functools.cache
 def _public_suffixes():  # type: ignore[no-untyped-def] # noqa: ANN202 - the library ships no types
     from publicsuffixlist import PublicSuffixList  # noqa: PLC0415 - start-up time

@@ -12,6 +12,7 @@ def allows_all(wide: Channel, narrow: Channel, zones: Mapping[str, Zone]) -> boo
         set(narrow.to) <= set(wide.to)
         and wide.opened_by in (narrow.opened_by, "either")
         and set(narrow.carries) <= set(wide.carries)
+        and set(narrow.via) <= set(wide.via)
         and _serves(wide.service, narrow.service)
         and (not wide.when or (bool(narrow.when) and set(narrow.when) <= set(wide.when)))
         and all(_sender_within(sender, wide, zones) for sender in narrow.from_)

@@ -25,9 +25,20 @@ def json_schema() -> _Schema:
     _, parts = msgspec.json.schema_components([document.Document], ref_template="#/$defs/{name}")
     defs = {name: _TEXTS.get(name) or _table(name, part) for name, part in parts.items()}
     top = defs.pop(document.Document.__name__)
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **top, "$defs": defs}
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **top, "$defs": _reached(top, defs)}
     plain: _Schema = json.loads(json.dumps(schema))
     return plain
+
+
+def _reached(top: _Schema, defs: dict[str, _Schema]) -> dict[str, _Schema]:
+    """The definitions that a file can come to: those of what `load` fills in are none of its business."""
+    reached: set[str] = set()
+    open_ = [top]
+    while open_:
+        found = {name for name in defs if f'"#/$defs/{name}"' in json.dumps(open_[-1])} - reached
+        reached |= found
+        open_[-1:] = [defs[name] for name in found]
+    return {name: part for name, part in defs.items() if name in reached}
 
 
 def _table(name: str, part: _Schema) -> _Schema:

@@ -10,12 +10,14 @@ import datetime as dt
 import enum
 import zoneinfo
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from flowwatch.model import Instant, Reason, Truth
 from flowwatch.policy.match import DAY, Clock
 from flowwatch.policy.terms import Window
 
 _SECOND = 10**9
+_DAY = 86_400 * _SECOND
 _ONE = dt.timedelta(seconds=1)
 _UTC_START = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -40,61 +42,80 @@ class Outcome(enum.Enum):
 
 
 def inside(
-    windows: Sequence[Window], start: Instant, end: Instant, timezone: str, *, begun_before: bool = False
+    windows: Sequence[Window],
+    start: Instant,
+    end: Instant,
+    timezone: str,
+    *,
+    begun_before: bool = False,
+    clock_error: int = 0,
 ) -> Outcome:
     """How `[start, end]` (first to last payload, both included) lies to the windows; without any, inside.
 
     One window must hold throughout. `begun_before`: the true start was not seen, so what lies inside a window that
-    opens at some instant is unseen.
+    opens at some instant is unseen. `clock_error`: nanoseconds by which every window opens earlier and closes later.
     """
     if not windows:
         return Outcome.INSIDE
-    outcomes = {_inside_one(window, start, end, timezone, begun_before=begun_before) for window in windows}
+    ran = _Ran(start, end, zoneinfo.ZoneInfo(timezone), begun_before, clock_error)
+    outcomes = {_inside_one(window, ran) for window in windows}
     order = (Outcome.INSIDE, Outcome.UNSEEN, Outcome.ENDS_OUTSIDE, Outcome.OUTSIDE)
     return next(outcome for outcome in order if outcome in outcomes)
 
 
-def _inside_one(window: Window, start: Instant, end: Instant, timezone: str, *, begun_before: bool) -> Outcome:
-    if window.from_ is not None and start < window.from_:
+class _Ran(NamedTuple):
+    """When something ran, and what bears on how it lies to any window."""
+
+    start: Instant
+    end: Instant
+    zone: zoneinfo.ZoneInfo
+    begun_before: bool
+    clock_error: int
+
+
+def _inside_one(window: Window, ran: _Ran) -> Outcome:
+    if window.from_ is not None and ran.start < window.from_ - ran.clock_error:
         return Outcome.OUTSIDE
-    held_until = _held_until(window, start, end, timezone)
+    held_until = _held_until(window, ran)
     if held_until is None:
         return Outcome.OUTSIDE
-    if end >= held_until:
-        return Outcome.OUTSIDE if begun_before else Outcome.ENDS_OUTSIDE
+    if ran.end >= held_until:
+        return Outcome.OUTSIDE if ran.begun_before else Outcome.ENDS_OUTSIDE
     opens = window.from_ is not None or bool(window.days)
-    return Outcome.UNSEEN if begun_before and opens else Outcome.INSIDE
+    return Outcome.UNSEEN if ran.begun_before and opens else Outcome.INSIDE
 
 
-def _held_until(window: Window, start: Instant, end: Instant, timezone: str) -> Instant | None:
+def _held_until(window: Window, ran: _Ran) -> Instant | None:
     """The instant at which the window that holds `start` closes (or one after `end`), or None when none holds it."""
-    closes = window.until if window.until is not None else end + 1
-    if start >= closes:
+    closes = window.until + ran.clock_error if window.until is not None else ran.end + 1
+    if ran.start >= closes:
         return None
     if window.days:
-        days_close = _days_until(window, start, end, zoneinfo.ZoneInfo(timezone))
+        days_close = _days_until(window, ran)
         return None if days_close is None else min(closes, days_close)
     return closes
 
 
-def _days_until(window: Window, start: Instant, end: Instant, zone: zoneinfo.ZoneInfo) -> Instant | None:
+def _days_until(window: Window, ran: _Ran) -> Instant | None:
     """Where the unbroken run of daily windows that holds `start` stops; it is not followed beyond `end`."""
-    reached = start
-    while reached <= end:
-        closing = [closes for opens, closes in _around(window, reached, zone) if opens <= reached < closes]
+    reached = ran.start
+    while reached <= ran.end:
+        closing = [closes for opens, closes in _around(window, reached, ran) if opens <= reached < closes]
         if not closing:
             break
         reached = max(closing)
-    return reached if reached > start else None
+    return reached if reached > ran.start else None
 
 
-def _around(window: Window, at: Instant, zone: zoneinfo.ZoneInfo) -> Iterator[tuple[Instant, Instant]]:
+def _around(window: Window, at: Instant, ran: _Ran) -> Iterator[tuple[Instant, Instant]]:
     """The daily windows that could hold `at`, as half-open instants."""
-    today = (_UTC_START + dt.timedelta(seconds=at // _SECOND)).astimezone(zone).date()
-    for back in (-1, 0, 1, 2):
+    today = (_UTC_START + dt.timedelta(seconds=at // _SECOND)).astimezone(ran.zone).date()
+    more = -(-ran.clock_error // _DAY)
+    for back in range(-1 - more, 3 + more):
         day = today - dt.timedelta(days=back)
         if _WEEK[day.weekday()] in window.days:
-            yield opening(window, day, zone)
+            opens, closes = opening(window, day, ran.zone)
+            yield opens - ran.clock_error, closes + ran.clock_error
 
 
 def opening(window: Window, day: dt.date, zone: zoneinfo.ZoneInfo) -> tuple[Instant, Instant]:

@@ -3,6 +3,8 @@
     write_text(report, file)           the screen a team reads first     (text.py)
     jsonl_lines(report)                the whole Report, lossless        (jsonl.py, report.schema.json)
     render_html(report)                one self-contained page           (html.py, templates/)
+    render_markdown(report)            the same for tickets and mail     (markdown.py)
+    write_csv(report, file, part)      findings or destinations          (csv.py)
     write_decisions(report, path)      one row a transmission            (decisions.py)
 
 Promises: the same Report gives the same bytes; text written by strangers passes one function of `escape` per sink.
@@ -11,11 +13,11 @@ Refuses: to look at inputs, policy or places again; to print a word of blame.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from flowwatch.model import Report
 
-__all__ = ["jsonl_lines", "render_html", "write_decisions", "write_text"]
+__all__ = ["jsonl_lines", "render_html", "render_markdown", "write_csv", "write_decisions", "write_text"]
 
 
 def write_text(report: Report, file: BinaryIO) -> None:
@@ -37,6 +39,20 @@ def render_html(report: Report) -> str:
     from flowwatch.reports import html  # noqa: PLC0415  # start-up time
 
     return html.render(report)
+
+
+def render_markdown(report: Report) -> str:
+    """The Report as Markdown."""
+    from flowwatch.reports import markdown  # noqa: PLC0415  # start-up time
+
+    return markdown.render(report)
+
+
+def write_csv(report: Report, file: BinaryIO, part: Literal["findings", "destinations"] = "findings") -> None:
+    """Write one row a finding, or a destination, as CSV to a binary file."""
+    from flowwatch.reports import csv  # noqa: PLC0415  # start-up time
+
+    csv.write(report, part, file)
 
 
 def write_decisions(report: Report, path: Path) -> None:

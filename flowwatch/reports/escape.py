@@ -1,6 +1,6 @@
 r"""One escaping function per sink: what observed text may do to a reader is nothing.
 
-Promises: what comes out shows on the sink and does nothing else there; both functions can be undone (`\u{...}` stands
+Promises: what comes out shows on the sink and does nothing else there; every function can be undone (`\u{...}` stands
 for one code point and for nothing else), so two different texts never look alike by escaping. A JSON line escapes by
 `json` itself, a CSV cell is guarded where tables are written (`flowwatch.tables`).
 Refuses: to decode what a source escaped already (`\DDD`, `\xNN`); that is shown as it is.
@@ -10,6 +10,10 @@ import re
 
 _NOT_TERMINAL = re.compile(r"[^\x20-\x7e]|\\(?=u\{)")
 _UNDO = re.compile(r"\\u\{([0-9a-f]+)\}")
+_NOT_CODE = re.compile(r"[`|]|^ | $")
+_PROSE = re.compile(r"(?!\d+[.)])[A-Za-z0-9][A-Za-z0-9 ,;:.()/%>=-]*")
+_LINKED = re.compile(r"www\.|://|mailto:|GH-\d|\b[0-9a-f]{40,}\b|:[a-z]+:", re.IGNORECASE)
+"""What GitHub and the like make links or pictures of without any markup."""
 _BLANK_BUT_PRINTABLE = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # joiners and fillers without a glyph
     + "".join(
@@ -39,8 +43,26 @@ def html(text: str) -> str:
     )
 
 
+def code(text: str) -> str:
+    r"""The text as a Markdown code span, where nothing is markup, a link, a mention or the end of a table's cell.
+
+    Beside everything invisible, what could end the span or the cell is `\u{hex}`: backtick, `|`, blanks at the ends.
+    """
+    if not text:
+        return "(empty)"
+    return f"`{_NOT_CODE.sub(_code_point, html(text))}`"
+
+
+def prose(text: str) -> str:
+    """The text as it is where no Markdown dialect finds anything in it to mark up or to link, else as a code span.
+
+    For sentences of ours that hold what the operator wrote, or an address: names of strangers always take `code`.
+    """
+    return text if _PROSE.fullmatch(text) and not _LINKED.search(text) else code(text)
+
+
 def undo(text: str) -> str:
-    """The text that `terminal` or `html` was given."""
+    """The text that `terminal` or `html` was given, or that stands in a span of `code`."""
     return _UNDO.sub(lambda found: chr(int(found[1], 16)), text)
 
 

@@ -1,12 +1,14 @@
-"""The Report as one self-contained page: no script, no request, opens offline, prints with everything unfolded.
+"""The Report as one self-contained page: no request, opens offline, below 2 MB, prints with everything unfolded.
 
-Promises: a policy of content that allows this page's own style and nothing else; every text passes `escape.html` and
-then jinja2's autoescape; nothing observed becomes a link; what is left out is counted and said.
+Promises: a policy of content that allows this page's own style and script, by their digests, and nothing else; every
+text passes `escape.html` and then jinja2's autoescape, or stands as data no element can end; nothing observed becomes
+a link; what is left out is counted and said. The script filters and sorts: without it everything is there to read,
+up to the rows `TOLD` says.
 """
 
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from importlib import resources
 from typing import Any
 
@@ -15,15 +17,23 @@ import markupsafe
 import msgspec
 
 from flowwatch.model import Decision, Group, LookupDecision, OpenedBy, Report, Severity, Verdict
-from flowwatch.reports import coverage, escape, phrases
+from flowwatch.reports import coverage, escape, phrases, ribbons, rows, world
 
-FINDINGS_TOLD = 300
-DESTINATIONS_TOLD = 500
-ROUTES_TOLD = 100
-LOOKUPS_TOLD = 200
-SOURCES_TOLD = 300
+TOLD = {
+    "findings": (300, 400_000),
+    "destinations": (500, 250_000),
+    "routes": (100, 60_000),
+    "lookups": (200, 60_000),
+    "sources": (300, 100_000),
+}
+"""Of each list the most rows, and the most bytes of them, that the page is made with: it stays below 2 MB."""
 EVIDENCE_TOLD = 20
+UNUSED_TOLD = 200
+UNPLACED_TOLD = 60
 
+_FINDINGS_DATA = 120_000
+_DESTINATIONS_DATA = 600_000
+"""Bytes of rows that only the page's script shows."""
 _OPEN_AT_FIRST = 3
 
 
@@ -33,12 +43,21 @@ class Route(msgspec.Struct, kw_only=True):
     zone: str | None
     destination: str
     server: str | None
+    via: str | None
+    asked: str | None
     opened_by: OpenedBy
     senders: set[str]
     worst: Verdict
     transmissions: int = 0
     bytes: int = 0
     unknown: int = 0
+
+    @property
+    def notes(self) -> list[str]:
+        """What is said beside the destination."""
+        server = [phrases.server(self.server, self.worst)] if self.server else []
+        through = [phrases.through(self.via, self.asked)] if self.via else []
+        return [*through, *server, *([phrases.OPENED_ITSELF] if self.opened_by is OpenedBy.RECEIVER else [])]
 
 
 class Asked(msgspec.Struct, kw_only=True):
@@ -60,20 +79,82 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     width: float
 
 
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows made here, rows the page's script can make, and how many there are."""
+
+    html: markupsafe.Markup
+    told: int
+    total: int
+    data: rows.Packed = rows.Packed("", 0)
+
+    @property
+    def left(self) -> int:
+        """Rows that are not made here."""
+        return self.total - self.told
+
+    @property
+    def missing(self) -> int:
+        """Rows the page does not hold in any form."""
+        return self.left - self.data.held
+
+    @property
+    def json(self) -> markupsafe.Markup:
+        """The data block; no `<` is in it."""
+        return markupsafe.Markup(self.data.text)  # noqa: S704  # escaped by rows
+
+
 def render(report: Report) -> str:
     """The whole page as text, to be stored as UTF-8."""
-    style = _template_text("report.css")
-    page = _environment().get_template("report.html.j2")
-    return page.render(
+    style, script = _template_text("report.css"), _template_text("report.js")
+    environment = _environment()
+    parts = environment.get_template("parts.html.j2").module
+    return environment.get_template("report.html.j2").render(
         report=report,
         style=markupsafe.Markup(style),  # noqa: S704  # our own file, not observed text
-        style_sha256=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        style_sha256=_sha256(style),
+        script=markupsafe.Markup(script),  # noqa: S704  # our own file, not observed text
+        script_sha256=_sha256(script),
         shares=shares(report),
-        routes=routes(report.decisions),
-        asked=asked(report.lookups),
-        open_ids=_open_ids(report),
-        **_words(),
+        map=world.drawn(report.destinations),
+        drawn=ribbons.drawn(report.decisions),
+        **_lists(report, parts),
     )
+
+
+def _lists(report: Report, parts: Any) -> dict[str, Listed]:  # noqa: ANN401  # a module of macros
+    """Every long list of the page, each within its part of the page's size."""
+    open_ids = _open_ids(report)
+    lines = routes(report.decisions)
+    most = max((one.bytes for one in lines), default=0)
+    findings = _listed(report.findings, lambda one: parts.finding(one, one.id in open_ids), "findings")
+    destinations = _listed(report.destinations, parts.destination, "destinations")
+    more_findings = rows.findings(report.findings[findings.told :], _FINDINGS_DATA)
+    more_destinations = rows.destinations(report.destinations[destinations.told :], _DESTINATIONS_DATA)
+    return {
+        "findings": msgspec.structs.replace(findings, data=more_findings),
+        "destinations": msgspec.structs.replace(destinations, data=more_destinations),
+        "routes": _listed(lines, lambda one: parts.route(one, most), "routes"),
+        "asked": _listed(asked(report.lookups), parts.question, "lookups"),
+        "sources": _listed(report.coverage, parts.source, "sources"),
+    }
+
+
+def _listed(items: Sequence[Any], make: Callable[[Any], str], what: str) -> Listed:
+    """The first items made into HTML: at most as many, and as many bytes of it, as the page has room for."""
+    cap, budget = TOLD[what]
+    made: list[str] = []
+    for one in items[:cap]:
+        text = make(one)
+        budget -= len(text.encode())
+        if budget < 0:
+            break
+        made.append(text)
+    html = markupsafe.Markup("".join(made))  # noqa: S704  # made by our own macros, which escape
+    return Listed(html=html, told=len(made), total=len(items))
+
+
+def _sha256(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def shares(report: Report) -> list[Share]:
@@ -97,7 +178,7 @@ def routes(decisions: Iterable[Decision]) -> list[Route]:
         if one.verdict.group is Group.OUT_OF_SCOPE:
             continue
         sent = one.transmission
-        key = (one.sender_zone, sent.receiver_ip, sent.proto, sent.service_port, sent.opened_by)
+        key = (one.sender_zone, sent.receiver_ip, sent.proto, sent.service_port, sent.opened_by, one.via, one.asked)
         route = found.get(key) or found.setdefault(key, _route(one))
         route.senders.add(sent.sender_ip)
         route.worst = max(route.worst, one.verdict, key=lambda verdict: verdict.rank)
@@ -127,6 +208,8 @@ def _route(one: Decision) -> Route:
         zone=one.sender_zone,
         destination=phrases.endpoint(sent.receiver_ip, sent.service_port, sent.proto),
         server=one.server,
+        via=one.via,
+        asked=one.asked,
         opened_by=sent.opened_by,
         senders=set(),
         worst=one.verdict,
@@ -139,21 +222,18 @@ def _open_ids(report: Report) -> set[str]:
 
 
 def _words() -> dict[str, Any]:
-    """What the template may call on."""
+    """What the templates may call on."""
     return {
         "say": phrases,
         "coverage": coverage,
         "groups": list(Group),
-        "received": OpenedBy.RECEIVER,
+        "severities": list(reversed(Severity)),
         "group_notes": _GROUP_NOTES,
-        "told": {
-            "findings": FINDINGS_TOLD,
-            "destinations": DESTINATIONS_TOLD,
-            "routes": ROUTES_TOLD,
-            "lookups": LOOKUPS_TOLD,
-            "sources": SOURCES_TOLD,
-            "evidence": EVIDENCE_TOLD,
-        },
+        "notes": rows.notes,
+        "row_names": rows.names,
+        "place": rows.place,
+        "seen": rows.seen,
+        "told": {"evidence": EVIDENCE_TOLD, "unused": UNUSED_TOLD, "unplaced": UNPLACED_TOLD},
     }
 
 
@@ -166,7 +246,7 @@ _GROUP_NOTES = {
 
 
 def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(_template_text),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -174,6 +254,8 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals.update(_words())
+    return environment
 
 
 def _shown(value: object) -> object:

@@ -4,13 +4,14 @@ Promises: fixed words are ASCII and neutral. Observed text inside a phrase is re
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from flowwatch.model import (
     Check,
     Confidence,
     Coverage,
+    Destination,
     Endpoint,
     Evidence,
     Fact,
@@ -20,6 +21,7 @@ from flowwatch.model import (
     OpenedBy,
     Place,
     PolicyInfo,
+    Reason,
     ReferenceData,
     Report,
     Rule,
@@ -43,23 +45,36 @@ NO_POLICY = (
 )
 
 
-def headline(report: Report) -> str:
-    """The sentence every summary opens with."""
+def headline(report: Report, shown: Callable[[str], str] = str) -> str:
+    """The sentence every summary opens with; `shown` says how the names of sources are written."""
     told = {group: number(report.group(group).count) for group in Group}
     return (
-        f"Recorded by {recorded_by(report.coverage)} from {utc(report.first)} to {utc(report.last)}: "
+        f"Recorded by {recorded_by(report.coverage, shown)} from {utc(report.first)} to {utc(report.last)}: "
         f"of {number(report.judged)} transmissions from declared zones {told[Group.CONFORMS]} conform, "
         f"{told[Group.VIOLATES]} violate, {told[Group.CANNOT_TELL]} could not be told; "
         f"{told[Group.OUT_OF_SCOPE]} out of scope. {LIMITS_OF_SIGHT}"
     )
 
 
-def recorded_by(coverage: Sequence[Coverage]) -> str:
+def in_names(findings: Iterable[Finding]) -> str:
+    """What was sent within DNS names, which no transmission counts; nothing where that was not seen."""
+    found = [one for one in findings if one.kind is Reason.DATA_IN_NAMES]
+    if not found:
+        return ""
+    least = sum(one.bytes_sent for one in found)
+    amount = f", at least {size(least)}" if least else ""
+    return (
+        f"Besides, {plural(sum(one.count for one in found), 'lookup')} count as data sent within the names asked "
+        f"for{amount} ({plural(len(found), 'finding')}); the figures over transmissions do not hold them."
+    )
+
+
+def recorded_by(coverage: Sequence[Coverage], shown: Callable[[str], str] = str) -> str:
     """How many sources and the first names: `3 sources (a.pcap, b.pcap, dns.log)`; folders where names repeat."""
     if not coverage:
         return "no source"
     told = source_names(coverage)
-    names = [short(told[one.source], 40) for one in coverage[:3]]
+    names = [shown(short(told[one.source], 40)) for one in coverage[:3]]
     more = f" and {number(len(coverage) - 3)} more" if len(coverage) > 3 else ""
     return f"{plural(len(coverage), 'source')} ({', '.join(names)}{more})"
 
@@ -120,6 +135,11 @@ def words(code: str) -> str:
     return code.replace("_", " ")
 
 
+def in_group(count: int, group: Group) -> str:
+    """`1 conforms`, `3 violate`, `2 cannot tell`."""
+    return f"{number(count)} {words(group) if count == 1 else words(group).removesuffix('s')}"
+
+
 def short(text: str, width: int) -> str:
     """The text, its middle left out as `...` beyond `width` characters."""
     if len(text) <= width:
@@ -162,6 +182,11 @@ def place(one: Place | None) -> str:
     if one is None:
         return "not looked up"
     return f"located {located(one)}; registered {registered(one)}; operated {operated(one)}"
+
+
+def unplaced(one: Finding | Destination) -> str:
+    """Why it has no place: where a name asked of a proxy leads is seen behind the proxy only."""
+    return "not looked up" if one.via is None or one.asked is None else "known to a proxy by name only"
 
 
 def located(place: Place | None) -> str:
@@ -214,9 +239,22 @@ def receiver(finding: Finding) -> str:
     side: Endpoint | None = finding.receiver
     if side is None or side.address is None:
         return finding.service or "no destination"
+    if finding.via is not None:
+        return f"{through(finding.via, finding.asked)} at {side.address} {finding.service or ''}".rstrip()
     zone = f" (zone {side.zone})" if side.zone else ""
     pulled = f", {OPENED_ITSELF}" if finding.opened_by is OpenedBy.RECEIVER else ""
     return f"{side.address} {finding.service or ''}".rstrip() + zone + pulled
+
+
+def through(via: str, asked: str | None) -> str:
+    """`up.example through proxy squid`; `proxy squid` where no host asked of it is told."""
+    return f"proxy {via}" if asked is None else f"{quoted(asked)} through proxy {via}"
+
+
+def destination(one: Destination) -> str:
+    """`203.0.113.99 tcp/8443`; of a proxy what was asked of it first."""
+    at = endpoint(one.address, one.port, one.proto)
+    return at if one.via is None else f"{through(one.via, one.asked)} at {at}"
 
 
 def server(name: str, verdict: Verdict) -> str:
@@ -259,7 +297,9 @@ def check(one: Check) -> str:
 def how_much(finding: Finding) -> str:
     """How often, how many bytes, when."""
     when = between(finding.first_seen, finding.last_seen)
-    if finding.asked is not None or finding.attempts == finding.count:
+    if finding.of_lookups and finding.bytes_sent:
+        return f"{how_often(finding)}, {sent(finding.bytes_sent, finding.bytes_unknown)} in the names, {when}"
+    if finding.of_lookups or finding.attempts == finding.count:
         return f"{how_often(finding)}, {when}"
     attempts = f", of them {plural(finding.attempts, 'attempt')}" if finding.attempts else ""
     gone = f"{sent(finding.bytes_sent, finding.bytes_unknown)} sent, {acked(finding.bytes_acked)}"
@@ -268,7 +308,7 @@ def how_much(finding: Finding) -> str:
 
 def how_often(finding: Finding) -> str:
     """`3 lookups`, `3 attempts` where nothing else was seen, or `3 transmissions`."""
-    if finding.asked is not None:
+    if finding.of_lookups:
         return plural(finding.count, "lookup")
     return plural(finding.count, "attempt" if finding.attempts == finding.count else "transmission")
 

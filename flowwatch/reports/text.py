@@ -76,6 +76,9 @@ def write(report: Report, file: BinaryIO) -> None:
 def render(report: Report, console: Console) -> None:
     """Print the whole screen on `console`."""
     _say(console, _seen(phrases.headline(report), "bold"))
+    in_names = phrases.in_names(report.findings)
+    if in_names:
+        _say(console, _seen(in_names, "bold"))
     _verdicts(report, console)
     _coverage(report.coverage, console)
     _findings(report, console)
@@ -152,10 +155,10 @@ def _finding_facts(one: Finding, names: Mapping[str, str]) -> list[tuple[str, st
     facts = [
         ("seen", phrases.how_much(one)),
         ("from", phrases.senders(one)),
-        ("to" if one.asked is None else "asked", one.asked or phrases.receiver(one)),
-        ("answered", phrases.receiver(one) if one.asked and one.receiver else ""),
-        ("names", ", ".join(_names_told(one.names)) or ("" if one.asked else "none seen")),
-        ("place", phrases.place(one.place) if one.place or one.receiver else ""),
+        ("asked" if one.of_lookups else "to", one.asked if one.of_lookups and one.asked else phrases.receiver(one)),
+        ("answered", phrases.receiver(one) if one.of_lookups and one.receiver else ""),
+        ("names", ", ".join(_names_told(one.names)) or ("" if one.of_lookups else "none seen")),
+        ("place", phrases.place(one.place) if one.place else phrases.unplaced(one) if one.receiver else ""),
         ("labels", ", ".join(label.name for label in one.labels)),
         ("reason", f"{one.kind}: {one.kind.sentence}"),
         ("rule", phrases.rule(one.rule)),
@@ -211,7 +214,7 @@ def _destination_cells(one: Destination) -> list[Text]:
     acked = "unseen" if one.bytes_acked is None else phrases.size(one.bytes_acked)
     counts = (phrases.number(one.transmissions), phrases.sent(one.bytes_sent, one.bytes_unknown), acked)
     verdict = Text(phrases.words(one.worst), _GROUP_STYLE[one.worst.group])
-    where = _seen(phrases.endpoint(one.address, one.port, one.proto), "bold")
+    where = _seen(phrases.destination(one), "bold")
     return [verdict, where, *map(Text, (*counts, phrases.number(one.attempts)))]
 
 
@@ -219,7 +222,7 @@ def _destination_facts(one: Destination) -> list[str]:
     server = [phrases.server(one.server, one.worst)] if one.server else []
     zone = [f"zone {one.zone}"] if one.zone else []
     pulled = [phrases.OPENED_ITSELF] if one.opened_by is OpenedBy.RECEIVER else []
-    where = phrases.place(one.place) if one.place else "place not looked up"
+    where = phrases.place(one.place) if one.place else f"place {phrases.unplaced(one)}"
     known = ", ".join([*server, *zone, *pulled])
     return [*([known] if known else []), *(_names_told(one.names) or ["no name seen"]), where]
 

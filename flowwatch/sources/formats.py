@@ -9,7 +9,11 @@ from collections.abc import Callable
 import msgspec
 
 from flowwatch.model.records import ReadOptions
+from flowwatch.sources.bind import BindRecords
+from flowwatch.sources.bind import score as bind_score
 from flowwatch.sources.capture import CaptureRecords, is_pcap, is_pcapng
+from flowwatch.sources.eve import EveRecords
+from flowwatch.sources.eve import score as eve_score
 from flowwatch.sources.opened import Opened, Progress
 from flowwatch.sources.records import Records
 from flowwatch.sources.zeek import KINDS, ZeekRecords
@@ -40,10 +44,22 @@ def _zeek_format(path: str, about: str) -> Format:
     return Format(KINDS[path].name, about, functools.partial(_zeek_score, path), functools.partial(_zeek, path))
 
 
+def _eve(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+    del options, progress  # told by `opened`
+    return EveRecords(opened)
+
+
+def _bind(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+    del options, progress  # told by `opened`
+    return BindRecords(opened)
+
+
 FORMATS = (
     Format("pcap", "packet capture, classic", is_pcap, CaptureRecords),
     Format("pcapng", "packet capture, next generation", is_pcapng, CaptureRecords),
     _zeek_format("conn", "Zeek connections, tab-separated or JSON"),
     _zeek_format("dns", "Zeek DNS lookups, tab-separated or JSON"),
     _zeek_format("ssl", "Zeek TLS handshakes, tab-separated or JSON"),
+    Format("eve", "Suricata EVE records: flow, dns, tls, http, quic", eve_score, _eve),
+    Format("bind-query", "BIND 9 query log, plain or behind syslog", bind_score, _bind),
 )

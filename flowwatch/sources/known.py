@@ -40,7 +40,6 @@ _MAGIC = (
     (b"\xfe\xff", "UTF-16 text", "convert it first: iconv -f UTF-16 -t UTF-8 FILE | flowwatch scan -"),
 )
 _KEYS = (
-    ({"event_type", "timestamp"}, "Suricata EVE"),
     ({"query_timestamp", "query_name"}, "Route 53 Resolver query log"),
     ({"QH", "QT"}, "AdGuard Home query log"),
     ({"dvc", "timestamp"}, "ulogd JSON"),
@@ -57,7 +56,6 @@ _KEYS = (
 _LINES = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
-        (r"client (@0x[0-9a-f]+ )?[0-9a-fA-F:.]+#\d+.* query: ", "BIND query log"),
         (r"client (@0x[0-9a-f]+ )?[0-9a-fA-F:.]+#\d+.* response: ", "BIND response log"),
         (r"client (@0x[0-9a-f]+ )?[0-9a-fA-F:.]+#\d+.* rpz .* rewrite ", "BIND RPZ log"),
         (r"^\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3} [a-z-]+: ", "BIND log"),

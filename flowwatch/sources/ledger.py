@@ -5,6 +5,7 @@ offset and reason, and counts the rest.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 
 from flowwatch.model.records import Coverage, Skip
 from flowwatch.model.time import Instant
@@ -12,14 +13,19 @@ from flowwatch.model.time import Instant
 MOST_REJECTS = 100
 """Refused records kept in Coverage; all are counted."""
 
+_HELD_BACK = "last line without its end, which cannot be read: more of it may come"
 REASONS = {
     "bad_timestamp": "the time is missing or is not a time",
     "extra_columns": "more columns than the header names",
     "json_depth": "nested too deeply",
+    "foreign_line": "not a line of this log",
     "json_syntax": "not a JSON object",
     "line_too_long": "longer than 1 MiB",
+    "names_differ": "the two names of the line differ",
+    "no_event_type": "no `event_type` says what it is",
     "no_header": "no header before it says what its columns are",
     "not_utf8": "not UTF-8 text",
+    "query_line": "like a query, but not of the form of one",
     "short_row": "fewer columns than the header names",
     "too_many_headers": "the header changed too often",
     "unsupported_log": "a record of another log, which is not read here",
@@ -31,9 +37,11 @@ class Ledger:
     """Counts of one log while it is read; `coverage` closes it."""
 
     def __init__(self) -> None:
-        self.records = self.events = self.noise = self.unattributable = self.rejected = 0
+        self.records = self.events = self.noise = self.unattributable = self.rejected = self.held_back = 0
         self.flows = self.lookups = self.one_way_flows = 0
-        self.out_of_order = 0
+        self.out_of_order = self.drops = 0
+        self.limits: Counter[str] = Counter()
+        """Limits that were hit, by name."""
         self.first: Instant | None = None
         self.last: Instant | None = None
         self.notes: Counter[str] = Counter()
@@ -45,6 +53,15 @@ class Ledger:
         self.rejected += 1
         if len(self._rejects) < MOST_REJECTS:
             self._rejects.append(Skip(code, _reason(code), offset, record))
+
+    def refuse(self, refusals: Iterable[tuple[int, int, str]], *, ended: bool = True) -> None:
+        """Books refused records (line, offset, code) in their order; a last line that nothing ends is held back."""
+        for number, offset, code in sorted(refusals):
+            if ended:
+                self.reject(code, number, offset)
+            else:
+                self.held_back += 1
+                self.notes[_HELD_BACK] += 1
 
     def seen(self, first: Instant, last: Instant) -> None:
         """Widens the time span."""
@@ -63,10 +80,13 @@ class Ledger:
             first=self.first,
             last=self.last,
             out_of_order=self.out_of_order,
+            drops=self.drops,
+            limits=dict(self.limits),
             events=self.events,
             noise=self.noise,
             unattributable=self.unattributable,
             rejected=self.rejected,
+            held_back=self.held_back,
             rejects=tuple(self._rejects),
             flows=self.flows,
             lookups=self.lookups,

@@ -26,6 +26,8 @@ class Block(msgspec.Struct, frozen=True):
     """Byte offset of the first line in the input."""
     number: int
     """Line number of the first line, from 1."""
+    ended: bool = True
+    """False for the last line of an input where nothing ends it: more of it may come."""
 
 
 def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
@@ -66,7 +68,7 @@ class _Pieces:
     def end(self) -> Iterator[Block]:
         """The last line, where it had no line end."""
         if self.begun:
-            yield self._flush()
+            yield msgspec.structs.replace(self._flush(), ended=False)
 
     def _keep(self, data: bytes) -> None:
         room = LONGEST + 1 - len(self.begun)

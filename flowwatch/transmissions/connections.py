@@ -1,9 +1,10 @@
 """Rows of one connection become one flow.
 
-Promises: rows that share a connection id and both ends are one (Zeek's conn row with its ssl rows, from whatever
-files); the counts are one row's, never a sum, so a log that is read twice counts once; the order of rows changes
+Promises: rows that share a connection id and both ends are one (Zeek's conn row with its ssl rows, Suricata's flow with
+its handshake and its requests, from whatever files); the counts are one row's, never a sum, so a log that is read twice
+counts once; of what several say the earliest counts, but every host asked for is kept; the order of rows changes
 nothing. Refuses to join rows whose ends differ, or that carry no connection id. The protocol is
-the counting row's: a log of TLS does not know over what it ran.
+the counting row's: a log of TLS does not know over what it ran. What it was wrapped in is one row's as a whole.
 """
 
 from collections.abc import Iterable
@@ -33,12 +34,17 @@ def _one(parts: list[FlowRow]) -> FlowRow:
     """The row that counts the connection, with what only the others say."""
     ranked = sorted(parts, key=_standing)
     counting, others = ranked[0], ranked[1:]
+    told = [counting, *sorted(others, key=_begun)]
+    wrapped = next((row for row in ranked if row.tunnel or row.tunnel_ends), counting)
     return msgspec.structs.replace(
         counting,
-        **{field: found for field in _ENRICHED if (found := _first(field, ranked)) is not None},
+        **{field: found for field in _ENRICHED if (found := _first(field, told)) is not None},
+        http_hosts=_hosts(told),
         start=_least(counting.start, others),
         end=counting.end if counting.end is not None else _first("end", others),
-        named_by=next((row.ref for row in ranked if _names(row)), None),
+        tunnel=wrapped.tunnel,
+        tunnel_ends=wrapped.tunnel_ends,
+        named_by=next((row.ref for row in told if _names(row)), None),
     )
 
 
@@ -46,6 +52,17 @@ def _standing(row: FlowRow) -> tuple[object, ...]:
     """Sorts the row that counts the connection first: with counts, then ended last, then as it stands in its source."""
     counts = (row.src_payload, row.src_bytes, row.bytes_total, row.src_packets, row.dst_packets, row.state)
     return (all(count is None for count in counts), -(row.end or 0), *_position(row))
+
+
+def _begun(row: FlowRow) -> tuple[object, ...]:
+    """Sorts the row that began first to the front; one without a time comes last."""
+    return (row.start is None, row.start or 0, *_position(row))
+
+
+def _hosts(rows: list[FlowRow]) -> list[str] | None:
+    """Every host asked for, in the order of the rows; None where none of them could say."""
+    told = [row.http_hosts for row in rows if row.http_hosts is not None]
+    return list(dict.fromkeys(host for hosts in told for host in hosts)) if told else None
 
 
 def _position(row: FlowRow) -> tuple[object, ...]:
@@ -74,5 +91,6 @@ _COUNTED = frozenset(
     {"source", "first_record", "last_record", "first_offset", "start", "end", "named_by"}
     | {"src_packets", "dst_packets", "src_bytes", "dst_bytes", "bytes_scope", "bytes_total"}
     | {"src_payload", "dst_payload", "src_acked", "dst_acked", "state", "sampled", "direction_basis"}
+    | {"tunnel", "tunnel_ends", "http_hosts"}
 )
 _ENRICHED = tuple(field for field in FlowRow.__struct_fields__ if field not in _COUNTED)

@@ -11,6 +11,7 @@ from flowwatch.model import (
     Encapsulation,
     Instant,
     Lookup,
+    LookupsRecorded,
     NameClass,
     OpenedBy,
     SeenName,
@@ -49,7 +50,7 @@ class _Recording:
         self, rows: Iterable[FlowRow], asked: Sequence[Lookup], coverage: Sequence[Coverage], binding: DnsBinding
     ) -> None:
         self._bound = BoundNames(Answers(asked, binding), by_zone=binding.client == "same_zone")
-        self._since = _lookups_since(asked, coverage)
+        self._recorded = _lookups_recorded(asked, coverage)
         self._both = {row.source for row in rows if both_seen(row)} | _both_by_coverage(coverage)
         self._firsts = {one.source: one.first for one in coverage}
 
@@ -66,6 +67,7 @@ class _Recording:
         (sender, sender_port), (receiver, receiver_port) = ends if forth else ends[::-1]
         start, before = self._start(row), begun_before(row)
         names, cut = self._names(row, sender, receiver, start, forth=forth, before=before)
+        recorded = self._recorded.get(canonical(sender) or sender, ())
         ported = row.proto not in _ICMP
         digests = row.src_payload_sha256 if forth else row.dst_payload_sha256
         return Transmission(
@@ -89,7 +91,8 @@ class _Recording:
             state=row.state,
             names=names,
             names_cut=cut,
-            lookups_recorded_since=self._since.get(canonical(sender) or sender),
+            lookups_recorded_since=min((one.start for one in recorded), default=None),
+            lookups_recorded=recorded,
             app=row.app,
             alpn=tuple(row.alpn or ()),
             tls_version=row.tls_version,
@@ -100,7 +103,7 @@ class _Recording:
             http_method=row.http_method,
             http_path=row.http_path,
             sni=None if row.ech else row.sni,
-            http_hosts=_tuple(row.http_hosts),
+            http_hosts=_asked(row),
             clear=row.src_clear if forth else row.dst_clear,
             markers=_tuple(row.src_markers if forth else row.dst_markers),
             payload_sha256=_tuple(digests),
@@ -122,17 +125,18 @@ class _Recording:
         return next((time for time in times if time is not None), 0)
 
 
-def _lookups_since(asked: Iterable[Lookup], coverage: Sequence[Coverage]) -> dict[str, Instant]:
-    """By client: when the earliest source that holds a lookup of that client begins."""
+def _lookups_recorded(asked: Iterable[Lookup], coverage: Sequence[Coverage]) -> dict[str, tuple[LookupsRecorded, ...]]:
+    """By client: the sources that hold a lookup of that client, each with when it begins."""
     firsts = {one.source: one.first for one in coverage}
-    since: dict[str, Instant] = {}
+    since: dict[str, dict[str, Instant]] = {}
     for lookup in asked:
-        first = firsts.get(lookup.ref.source)
+        source = lookup.ref.source
+        first = firsts.get(source)
         begun = lookup.time if first is None else first
         if begun is not None and lookup.client_ip is not None:
-            client = canonical(lookup.client_ip) or lookup.client_ip
-            since[client] = min(begun, since.get(client, begun))
-    return since
+            sources = since.setdefault(canonical(lookup.client_ip) or lookup.client_ip, {})
+            sources[source] = min(begun, sources.get(source, begun))
+    return {client: tuple(itertools.starmap(LookupsRecorded, sorted(found.items()))) for client, found in since.items()}
 
 
 def _both_by_coverage(coverage: Iterable[Coverage]) -> set[str]:
@@ -145,6 +149,12 @@ def _encapsulations(row: FlowRow, *, forth: bool) -> Iterator[Encapsulation]:
     for kind, ends in itertools.zip_longest(row.tunnel or (), row.tunnel_ends or ()):
         src, dst = (ends["src"], ends["dst"]) if ends else (None, None)
         yield Encapsulation(kind or "unknown", *((src, dst) if forth else (dst, src)))
+
+
+def _asked(row: FlowRow) -> tuple[str, ...] | None:
+    """The hosts asked for, with what a log says was connected to through a proxy, an address among them."""
+    connected = [row.name] if row.name and row.name_source == "connect" else []
+    return tuple(dict.fromkeys([*(row.http_hosts or ()), *connected])) if connected else _tuple(row.http_hosts)
 
 
 def _tuple(values: list[str] | None) -> tuple[str, ...] | None:

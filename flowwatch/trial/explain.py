@@ -2,7 +2,7 @@
 
 import msgspec
 
-from flowwatch.judge import Bench, Derivation
+from flowwatch.judge import Bench, Derivation, with_data_in_names
 from flowwatch.model import Instant, LookupDecision, Transmission
 from flowwatch.places import Locator
 from flowwatch.policy.terms import Given, Policy, PolicySet
@@ -46,7 +46,7 @@ def _explained(
     if isinstance(observation, Transmission):
         return Explanation(derivation=bench.derive(observation, opening))
     if observation.lookup is not None:
-        return Explanation(derivation=None, lookup=bench.lookup(lookup(observation)))
+        return Explanation(derivation=None, lookup=with_data_in_names((bench.lookup(lookup(observation)),), bench)[0])
     case: Supposed = supposed(observation, _version(policies, observation.time))
     return Explanation(derivation=bench.derive(case.transmission, case.opening, observation.labels))
 

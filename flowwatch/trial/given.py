@@ -2,16 +2,32 @@
 
 Promises: what is not written is as small as can be: one byte sent, no name used, every lookup of the sender recorded
 from the beginning of time with no answers but those given. Content is TLS where SNI, ECH or a TLS version is given,
-HTTP (in clear) where a host or path is, else not recognised.
+HTTP (in clear, but for a CONNECT) where a host, path or what is asked of a proxy is, else not recognised; what it
+contains was read in clear, whatever it is.
 """
+
+import re
+from typing import Any
 
 import msgspec
 
-from flowwatch.model import Amount, Instant, Lookup, Name, NameClass, OpenedBy, Ref, SeenName, Transmission
+from flowwatch.model import (
+    Amount,
+    Encapsulation,
+    Instant,
+    Lookup,
+    LookupsRecorded,
+    Name,
+    NameClass,
+    OpenedBy,
+    Ref,
+    SeenName,
+    Transmission,
+)
 from flowwatch.policy.terms import Given, Policy, Role
 
 _ALWAYS: Instant = -(2**62)
-_NOWHERE = Ref("given", 1, 1)
+_WITH_PORT = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^:]+):[0-9]{1,5}")
 
 
 class Supposed(msgspec.Struct, frozen=True):
@@ -37,6 +53,8 @@ def supposed(given: Given, policy: Policy) -> Supposed:
         attempted=False,
         sent=Amount.exactly(1),
         clear=None,
+        markers=None,
+        tunnel=tuple(Encapsulation(one.kind, one.receiver, one.sender) for one in sent.tunnel),
     )
     return Supposed(answer, opening)
 
@@ -44,7 +62,7 @@ def supposed(given: Given, policy: Policy) -> Supposed:
 def lookup(given: Given) -> Lookup:
     """The lookup a `given` table with `lookup` describes; `answers` are not for lookups."""
     return Lookup(
-        ref=_NOWHERE,
+        ref=_place(given),
         time=given.time,
         client_ip=given.src,
         server_ip=given.dst,
@@ -58,7 +76,7 @@ def _towards_responder(given: Given, policy: Policy) -> Transmission:
     app = _app(given)
     return Transmission(
         flow=1,
-        ref=_NOWHERE,
+        ref=_place(given),
         proto=given.proto,
         sender_ip=given.src,
         sender_port=None,
@@ -73,22 +91,58 @@ def _towards_responder(given: Given, policy: Policy) -> Transmission:
         sent=Amount.exactly(0 if given.attempted else 1 if given.bytes_out is None else given.bytes_out),
         names=_used(given) + _answers(given, policy),
         lookups_recorded_since=_ALWAYS,
+        lookups_recorded=(LookupsRecorded(given.source, _ALWAYS),),
         app=app,
         tls_version=given.tls_version,
         ech=given.ech,
-        http_path=given.http_path,
+        **_requested(given),
         clear=_clear(given, app),
+        markers=_markers(given, policy),
+        tunnel=tuple(Encapsulation(layer.kind, layer.src, layer.dst) for layer in given.tunnel),
     )
 
 
+def _requested(given: Given) -> dict[str, Any]:
+    """What was asked over HTTP: method, path and hosts."""
+    connect = _connect(given)
+    method = None if not given.asked else "GET" if connect is None else "CONNECT"
+    path = connect if given.http_path is None else given.http_path
+    return {"http_method": method, "http_path": path, "http_hosts": given.asked or None}
+
+
+def _connect(given: Given) -> str | None:
+    """What a CONNECT asks for, which alone is written with its port (RFC 9110 9.3.6); nothing else of a method matters.
+
+    None where there is none.
+    """
+    return next((one for one in given.asked if _WITH_PORT.fullmatch(one)), None)
+
+
+def _place(given: Given) -> Ref:
+    return Ref(given.source, 1, 1)
+
+
 def _app(given: Given) -> str | None:
+    if given.asked:
+        return "http"
     if given.sni is not None or given.tls_version is not None or given.ech is not None:
         return "quic" if given.proto == "udp" else "tls"
     return "http" if given.http_host is not None or given.http_path is not None else None
 
 
 def _clear(given: Given, app: str | None) -> bool | None:
-    return given.clear if given.clear is not None or app is None else app == "http"
+    if given.contains or given.clear is not None or app is None:
+        return True if given.contains else given.clear
+    return app == "http" and _connect(given) is None
+
+
+def _markers(given: Given, policy: Policy) -> tuple[str, ...] | None:
+    """Ids of the markers that the given texts hold, as a source would find them; None: there was nothing to read."""
+    if not given.contains:
+        return None
+    texts = [text.encode() for text in given.contains]
+    looked_for = {marker for one in policy.classifiers for term in one.any_ for marker in term.markers}
+    return tuple(sorted(marker.id for marker in looked_for if any(marker.pattern in text for text in texts)))
 
 
 def _used(given: Given) -> tuple[SeenName, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from flowwatch.judge import Bench
+from flowwatch.judge import Bench, with_data_in_names
 from flowwatch.model import Decision, Instant, LookupDecision, Place, PolicyInfo, Verdict
 from flowwatch.places import Locator
 from flowwatch.policy.terms import Expected, Policy, PolicySet, Test
@@ -60,7 +60,7 @@ def _result(test: Test, version: Policy, bench: Bench) -> TestResult:
 
 def _decided(test: Test, version: Policy, bench: Bench) -> Decision | LookupDecision:
     if test.given.lookup is not None:
-        return bench.lookup(lookup(test.given))
+        return with_data_in_names((bench.lookup(lookup(test.given)),), bench)[0]
     case = supposed(test.given, version)
     return bench.derive(case.transmission, case.opening, test.given.labels).decision
 

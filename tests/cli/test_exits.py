@@ -154,11 +154,13 @@ def test_the_policy_in_the_folder_is_no_input(tmp_path):
 
 def test_several_formats_go_to_a_folder(tmp_path):
     folder = CASES / "small-and-sealed"
-    args = ("--format", "text", "--format", "html", "--format", "jsonl", "-o", str(tmp_path / "out"))
+    formats = [word for name in ("text", "html", "jsonl", "csv", "md") for word in ("--format", name)]
+    args = (*formats, "-o", str(tmp_path / "out"))
     decisions = tmp_path / "decisions.csv"
     done = judged("small-and-sealed", *args, "--decisions", str(decisions))
     assert done.returncode == 1, folder
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.txt", "report.html", "report.jsonl"}
+    written = {"report.txt", "report.html", "report.jsonl", "findings.csv", "destinations.csv", "report.md"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == written
     assert done.stdout.startswith(b"  Recorded by 1 source")
     assert decisions.stat().st_size
 

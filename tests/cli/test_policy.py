@@ -44,7 +44,8 @@ def test_a_failing_inline_test_is_exit_1_and_shows_both_sides(tmp_path):
         (('from = ["sites"]', 'from = ["site"]'), "did you mean 'sites'?"),
         (('version = "1"', 'version = "1"\nvalid_from = 2026-10-25T00:00:00'), "has no offset"),
         (('names = ["ingest.results.example.org"]', 'names = ["*.co.uk"]'), "public suffix 'co.uk'"),
-        (('to = ["resolver"]', 'to = ["resolver"]\nvia = ["proxy"]'), "`channel.via` is not supported by this version"),
+        (('to = ["resolver"]', 'to = ["resolver"]\nvia = ["proxy"]'), "no proxy is called 'proxy'"),
+        (('to = ["resolver"]', 'to = ["resolver"]\nafter = ["x"]'), "`channel.after` is not supported by this version"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_clear_line_with_file_and_place(tmp_path, change, said):
@@ -75,3 +76,15 @@ def test_explain_without_an_observation_says_what_to_give():
 
 def test_the_schema_is_json():
     assert policy("schema").stdout.startswith("{")
+
+
+def test_explain_tells_what_is_asked_of_a_proxy_and_what_the_payload_holds():
+    described = ["--src", "192.0.2.17", "--dst", "192.0.2.250", "--port", "3128", "--time", "2028-11-08T02:00:00Z"]
+    done = policy("explain", "--policy", EXAMPLE, *described, "--asked", "updates.vendor.example.net:443")
+    assert done.returncode == 0, done.stderr
+    assert "asked of way-out: updates.vendor.example.net, approved" in done.stdout
+    assert "noted proxy.address_unobserved" in done.stdout
+    content = "http://itl.nist.gov/ns/voting/1500-100/v2"
+    done = policy("explain", "--policy", EXAMPLE, *described, "--contains", content)
+    assert "holds what is looked for under results-by-content/" in done.stdout
+    assert "verdict  prohibited by prohibited no-cleartext" in done.stdout

@@ -86,3 +86,88 @@ def test_a_channel_without_carries_carries_no_labelled_data_but_refuses_nothing_
     bare = make.court(make.PRIMARY.replace('carries = ["results"]', ""))
     assert bare.derive(make.sent()).decision.labels[0].name == "unread"
     assert bare.told(make.sent())[0] == "approved"
+
+
+MARKED = """
+[[classifier]]
+id = "document"
+label = "results"
+any = [{ payload_contains = "<results county=" }]
+[[classifier]]
+id = "export"
+label = "bulk"
+any = [{ payload_contains = "EXPORT 7", payload_hex = "00ff00fe" }, { payload_hex = "cafebabe", bytes_out_min = 1_000 }]
+"""
+
+
+@pytest.fixture
+def marked(make):
+    court = make.court(make.PRIMARY + MARKED)
+    ids = [
+        [marker.id for marker in term.markers] for one in court.policies.versions[0].classifiers for term in one.any_
+    ]
+
+    def run(*markers, **changes):
+        sent = make.sent(**({"names": (), "clear": True, "markers": markers} | changes))
+        return [label.name for label in court.derive(sent).decision.labels]
+
+    return run, ids
+
+
+def test_a_marker_found_in_this_direction_labels_it(marked):
+    labels, ids = marked
+    assert ids[0] == ["document"]
+    assert labels("document") == ["results"]
+    assert labels() == ["none"]
+    assert labels("other", "document") == ["results"]
+
+
+def test_every_marker_and_every_other_key_of_a_term_must_hold(marked):
+    labels, ((_document,), both, (last,)) = marked
+    assert len(both) == 2
+    assert labels(*both) == ["bulk"]
+    assert [labels(one) for one in both] == [["none"], ["none"]]
+    assert labels(last, sent=Amount.exactly(999)) == ["none"]
+    assert labels(last, sent=Amount.exactly(1_000)) == ["bulk"]
+
+
+def test_content_that_could_not_be_read_is_unread_not_unseen(make, marked):
+    labels, _ = marked
+    assert labels(markers=None, clear=None) == ["unread"]
+    assert labels(markers=None, clear=False) == ["unread"]
+    court = make.court(make.PRIMARY + MARKED)
+    assert court.told(make.sent(markers=None, clear=None))[0] == "approved"
+
+
+def test_a_marker_shows_that_it_was_read_in_clear(marked):
+    labels, _ = marked
+    assert labels("other", clear=None) == ["none"]
+    assert labels("other", clear=False) == ["none"]
+    assert labels(clear=None) == ["unread"]
+
+
+def test_an_answer_that_carries_a_marked_document_is_labelled_and_the_request_is_not(make):
+    court = make.court(make.PRIMARY + MARKED)
+    request = make.sent(sender_ip="203.0.113.9", receiver_ip="192.0.2.17", names=(), clear=True, markers=())
+    answer = make.reply(request, clear=True, markers=("document",))
+    decision = court.derive(answer, request).decision
+    assert [label.name for label in decision.labels] == ["results"]
+    assert (decision.verdict, decision.severity) == ("unapproved", "critical")
+    fetched = make.sent(clear=True, markers=())
+    carried = make.reply(fetched, sender_ip="198.51.100.20", clear=True, markers=("document",))
+    assert court.derive(carried, fetched).decision.verdict == "out_of_scope"
+
+
+def test_an_answer_alone_says_nothing_of_what_the_request_held(make):
+    court = make.court(make.PRIMARY.replace('carries = ["results"]', 'opened_by = "receiver"') + MARKED)
+    answer = make.reply(
+        make.sent(sender_ip="198.51.100.20", receiver_ip="192.0.2.17"),
+        receiver_ip="198.51.100.20",
+        markers=("document",),
+    )
+    assert "label.not_carried" in court.told(answer)
+
+
+def test_a_host_is_a_host_with_its_port(make, labelled):
+    fetched = {"names": (), "opened_by": OpenedBy.RECEIVER, "http_path": "/upload/1"}
+    assert labelled(**fetched, http_hosts=("A.Results.Example.:8443",)) == ["results"]

@@ -100,3 +100,18 @@ def test_unread_may_be_prohibited(make):
     court = make.court(make.PRIMARY + '[[prohibited]]\nid = "p"\nwhen = { labels = ["unread"] }\n')
     assert court.told(make.sent())[0] == "prohibited"
     assert court.told(make.sent(sent=Amount.exactly(10)))[0] == "approved"
+
+
+@pytest.mark.parametrize("clear", [True, False, None])
+def test_where_a_marker_was_found_payload_was_read_in_clear(make, clear):
+    marker = '[[classifier]]\nid = "document"\nlabel = "results"\nany = [{ payload_contains = "<results" }]\n'
+    court = make.court(make.PRIMARY + CLEAR + marker)
+    assert court.told(make.sent(clear=clear, markers=("document",)))[0] == "prohibited"
+    assert court.told(make.sent(clear=clear, markers=()))[0] == "approved"
+
+
+def test_an_answer_in_clear_is_prohibited_too(make):
+    marker = '[[classifier]]\nid = "document"\nlabel = "results"\nany = [{ payload_contains = "<results" }]\n'
+    court = make.court(make.PRIMARY + CLEAR + marker)
+    request = make.sent(sender_ip="203.0.113.9", receiver_ip="192.0.2.17", clear=True, markers=())
+    assert court.told(make.reply(request, clear=True, markers=("document",)), request)[0] == "prohibited"

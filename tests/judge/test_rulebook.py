@@ -15,9 +15,9 @@ def book(make):
 
 
 def test_zones_by_longest_prefix_with_the_zones_around_them(book):
-    assert book.zone("192.0.2.17") == "desk"
-    assert book.zone("192.0.2.1") == "precincts"
-    assert book.zone("203.0.113.1") is None
+    assert book.zone("192.0.2.17", "tap.pcap") == "desk"
+    assert book.zone("192.0.2.1", "tap.pcap") == "precincts"
+    assert book.zone("203.0.113.1", "tap.pcap") is None
     assert book.chain("desk") == ("desk", "precincts")
     assert book.chain(None) == ()
 
@@ -47,5 +47,5 @@ def test_a_matcher_remembers_without_filling_the_memory(monkeypatch):
 def test_without_a_policy_private_addresses_are_zone_local():
     book = Rulebook.without_policy()
     for address in ("10.0.0.1", "172.31.0.1", "192.168.1.1", "fd00::1", "100.64.0.1"):
-        assert book.zone(address) == "local"
-    assert book.zone("198.51.100.20") is None
+        assert book.zone(address, "tap.pcap") == "local"
+    assert book.zone("198.51.100.20", "tap.pcap") is None

@@ -42,6 +42,15 @@ id = "sealed"
 dedicated = true
 match = { cidrs = ["198.51.100.3/32", "192.0.2.20/32"], names = ["two.r.example"] }
 tls = { required = true, min_version = "1.2" }
+[[server]]
+id = "proxy"
+role = "proxy"
+match = { cidrs = ["198.51.100.4/32"] }
+[[server]]
+id = "named-proxy"
+role = "proxy"
+dedicated = true
+match = { cidrs = ["198.51.100.5/32"], names = ["p.test"] }
 [[classifier]]
 id = "big"
 label = "bulk"
@@ -70,6 +79,11 @@ CHANNELS = [
             ),
             ("zone:b", "service = { ports = [443, 8443] }\n"),
             ("zone:a", 'carries = ["bulk", "results"]\nopened_by = "receiver"\n'),
+            ("proxy", ""),
+            ("named-proxy", "service = { ports = [443] }\n"),
+            ("by-name", 'via = ["proxy"]\ncarries = ["bulk"]\n'),
+            ("both", 'via = ["proxy", "named-proxy"]\ncarries = ["bulk", "results"]\nservice = { ports = [443] }\n'),
+            ("sealed", 'via = ["named-proxy"]\nopened_by = "either"\n'),
         ]
     )
 ]
@@ -105,8 +119,13 @@ ADDRESSES = st.sampled_from(
         "198.51.100.1",
         "198.51.100.2",
         "198.51.100.3",
+        "198.51.100.4",
+        "198.51.100.5",
         "203.0.113.9",
     ]
+)
+HOSTS = st.sampled_from(
+    ["one.r.example", "one.r.example:443", "two.r.example", "x.test", "p.test", "198.51.100.2", "198.51.100.3:22"]
 )
 
 
@@ -151,6 +170,9 @@ def transmissions(make):
             app=draw(st.sampled_from(["tls", "http", None])),
             tls_version=draw(st.sampled_from([None, "1.1", "1.3"])),
             clear=draw(st.sampled_from([None, True, False])),
+            http_method=draw(st.sampled_from([None, "POST", "CONNECT"])),
+            http_path=draw(st.sampled_from([None, "/", "one.r.example:443", "x.test:8443"])),
+            http_hosts=draw(st.sampled_from([None, None]) | st.lists(HOSTS, max_size=2).map(tuple)),
         )
 
     return one

@@ -2,7 +2,8 @@
 
 import pytest
 
-from flowwatch.model import OpenedBy
+from flowwatch.judge import Bench
+from flowwatch.model import OpenedBy, Place
 
 
 @pytest.mark.parametrize(
@@ -91,3 +92,19 @@ def test_a_stranger_who_pulls_makes_the_answer_judged(make):
     assert court.told(request) == ("out_of_scope", "scope.sender_outside")
     assert court.told(answer, request) == ("unapproved", "destination.unlisted")
     assert answer.opened_by is OpenedBy.RECEIVER
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        (("192.168.7.2", "192.168.7.3"), ("indeterminate", "policy.none_given")),
+        (("127.0.0.1", "127.0.0.1"), ("indeterminate", "policy.none_given")),
+        (("192.168.7.2", "203.0.113.9"), ("indeterminate", "policy.none_given")),
+        (("203.0.113.9", "192.168.7.2"), ("out_of_scope", "scope.sender_outside")),
+    ],
+)
+def test_without_a_policy_all_but_what_comes_in_is_listed(make, ends, told):
+    sender, receiver = ends
+    bench = Bench(None, lambda address, _at: Place(address=address))
+    decision = bench.derive(make.sent(sender_ip=sender, receiver_ip=receiver, names=())).decision
+    assert (str(decision.verdict), str(decision.reasons[0])) == told

@@ -1,21 +1,27 @@
 """Where an address is: precedence, fixed words of confidence, facts kept apart."""
 
+import functools
+import ipaddress
 import itertools
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flowwatch.model import Basis, Confidence, Fact
-from flowwatch.places import Locator
+from flowwatch.places import Locator as AnyLocator
+from flowwatch.places.embedded import Embedded
+from flowwatch.places.table import Region, file_of
 from flowwatch.policy.match import Cidr
 from flowwatch.policy.terms import PlaceFact
 from tests.places.mmdb_writer import mmdb
 
 HERE = "192.0.1.1"
-"""An address that the registries neither set apart nor assign to anybody."""
+"""An address that the registries do not set apart."""
+Locator = functools.partial(AnyLocator, embedded=None)
 MAXMIND = ("GeoLite2-Country", {"country": {"iso_code": "XA"}})
 MAXMIND_CITY = ("GeoIP2-City", {"country": {"iso_code": "XA"}})
 MAXMIND_ELSE = ("GeoLite2-City", {"country": {"iso_code": "XB"}})
@@ -202,3 +208,134 @@ def test_what_was_asked_before_changes_no_answer(facts, times):
     locator = Locator(facts)
     for at in times:
         assert locator.locate("10.0.0.1", at) == Locator(facts).locate("10.0.0.1", at)
+
+
+SOURCES = [
+    {
+        "kind": kind,
+        "source": name,
+        "version": "1",
+        "date": "2026-11-01",
+        "sha256": "0" * 64,
+        "licence": "",
+        "attribution": "",
+    }
+    for kind, name in [
+        ("provider", "Ranges"),
+        ("location", "Lite"),
+        ("network", "Numbers"),
+        ("registration", "Registry"),
+    ]
+]
+
+
+@pytest.fixture
+def located(tmp_path, databases):
+    """The Place of an address under an embedded table that says one thing of 192.0.1.0/24, beside databases."""
+    start, end = int(ipaddress.ip_address("192.0.1.0")), int(ipaddress.ip_address("192.0.2.0"))
+
+    def locate(*given, region=None, country="XA", facts=()):
+        values = {"provider4": 1 if region else 0, "country4": 1 if country else 0, "registered4": 2, "asn4": 64500}
+        ranges = {name: [(start, value), (end, 0)] for name, value in values.items()}
+        content = file_of(
+            (country or "", "XR"), (region,) if region else (), ranges, {"organisation": {64500: "Example Net"}}
+        )
+        (tmp_path / "places.bin").write_bytes(content)
+        (tmp_path / "sources.json").write_bytes(msgspec.json.encode({"sources": SOURCES}))
+        with AnyLocator(facts, databases(*given), embedded=Embedded(tmp_path)) as locator:
+            return locator.locate(HERE, None)
+
+    return locate
+
+
+EAST = Region(provider="example", name="xa-east-1", country="XA")
+ABROAD = Region(provider="example", name="xa-east-1", country="XA", elsewhere=("XB",))
+
+
+def test_the_embedded_table_alone_is_one_source_with_its_date_and_digest(located):
+    place = located()
+    (one,) = place.located
+    assert (one.country, one.basis, one.source, one.source_date) == ("XA", Basis.EMBEDDED, "Lite", "2026-11-01")
+    assert (one.source_sha256, one.provider) == ("0" * 64, None)
+    assert (place.confidence, place.why) == (Confidence.SINGLE_SOURCE, "only Lite says so")
+    assert place.registered == (Fact("XR", "Registry"),)
+    assert (place.asn, place.organisation) == ((Fact("64500", "Numbers"),), (Fact("Example Net", "Numbers"),))
+    assert place.anycast is None
+
+
+@pytest.mark.parametrize(
+    ("given", "word", "countries"),
+    [
+        ([MAXMIND], Confidence.CORROBORATED, ("XA",)),
+        ([("GeoLite2-Country", {"country": {"iso_code": "XB"}})], Confidence.DISPUTED, ("XB", "XA")),
+        ([DBIP], Confidence.SINGLE_SOURCE, ("XA",)),
+        ([DBIP_ELSE], Confidence.SINGLE_SOURCE, ("XB",)),
+        ([OWN], Confidence.SINGLE_SOURCE, ("XA",)),
+        ([DBIP_ANYCAST], Confidence.INDETERMINATE, ("XA",)),
+        ([DBIP, MAXMIND], Confidence.CORROBORATED, ("XA",)),
+    ],
+)
+def test_the_embedded_country_counts_beside_databases_but_not_beside_its_own_vendors(located, given, word, countries):
+    place = located(*given)
+    assert (place.confidence, place.countries) == (word, countries)
+
+
+def test_a_registration_of_the_same_country_supports_no_location(located):
+    assert located(country=None).confidence is Confidence.INDETERMINATE
+    record = {"country": {"iso_code": "XA"}, "registered_country": {"iso_code": "XR"}}
+    assert located(("GeoLite2-Country", record), country=None).confidence is Confidence.SINGLE_SOURCE
+
+
+@pytest.mark.parametrize("given", [[], [DBIP_ELSE], [MAXMIND, DBIP_ELSE]])
+def test_a_providers_region_stands_alone_whatever_databases_say(located, given):
+    place = located(*given, region=EAST, country="XB")
+    (one,) = place.located
+    assert (one.country, one.provider, one.provider_region) == ("XA", "example", "xa-east-1")
+    assert (one.basis, one.source, one.source_date) == (Basis.PROVIDER_REGION, "Ranges", "2026-11-01")
+    assert (place.confidence, place.why) == (Confidence.STATED, "published by example: xa-east-1")
+    assert place.registered == (Fact("XR", "Registry"),)
+
+
+def test_the_operator_beats_the_providers_region(located):
+    place = located(region=EAST, facts=[fact("192.0.1.0/24", country="XC")])
+    assert (place.countries, place.located[0].basis) == (("XC",), Basis.OPERATOR)
+
+
+def test_an_edge_range_has_a_provider_and_no_place_and_says_why(located):
+    place = located(MAXMIND, region=Region(provider="example", edge="cdn"))
+    assert [(one.country, one.provider, one.precision) for one in place.located] == [(None, "example", "edge")]
+    assert place.confidence is Confidence.INDETERMINATE
+    assert place.why == "edge range of example (cdn): its place is not published"
+
+
+@pytest.mark.parametrize(
+    ("region", "why"),
+    [
+        (Region(provider="example"), "example publishes no region of the range; only Lite says so"),
+        (Region(provider="example", name="xz-9"), "example xz-9 is in no table of regions; only Lite says so"),
+    ],
+)
+def test_a_range_without_a_known_country_keeps_its_provider_and_leaves_the_place_to_databases(located, region, why):
+    place = located(region=region)
+    assert [(one.provider, one.country) for one in place.located] == [("example", None), (None, "XA")]
+    assert (place.confidence, place.why) == (Confidence.SINGLE_SOURCE, why)
+
+
+def test_a_region_with_untold_zones_abroad_is_disputed_where_a_database_names_one(located):
+    place = located(region=ABROAD, country="XB")
+    assert (place.countries, place.confidence) == (("XA", "XB"), Confidence.DISPUTED)
+    assert "local zones abroad" in place.why
+    for country in ("XA", "XC", None):
+        assert located(region=ABROAD, country=country).confidence is Confidence.STATED
+
+
+def test_the_reference_lists_databases_then_each_embedded_source(databases):
+    with AnyLocator((), databases(MAXMIND)) as locator:
+        assert [one.kind for one in locator.reference] == [
+            "location",
+            "provider",
+            "location",
+            "network",
+            "registration",
+        ]
+    assert Locator().reference == ()

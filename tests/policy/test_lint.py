@@ -166,3 +166,74 @@ def test_file_and_line_while_the_file_is_as_it_was_read(tmp_path, monkeypatch):
 def test_words_of_a_clock_change():
     (warning,) = lint(PolicySet((parse(CLEAN + 'when = [{ days = ["sun"] }]'),)), TODAY)
     assert warning.message == "the clock changes in the window of 2026-11-01: it lasts 25 h, not 24 h"
+
+
+PROXY = '[[server]]\nid = "way-out"\nrole = "proxy"\nmatch = {{ cidrs = ["198.51.100.99/32"] }}\n{more}\n'
+TO_PROXY = '[[channel]]\nid = "to-proxy"\nfrom = ["sites"]\nto = ["way-out"]\n'
+
+
+def test_a_proxy_that_no_channel_runs_through():
+    assert told(CLEAN + PROXY.format(more=TO_PROXY)) == [("proxy.without_via", "server way-out")]
+    through = CLEAN + 'via = ["way-out"]\n'
+    assert told(through + PROXY.format(more=TO_PROXY)) == []
+    assert told(through + PROXY.format(more="")) == [("server.unused", "server way-out")]
+
+
+def test_through_a_proxy_a_server_needs_names():
+    through = CLEAN.replace(', names = ["a.results.example.org"]', "") + 'via = ["way-out"]\n'
+    assert told(through + PROXY.format(more=TO_PROXY)) == [("channel.via_without_names", "channel up")]
+
+
+def test_a_tunnels_end_needs_no_channel():
+    tunnel = '[[server]]\nid = "gate"\nrole = "tunnel"\nmatch = { cidrs = ["198.51.100.90/32"] }\n'
+    assert told(CLEAN + tunnel) == []
+    assert told(CLEAN + tunnel.replace('"tunnel"', '"other"')) == [("server.unused", "server gate")]
+
+
+def test_a_channel_that_may_run_through_a_proxy_allows_more():
+    both = CLEAN + CHANNEL.format(from_='["sites"]', more='via = ["way-out"]') + PROXY.format(more=TO_PROXY)
+    assert told(both) == [("channel.shadowed", "channel up")]
+
+
+def test_two_sensors_of_the_same_sources():
+    sensor = '[[sensor]]\nid = "{}"\nsources = ["inside/**", "{}"]\n'
+    assert told(CLEAN + sensor.format("a", "x") + sensor.format("b", "y")) == [("sensor.overlap", "sensor b")]
+    assert told(CLEAN + sensor.format("a", "x")) == []
+
+
+MARKER = """[[classifier]]
+id = "c"
+label = "results"
+any = [{ %s }]
+[[prohibited]]
+id = "no"
+when = { labels = ["results"], cleartext = true }
+"""
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        'payload_contains = "HTTP/1.1"',
+        'payload_contains = "<?xml version="',
+        'payload_contains = "Content-Type: application/xml"',
+        'payload_contains = "results.example.org"',
+        'payload_hex = "00000000"',
+        'payload_hex = "474554202f"',
+    ],
+)
+def test_a_marker_that_ordinary_payload_holds(term):
+    assert told(CLEAN + MARKER % term) == [("marker.wide", "classifier c")]
+
+
+@pytest.mark.parametrize(
+    "term",
+    ['payload_contains = "http://itl.nist.gov/ns/voting/1500-100/v2"', 'payload_hex = "504b0304"', 'sni = "a.example"'],
+)
+def test_a_marker_of_its_own_format(term):
+    assert told(CLEAN + MARKER % term) == []
+
+
+def test_bulk_is_given_to_data_in_names_without_a_classifier():
+    assert told(CLEAN + '[severity]\nunapproved = { bulk = "low" }\n') == []
+    assert told(CLEAN + '[severity]\ndeviation = { bulk = "low" }\n') == [("label.never_given", "severity deviation")]

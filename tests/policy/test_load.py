@@ -1,6 +1,7 @@
 """Loading: every error with its exact words, files and folders, what comes back resolved, and hostile text."""
 
 import hashlib
+import re
 import tomllib
 from pathlib import Path
 
@@ -322,3 +323,20 @@ def assert_loads_or_is_refused(path, content):
         words = str(refused)
     assert words.startswith(str(path.parent))
     assert words.isprintable()
+
+
+DESIGN = Path(__file__).parents[3] / "shared" / "design" / "policy.md"
+LATER = re.compile(
+    r"^(stage|limits|expected|only_when_down|after|agreement) *=.*$|, related = \w+(?= \})", re.MULTILINE
+)
+
+
+@pytest.mark.skipif(not DESIGN.is_file(), reason="the design is not beside the repository")
+def test_the_policy_of_the_design_loads_but_for_what_is_for_later():
+    text = DESIGN.read_text().partition("```toml\n")[2].partition("```")[0]
+    begin, end = text.index("[[claim]]"), text.index("[severity]")
+    text = LATER.sub("", text[:begin] + text[end:]).replace('spki_sha256 = ["..."]', f'spki_sha256 = ["{"ab" * 32}"]')
+    policy = parse(text)
+    assert (policy.sensors[0].side, policy.defaults.dns_name_bytes) == ("inside", 2048)
+    assert str(policy.zones[0].nat[0]) == "203.0.113.5/32"
+    assert policy.classifiers[0].any_[0].markers[0].id == "err-cdf-xml"

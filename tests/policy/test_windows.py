@@ -200,3 +200,17 @@ def test_words_say_every_window():
         "from 2026-11-04T01:00:00Z until 2026-11-04T11:00:00Z or mon tue 00:00-24:00 (America/New_York)"
     )
     assert words([], "UTC") == "any time"
+
+
+@pytest.mark.parametrize("daily", [False, True])
+@pytest.mark.parametrize(
+    ("before", "after", "outcome"),
+    [(5, 0, "INSIDE"), (6, 0, "OUTSIDE"), (0, 4, "INSIDE"), (0, 5, "ENDS_OUTSIDE"), (5, 4, "INSIDE")],
+)
+def test_a_clock_error_opens_every_window_earlier_and_closes_it_later(daily, before, after, outcome):
+    opens = int(dt.datetime(2026, 11, 3, 12, tzinfo=dt.UTC).timestamp()) * 10**9
+    closes = opens + 3600 * 10**9
+    window = Window(days=("tue",), start=Clock(720), end=Clock(780)) if daily else Window(from_=opens, until=closes)
+    found = inside([window], opens - before, closes + after, "UTC", clock_error=5)
+    assert found.name == outcome
+    assert inside([window], opens - 1, closes, "UTC") is Outcome.OUTSIDE

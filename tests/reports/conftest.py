@@ -148,6 +148,15 @@ def _decisions() -> tuple[Decision, ...]:
         decision(attempt, Verdict.UNAPPROVED, Reason.DESTINATION_UNLISTED, severity=Severity.MEDIUM, place=ABROAD),
         decision(pulled, Verdict.PROHIBITED, Reason.PROHIBITED, severity=Severity.CRITICAL, place=None),
         decision(
+            transmission(7, receiver_ip="192.0.2.8", receiver_port=3128, service_port=3128, names=()),
+            Verdict.UNAPPROVED,
+            Reason.DESTINATION_UNLISTED,
+            severity=Severity.MEDIUM,
+            via="squid",
+            asked=SCRIPT,
+            place=None,
+        ),
+        decision(
             transmission(
                 6, receiver_ip="192.0.2.130", proto="icmp", receiver_port=None, service_port=None, sender_port=None
             ),
@@ -228,6 +237,30 @@ def _findings() -> tuple[Finding, ...]:
         bytes_unknown=0,
         bytes_acked=None,
     )
+    in_names = msgspec.structs.replace(
+        asked,
+        id=f"{8:012x}",
+        kind=Reason.DATA_IN_NAMES,
+        severity=Severity.MEDIUM,
+        title="zone precincts asked for names below carrier.example: they count as data sent",
+        count=412,
+        bytes_sent=9_100,
+        asked="carrier.example",
+        labels=(Label("bulk"),),
+    )
+    proxied = finding(
+        7,
+        Severity.MEDIUM,
+        Reason.DESTINATION_UNLISTED,
+        f"zone precincts asked proxy squid (tcp/3128) for {SCRIPT}: the receiver is not on the approved list",
+        receiver=Endpoint(zone=None, address="192.0.2.8", port=3128),
+        service="tcp/3128",
+        names=(),
+        asked=SCRIPT,
+        via="squid",
+        place=None,
+        notes=(Reason.PROXY_ADDRESS,),
+    )
     return (
         finding(
             1,
@@ -255,6 +288,8 @@ def _findings() -> tuple[Finding, ...]:
             place=SIX,
             names=(named("cover.example.net", outer=True),),
         ),
+        proxied,
+        in_names,
         asked,
         finding(
             6,
@@ -313,6 +348,7 @@ def _destinations() -> tuple[Destination, ...]:
             bytes_unknown=1,
             bytes_acked=None,
         ),
+        destination("192.0.2.8", Verdict.UNAPPROVED, port=3128, via="squid", asked=SCRIPT),
         destination(
             "2001:db8:ffff::99",
             Verdict.INDETERMINATE,

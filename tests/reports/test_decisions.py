@@ -21,6 +21,7 @@ from flowwatch.reports import write_decisions
 )
 def test_a_table_has_its_columns_and_a_row_each(rich, nothing, make, schema, part):
     assert make(getattr(rich, part)).schema == schema
+    assert len(set(schema.names)) == len(schema.names)
     assert make(getattr(rich, part)).num_rows == len(getattr(rich, part)) > 0
     assert make(getattr(nothing, part)).schema == schema
     assert make(getattr(nothing, part)).num_rows == 0
@@ -51,9 +52,14 @@ def test_frames_keep_exact_integers_nulls_and_nanoseconds(rich):
 
 
 def test_frames_of_findings_and_destinations(rich, nothing):
-    assert rich.findings_frame()["severity"].tolist() == ["critical", "high", "medium", "low", "info"]
+    assert rich.findings_frame()["severity"].tolist() == ["critical", "high", *["medium"] * 3, "low", "info"]
     assert rich.destinations_frame()["bytes_sent"].sum() == sum(one.bytes_sent for one in rich.destinations)
     assert list(nothing.findings_frame().columns) == frames.FINDINGS.names
+
+
+def test_the_confidence_of_a_finding_is_not_that_of_its_place(rich):
+    row = frames.findings_table(rich.findings).to_pylist()[1]
+    assert (row["confidence"], row["place_confidence"]) == ("high", "disputed")
 
 
 def test_parquet_comes_back_as_it_was(rich, tmp_path):

@@ -28,6 +28,27 @@ def test_a_page_gets_nothing_invisible_and_nothing_is_lost(text):
     assert escape.undo(shown) == text
 
 
+@given(ANY_TEXT | st.text("`|\\ a", max_size=8))
+@example("``")
+@example(" a ")
+def test_a_code_span_holds_nothing_that_could_end_it_and_nothing_is_lost(text):
+    shown = escape.code(text)
+    assert shown[0] == shown[-1] == "`" or not text
+    inner = shown[1:-1] if text else ""
+    assert not set("`|\n") & set(inner)
+    assert inner == inner.strip(" ")
+    assert escape.undo(inner) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["www.carrier.example", "http://192.0.2.1", "a@b.example", "#12", "GH-12", "* a", "1. a", "- a", "a_b_", "a:joy:b"],
+)
+def test_a_sentence_with_anything_to_link_or_mark_up_becomes_a_code_span(text):
+    assert escape.prose(text) == f"`{text}`"
+    assert escape.prose("zone precincts: 192.0.2.17, 2001:db8::1") == "zone precincts: 192.0.2.17, 2001:db8::1"
+
+
 def test_letters_of_any_script_stay_on_a_page():
     assert escape.html("H\u00f4tel \u5317\u4eac") == "H\u00f4tel \u5317\u4eac"
 

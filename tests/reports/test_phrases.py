@@ -96,3 +96,11 @@ def test_an_unseen_acknowledgement_is_not_zero():
 def test_an_address_that_only_resembles_a_server_is_not_called_it():
     assert phrases.server("primary", Verdict.DEVIATION) == "server primary"
     assert phrases.server("primary", Verdict.UNAPPROVED) == "compared with server primary"
+
+
+def test_what_went_through_a_proxy_says_so(rich):
+    reached = msgspec.structs.replace(rich.destinations[0], address="192.0.2.250", port=3128, proto="tcp", via="squid")
+    assert phrases.destination(reached) == "proxy squid at 192.0.2.250 tcp/3128"
+    asked = msgspec.structs.replace(reached, asked="a, b.example", place=None)
+    assert phrases.destination(asked) == '"a, b.example" through proxy squid at 192.0.2.250 tcp/3128'
+    assert (phrases.unplaced(asked), phrases.unplaced(reached)) == ("known to a proxy by name only", "not looked up")

@@ -77,7 +77,7 @@ def test_at_most_three_guesses_are_told():
 
 def test_a_format_is_found_by_its_name_or_the_names_are_told():
     assert [named(entry.name) for entry in FORMATS] == list(FORMATS)
-    with pytest.raises(UsageError, match="pcap, pcapng, zeek-conn, zeek-dns, zeek-ssl"):
+    with pytest.raises(UsageError, match="pcap, pcapng, zeek-conn, zeek-dns, zeek-ssl, eve, bind-query"):
         named("netflow")
 
 
@@ -95,10 +95,24 @@ _READ = {
     "badinput/only-header.log": "zeek-dns",
     "badinput/zeek-schema-change.log": "zeek-conn",
     ".pcap": "pcap",
+    "suricata-": "eve",
+    "badinput/json-": "eve",
+    "bind9-query/rotation": "bind-query",
+    "bind9-query/sample-9.18-query": "bind-query",
+    "bind9-query/sample-9.20": "bind-query",
+    "bind9-query/sample-syslog": "bind-query",
+    "scenario/bind-query.log": "bind-query",
+    "badinput/invalid-utf8.log": "bind-query",
+    "badinput/joined-lines.log": "bind-query",
+    "badinput/long-line.log": "bind-query",
+    "badinput/nul-block.log": "bind-query",
+    "badinput/plain-named.gz": "bind-query",
+    "badinput/truncated-last-line.log": "bind-query",
+    "badinput/rotation-": "bind-query",
 }
 _NAMED = {
     ".gz": "gzip", ".xz": "xz", ".parquet": "Parquet", ".evtx": "EVTX", ".db": "SQLite", "nfcapd.2": "nfcapd",
-    "eve.json": "Suricata EVE", "suricata-eve/": "Suricata EVE", "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
+    "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
     "unbound/sample": "unbound", "dnsmasq/sample": "dnsmasq", ".fstrm": "dnstap", ".dnstap": "dnstap", "cbor": "C-DNS",
     "cisco-asa/sample-ocsf-302013.log": "Cisco ASA", "coredns/sample": "CoreDNS", "envoy/": "Envoy", "silk/": "SiLK",
     "squid-access-native": "Squid", "conntrack": "conntrack", "nfdump/sample": "nfdump", "argus/": "argus",

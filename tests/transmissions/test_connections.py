@@ -2,7 +2,7 @@
 
 import itertools
 
-from flowwatch.model import NameClass, Ref
+from flowwatch.model import Encapsulation, NameClass, Ref
 from flowwatch.transmissions import derive
 from tests.transmissions.tables import SECOND, flow, flows, lookups
 
@@ -35,6 +35,24 @@ def test_the_log_of_a_connection_and_of_its_tls_are_one_flow():
         assert back.names == ()
 
 
+HTTP = {
+    **SSL,
+    **dict.fromkeys(["sni", "tls_version", "cert_names"]),
+    "http_host": "a.example",
+    "http_method": "CONNECT",
+    "http_hosts": ["a.example"],
+}
+
+
+def test_of_several_requests_the_first_is_told_and_every_host_is_kept():
+    later = HTTP | {"start": HTTP["start"] + 9, "first_record": 2, "http_host": "b.example", "http_method": "GET"}
+    later["http_hosts"] = ["b.example", "a.example"]
+    for rows in itertools.permutations([CONN, HTTP, later]):
+        forth, _ = derive(flows(*rows), lookups(), ())
+        assert (forth.http_method, forth.http_hosts) == ("CONNECT", ("a.example", "b.example"))
+        assert [one.name for one in forth.names] == ["a.example", "b.example"]
+
+
 def test_a_log_read_twice_counts_once():
     forth, _ = derive(flows(CONN, CONN | {"source": "copy.log"}), lookups(), ())
     assert forth.sent.exact == 500
@@ -63,3 +81,13 @@ def test_tls_without_its_connection_sent_something_unknown():
     forth, back = derive(flows(SSL), lookups(), ())
     assert (forth.sent.least, forth.sent.most, back.sent.least, back.sent.most) == (1, None, 0, None)
     assert forth.end == forth.start == 1000 * SECOND + 5
+
+
+def test_what_a_connection_was_wrapped_in_is_one_row_s_as_a_whole():
+    ends = [{"src": "192.0.2.1", "dst": "203.0.113.66"}]
+    for rows in itertools.permutations(
+        [CONN | {"tunnel": [], "tunnel_ends": []}, SSL | {"tunnel": ["gre"], "tunnel_ends": ends}]
+    ):
+        forth, back = derive(flows(*rows), lookups(), ())
+        assert forth.tunnel == (Encapsulation("gre", "192.0.2.1", "203.0.113.66"),)
+        assert back.tunnel == (Encapsulation("gre", "203.0.113.66", "192.0.2.1"),)

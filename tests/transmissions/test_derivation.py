@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from flowwatch.model import Coverage
 from flowwatch.transmissions import derive
-from tests.transmissions.tables import flow, flows, lookups
+from tests.transmissions.tables import SECOND, flow, flows, lookup, lookups
 
 _counts = st.one_of(st.none(), st.integers(0, 3))
 _STATES = ["S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH", None, "else"]
@@ -89,3 +89,37 @@ def test_coverage_that_counts_one_way_flows_tells_of_a_sensor_of_both_directions
 
 def test_nothing_gives_nothing():
     assert derive(flows(), lookups(), ()) == ()
+
+
+def test_what_it_was_wrapped_in_is_turned_to_the_direction():
+    wrapped = {
+        "tunnel": ["vxlan:7", "pppoe", "gre"],
+        "tunnel_ends": [_ends("a", "b"), _ends(None, None), _ends("c", "d")],
+    }
+    forth, back = derive(flows(flow(**wrapped)), lookups(), ())
+    assert [(one.kind, one.sender, one.receiver) for one in forth.tunnel] == [
+        ("vxlan:7", "a", "b"),
+        ("pppoe", None, None),
+        ("gre", "c", "d"),
+    ]
+    assert [(one.sender, one.receiver) for one in back.tunnel] == [("b", "a"), (None, None), ("d", "c")]
+
+
+def test_a_layer_that_says_less_than_its_ends_is_kept():
+    forth, _ = derive(flows(flow(tunnel=["gre"], tunnel_ends=[_ends("a", "b"), _ends("c", "d")])), lookups(), ())
+    assert [(one.kind, one.receiver) for one in forth.tunnel] == [("gre", "b"), ("unknown", "d")]
+    plain, _ = derive(flows(flow(tunnel=["gre"])), lookups(), ())
+    assert [(one.kind, one.receiver) for one in plain.tunnel] == [("gre", None)]
+
+
+def test_whose_lookups_were_recorded_is_told_by_source():
+    """Where a source says when it starts, from then; else from its first lookup of that client."""
+    asked = [lookup(source=name, time=990 * SECOND + n) for n, name in enumerate(("b.log", "a.log", "a.log"))]
+    other = lookup(source="c.log", client_ip="192.0.2.99")
+    forth, back = derive(flows(flow()), lookups(*asked, other), (Coverage(source="b.log", first=5),))
+    assert [(one.source, one.start) for one in forth.lookups_recorded] == [("a.log", 990 * SECOND + 1), ("b.log", 5)]
+    assert (forth.lookups_recorded_since, back.lookups_recorded) == (5, ())
+
+
+def _ends(src, dst):
+    return {"src": src, "dst": dst}

@@ -218,3 +218,11 @@ def test_names_at_a_time_are_those_of_a_reference_that_looks_at_every_answer(wor
     chance.shuffle(rows)
     chance.shuffle(opened)
     assert derive(flows(*opened), lookups(*rows), (), BINDING) == found
+
+
+def test_what_a_log_says_was_connected_to_is_asked_for_an_address_too():
+    rows = flow(name="203.0.113.9:443", name_source="connect"), flow(name="a.example", name_source="sni")
+    told = {one.http_hosts for one in derive(flows(*rows), lookups(), ())}
+    assert told == {("203.0.113.9:443",), None}
+    both = flow(name="a.example:443", name_source="connect", http_hosts=["b.example"])
+    assert derive(flows(both), lookups(), ())[0].http_hosts == ("b.example", "a.example:443")

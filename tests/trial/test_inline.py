@@ -121,3 +121,83 @@ def test_the_callers_places_are_used_where_given():
     (result,) = run_tests(PolicySet((parse(POLICY + written),)), lambda address, _at: Place(address=address))
     assert result.passed
     assert result.got.reasons == ("location.unproven",)
+
+
+MARKED = """
+[[classifier]]
+id = "document"
+label = "results"
+any = [{ payload_contains = "<results county=" }, { payload_hex = "ff00ff00" }, { payload_hex = "504b0304" }]
+[[prohibited]]
+id = "no-cleartext"
+when = { labels = ["results"], cleartext = true }
+[[server]]
+id = "way-out"
+role = "proxy"
+match = { cidrs = ["198.51.100.99/32"] }
+dedicated = true
+[[server]]
+id = "gate"
+role = "tunnel"
+match = { cidrs = ["198.51.100.90/32"] }
+[[channel]]
+id = "through"
+from = ["precincts"]
+to = ["cloud"]
+via = ["way-out"]
+[[channel]]
+id = "to-proxy"
+from = ["precincts"]
+to = ["way-out"]
+"""
+DOCUMENT = 'contains = ["<?xml?><results county=7>"]'
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict", "reason"),
+    [
+        (f'dst = "192.0.2.130", port = 22, {DOCUMENT}', "prohibited", "prohibited.matched"),
+        (f'dst = "192.0.2.130", port = 22, opened_by = "receiver", {DOCUMENT}', "prohibited", "prohibited.matched"),
+        ('dst = "192.0.2.130", port = 22, contains = ["PK\\u0003\\u0004"]', "prohibited", "prohibited.matched"),
+        ('dst = "192.0.2.130", port = 22, contains = ["<results"]', "approved", None),
+        ('dst = "192.0.2.130", port = 22, clear = true', "approved", None),
+        ('dst = "198.51.100.99", asked = ["up.vendor.example:443"]', "approved", "proxy.address_unobserved"),
+        ('dst = "198.51.100.99", asked = ["up.vendor.example"]', "approved", "proxy.address_unobserved"),
+        ('dst = "198.51.100.99", asked = ["up.vendor.example", "x.test"]', "unapproved", None),
+        (f'dst = "198.51.100.99", asked = ["up.vendor.example"], {DOCUMENT}', "prohibited", None),
+        (
+            'dst = "192.0.2.130", port = 22, tunnel = [{ kind = "gre", src = "192.0.2.1", dst = "203.0.113.9" }]',
+            "unapproved",
+            "tunnel.endpoint_unlisted",
+        ),
+        (
+            'dst = "192.0.2.130", port = 22, tunnel = [{ kind = "gre", src = "192.0.2.1", dst = "198.51.100.90" }]',
+            "approved",
+            None,
+        ),
+    ],
+)
+def test_what_it_contains_asks_for_and_is_wrapped_in(given, verdict, reason):
+    reasons = f', reasons = ["{reason}"]' if reason else ""
+    written = f'[[test]]\nname = "t"\ngiven = {{ {ANY}, {given} }}\nexpect = {{ verdict = "{verdict}"{reasons} }}\n'
+    (result,) = run_tests(PolicySet((parse(POLICY + MARKED + written),)))
+    assert result.passed, result.got
+
+
+def test_the_source_decides_the_sensor():
+    nat = POLICY.replace('cidrs = ["192.0.2.0/25"]', 'cidrs = ["192.0.2.0/25"]\nnat = ["203.0.113.5/32"]')
+    nat += '[[sensor]]\nid = "in"\nsources = ["in/*"]\nside = "inside"\n'
+    given = 'time = 2026-11-04T01:30:00Z, src = "203.0.113.5", dst = "192.0.2.130", port = 22, source = "{}"'
+    expect = 'expect = { verdict = "approved" }'
+    tests = "".join(
+        f'[[test]]\nname = "{source}"\ngiven = {{ {given.format(source)} }}\n{expect}\n' for source in ("in/a", "out/a")
+    )
+    inside, outside = run_tests(PolicySet((parse(nat + tests),)))
+    assert (inside.got.verdict, outside.got.verdict) == ("out_of_scope", "approved")
+
+
+def test_one_name_may_be_more_than_the_limit():
+    given = f'{ANY}, dst = "198.51.100.53", lookup = "{"d" * 60}.x.test"'
+    written = f'[[test]]\nname = "t"\ngiven = {{ {given} }}\nexpect = {{ verdict = "unapproved" }}\n'
+    (result,) = run_tests(PolicySet((parse(POLICY + "[defaults]\ndns_name_bytes = 59\n" + written),)))
+    assert (result.passed, result.got.reasons[0]) == (True, "dns.data_in_names")

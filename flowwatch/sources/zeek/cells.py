@@ -5,13 +5,15 @@ reason found. Works on whole columns; single values pass through Python only whe
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch.sources.zeek import moments, text
+from flowwatch.sources import moments
+from flowwatch.sources.columns import by_value
+from flowwatch.sources.text import address
+from flowwatch.sources.zeek import text
 
 _MOST_DIGITS = 19
 """Decimal digits that fit an unsigned 64-bit number."""
@@ -86,7 +88,7 @@ class Cells:
     def address(self, field: str) -> pa.DictionaryArray:
         """Addresses in canonical form."""
         raw = self.raw(field)
-        return self._checked(field, raw, by_value(raw, text.address)).dictionary_encode()
+        return self._checked(field, raw, by_value(raw, address)).dictionary_encode()
 
     def span(self, field: str) -> pa.Int64Array:
         """Nanoseconds of a duration in seconds."""
@@ -120,13 +122,6 @@ class Cells:
     def _checked(self, field: str, raw: pa.StringArray, cast: pa.Array) -> pa.Array:
         self.refuse(pc.and_(pc.is_valid(raw), pc.is_null(cast)), f"bad_field:{field}")
         return cast
-
-
-def by_value(column: pa.StringArray, change: Callable[[Any], object], kind: pa.DataType | None = None) -> pa.Array:
-    """`change` of every value, asked once for each distinct one; null stays null."""
-    encoded = column.dictionary_encode()
-    changed = pa.array(map(change, encoded.dictionary.to_pylist()), kind or pa.utf8())
-    return changed.take(encoded.indices)
 
 
 def printable(column: pa.StringArray) -> pa.StringArray:

@@ -10,8 +10,9 @@ does not say.
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch.sources.zeek.cells import Cells, by_value
-from flowwatch.sources.zeek.rows import Rows, instants
+from flowwatch.sources.columns import by_value, instants
+from flowwatch.sources.zeek.cells import Cells
+from flowwatch.sources.zeek.rows import Rows
 
 FIELDS = (
     "ts", "uid", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "service", "duration",

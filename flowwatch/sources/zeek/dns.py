@@ -18,10 +18,12 @@ from collections.abc import Callable, Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flowwatch.sources.columns import by_value, instants
+from flowwatch.sources.mnemonics import class_word, rcode_word, spelt, type_word
+from flowwatch.sources.text import address, exact, quoted
 from flowwatch.sources.zeek import text
-from flowwatch.sources.zeek.cells import Cells, by_value
-from flowwatch.sources.zeek.mnemonics import class_word, rcode_word, spelt, type_word
-from flowwatch.sources.zeek.rows import Rows, instants
+from flowwatch.sources.zeek.cells import Cells
+from flowwatch.sources.zeek.rows import Rows
 
 FIELDS = (
     "ts", "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", "proto", "rtt", "query", "qclass", "qclass_name",
@@ -65,7 +67,7 @@ def rows(cells: Cells) -> Rows:
         "qname": names,
         "qtype": types,
         "qclass": _words(cells, "qclass", class_word),
-        "name_exact": by_value(names, text.exact, pa.bool_()),
+        "name_exact": by_value(names, exact, pa.bool_()),
         "vantage": cells.all("client"),
         "asked": pc.if_else(answered, instants(asked), None),
         "answer_record": pc.if_else(answered, cells.chunk.number, None),
@@ -179,7 +181,7 @@ def _text(item: str | None) -> str:
 
 def _guarded(item: str, qtype: str | None) -> str | None:
     """No type, unless the item could be mistaken for an address: then the question's."""
-    return None if text.address(item) is None else (qtype or "TYPE0")
+    return None if address(item) is None else (qtype or "TYPE0")
 
 
 def _marked(item: str) -> Item | None:
@@ -203,7 +205,7 @@ def _strings(item: str, kind: str) -> str:
         if not head:
             return text.printable(item)
         end = head.end() + int(head[1])
-        strings.append(text.quoted(left[head.end() : end]))
+        strings.append(quoted(left[head.end() : end]))
         if len(left) < end or left[end : end + 1] not in (b"", b" "):
             return text.printable(item)
         left = left[end + 1 :]
@@ -211,5 +213,5 @@ def _strings(item: str, kind: str) -> str:
 
 
 def _address(item: str, owner: str) -> Item | None:
-    found = text.address(item)
+    found = address(item)
     return (owner, "AAAA" if ":" in found else "A", found) if found else None

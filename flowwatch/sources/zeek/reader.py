@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowwatch.model.records import Coverage, Skip
+from flowwatch.sources.columns import batch
 from flowwatch.sources.ledger import Ledger
 from flowwatch.sources.lines import BLOCK, Block, blocks
 from flowwatch.sources.opened import Opened
@@ -15,7 +16,7 @@ from flowwatch.sources.zeek.cells import Cells
 from flowwatch.sources.zeek.json import JsonSplitter
 from flowwatch.sources.zeek.kinds import Choice, Kind
 from flowwatch.sources.zeek.portions import Portion, Portions, Refusal, Splitter
-from flowwatch.sources.zeek.rows import Rows, batch
+from flowwatch.sources.zeek.rows import Rows
 from flowwatch.sources.zeek.tsv import TsvSplitter
 
 _YEAR_1980 = 315_532_800_000_000_000
@@ -90,7 +91,7 @@ class ZeekRecords:
                 left = pc.and_(left, pc.invert(mask))
         ledger.one_way_flows += _count(rows.one_way, left) if rows.one_way is not None else 0
         rows.columns["source"] = pa.repeat(pa.scalar(self._opened.name), len(cells)).dictionary_encode()
-        made = batch(rows, portion.kind.schema, left)
+        made = batch(rows.columns, portion.kind.schema, left)
         ledger.events += made.num_rows
         if rows.table == "flows":
             ledger.flows += made.num_rows

@@ -7,8 +7,9 @@ from `cert_chain_fps` where it is SHA-256 (64 hexadecimal digits; older Zeek wro
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flowwatch.sources.columns import by_value
 from flowwatch.sources.zeek import text
-from flowwatch.sources.zeek.cells import Cells, by_value
+from flowwatch.sources.zeek.cells import Cells
 from flowwatch.sources.zeek.conn import identity
 from flowwatch.sources.zeek.rows import Rows
 

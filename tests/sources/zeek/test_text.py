@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowwatch.sources.zeek.text import address, exact, host, name, printable
+from flowwatch.sources.text import address, exact
+from flowwatch.sources.zeek.text import host, name, printable
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from flowwatch.sources.zeek.mnemonics import class_word, rcode_word, spelt, type_word
+from flowwatch.sources.mnemonics import class_word, rcode_word, spelt, type_word
 
 
 def test_types_are_those_of_dnspython_where_both_have_a_word():

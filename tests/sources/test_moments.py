@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flowwatch.sources.moments import LATEST, moment, span
 from flowwatch.sources.zeek.cells import Cells, Chunk
-from flowwatch.sources.zeek.moments import LATEST, moment, span
 
 
 @settings(deadline=None)

@@ -1,0 +1,61 @@
+"""What a transmission was wrapped in: every outer receiver in a zone or listed as a tunnel, whatever runs inside.
+
+Promises: a layer that leads to another place makes it unapproved, though the conversation inside be approved, excepted
+or out of scope; what a prohibition covers stays prohibited. Layers without addresses of their own, and those the sensor
+wraps its recordings in (`strip`), lead nowhere.
+"""
+
+import msgspec
+
+from flowwatch.judge.considered import Considered
+from flowwatch.judge.observation import Observation
+from flowwatch.judge.rulebook import Rulebook
+from flowwatch.judge.truth import FALSE, TRUE, compared, worst_first
+from flowwatch.judge.verdict import Conclusion
+from flowwatch.model import Check, Group, Reason, Verdict
+
+
+def tunnels_considered(seen: Observation, book: Rulebook) -> tuple[Considered, ...]:
+    """Every layer with a receiver, outer to inner, held against the zones and the listed tunnel ends."""
+    layers = seen.vantage.layers(seen.transmission)
+    return tuple(_considered(one.kind, one.receiver, seen, book) for one in layers if one.receiver is not None)
+
+
+def leads_astray(tunnels: tuple[Considered, ...], seen: Observation) -> bool:
+    """One of the layers leads from one's own zones to a place that is not listed."""
+    return seen.zone is not None and any(one.truth is FALSE for one in tunnels)
+
+
+def wrapped(found: Conclusion, tunnels: tuple[Considered, ...], scope: Reason | None, book: Rulebook) -> Conclusion:
+    """The conclusion with what its layers say; `scope`: why what runs inside would not be judged for itself."""
+    checks = worst_first(check for one in tunnels for check in one.checks)
+    if all(check.truth is TRUE for check in checks):
+        return msgspec.structs.replace(found, checks=found.checks + checks) if checks else found
+    if found.verdict is Verdict.PROHIBITED:
+        reasons = (*found.reasons, Reason.TUNNEL_UNLISTED)
+        return msgspec.structs.replace(found, reasons=reasons, checks=found.checks + checks)
+    judged = scope is None
+    differs = found.reasons if judged and found.verdict.group is Group.VIOLATES else ()
+    doubt = (Reason.PROHIBITION_UNSEEN,) if Reason.PROHIBITION_UNSEEN in found.reasons else ()
+    return Conclusion(
+        verdict=Verdict.UNAPPROVED,
+        reasons=(Reason.TUNNEL_UNLISTED, *differs),
+        rule=book.rule("defaults", "unlisted"),
+        checks=worst_first((*checks, *(found.checks if judged else ()))),
+        notes=found.notes + doubt,
+        server=found.server,
+    )
+
+
+def _considered(kind: str, receiver: str, seen: Observation, book: Rulebook) -> Considered:
+    server, zone = book.tunnels.lookup(receiver), seen.vantage.zone(receiver)
+    if server is not None:
+        rule = book.rule("server", server)
+    else:
+        rule = book.rule("defaults", "unlisted") if zone is None else book.rule("zone", zone)
+    held = FALSE if server is None and zone is None else TRUE
+    check: Check = compared("tunnel", held, _LISTED, f"{kind} to {receiver}", Reason.TUNNEL_UNLISTED)
+    return Considered.of(rule, (check,), server=server)
+
+
+_LISTED = "a zone or a server of role tunnel"

@@ -1,0 +1,26 @@
+"""Addresses known to be announced from many places: root servers, public resolvers, anycast edge networks.
+
+Promises: a short list of known facts, each row with its source; what is not on it is unknown (None), never unicast.
+"""
+
+import functools
+import ipaddress
+
+from flowwatch.places.data import rows_of
+from flowwatch.places.special import Address, Network
+from flowwatch.places.table import Region
+
+_EDGES = frozenset({("cloudflare", "cdn"), ("aws", "GLOBALACCELERATOR")})
+"""Edge networks whose published ranges are anycast, by their operators' own account."""
+
+
+def known_anycast(address: Address, region: Region | None) -> str | None:
+    """Whose anycast service the address belongs to, or None: unknown. `region`: what a provider publishes of it."""
+    if region is not None and (region.provider, region.edge) in _EDGES:
+        return f"{region.provider} {region.edge}"
+    return next((what for network, what in _listed() if address in network), None)
+
+
+@functools.cache
+def _listed() -> tuple[tuple[Network, str], ...]:
+    return tuple((ipaddress.ip_network(row["cidr"]), row["what"]) for row in rows_of("anycast.csv"))

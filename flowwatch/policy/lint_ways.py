@@ -1,0 +1,57 @@
+"""Lint of the ways that traffic takes: servers and zones that no channel leads to, proxies, sensors.
+
+Promises: warnings only, about what is written; which recordings there will be is not known here.
+"""
+
+from typing import Final
+
+from flowwatch.model import Instant
+from flowwatch.policy.terms import Policy, Role
+from flowwatch.policy.told import Check, Told, Warnings
+
+
+def _unused_servers(policy: Policy, _now: Instant) -> Warnings:
+    used = {target for channel in policy.channels for target in channel.to}
+    for number, server in enumerate(policy.servers):
+        if server.id not in used and server.role is not Role.TUNNEL:
+            yield Told("server.unused", ("server", number), server.id, "no channel leads to it")
+
+
+def _unused_zones(policy: Policy, _now: Instant) -> Warnings:
+    used = {one for channel in policy.channels for one in (*channel.from_, *channel.to)}
+    outer = {zone.id: zone.within for zone in policy.zones}
+    for number, zone in enumerate(policy.zones):
+        step: str | None = zone.id
+        while step is not None and step not in used and f"zone:{step}" not in used:
+            step = outer[step]
+        if step is None and zone.id not in outer.values():
+            yield Told("zone.unused", ("zone", number), zone.id, "no channel leads from it or to it")
+
+
+def _proxies(policy: Policy, _now: Instant) -> Warnings:
+    """Proxies that nothing may be asked of, and channels through a proxy that cannot tell their server there."""
+    through = {proxy for channel in policy.channels for proxy in channel.via}
+    for number, server in enumerate(policy.servers):
+        if server.role is Role.PROXY and server.id not in through:
+            words = "no channel runs `via` it, so nothing that is asked of it is approved"
+            yield Told("proxy.without_via", ("server", number), server.id, words)
+    nameless = {server.id for server in policy.servers if not server.match.names}
+    for number, channel in enumerate(policy.channels):
+        for place, target in enumerate(channel.to if channel.via else ()):
+            if target in nameless:
+                words = f"a proxy is asked for names, and server {target!r} has no `names`"
+                yield Told("channel.via_without_names", ("channel", number, "to", place), channel.id, words)
+
+
+def _sensors(policy: Policy, _now: Instant) -> Warnings:
+    """Two sensors for the same sources: only one of them can stand."""
+    owner: dict[str, str] = {}
+    for number, sensor in enumerate(policy.sensors):
+        for place, written in enumerate(sensor.sources):
+            if owner.setdefault(written, sensor.id) != sensor.id:
+                words = f"sensor {owner[written]!r} has the sources {written!r} too"
+                yield Told("sensor.overlap", ("sensor", number, "sources", place), sensor.id, words)
+
+
+CHECKS: Final[tuple[Check, ...]] = (_unused_servers, _unused_zones, _proxies, _sensors)
+"""In the order they are told."""

@@ -1,0 +1,111 @@
+r"""The lines of BIND's logs: which is a question, which is known to be none.
+
+A question counts only as a whole line, from its first byte to its last, and only when both of its names are the same.
+BIND escapes in names what could end one (`\032`, `\.`, `\(`), so nothing a client asks can look like another line. TIME
+is local (`22-Nov-2026 07:35:23.545`), ISO 8601 local or with `Z`, or absent; all may stand behind syslog's own frame.
+"""
+
+import re
+
+import msgspec
+
+from flowwatch.sources import syslog
+from flowwatch.sources.lines import LONGEST
+
+_PLAIN = r"[!#%-'*-:<-?A-\[\]-~]"
+_NAME = rf"(?=[^ ])(?>{_PLAIN}*+(?:\\(?:[0-9]{{3}}|[!-/:-~]){_PLAIN}*+)*+)"
+_TIME = r"(?:(\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z?) )?"
+_FRAME = syslog.frame(r"[\w./-]*named[\w.-]*")
+_ADDRESS = r"([0-9a-fA-F:.]{2,45})(?:%[\w.-]+)?"
+_CLIENT = rf"client (?:@0x[0-9a-f]+ )?{_ADDRESS}#(\d{{1,5}})(?:/key {_NAME})? "
+_FLAGS = r"([+-]S?(?:E\(\d{1,3}\))?T?D?C?[VK]?)"
+_CLASS = r"(IN|CH|HS|NONE|ANY|RESERVED0|CLASS\d{1,5})"
+_ASKED = rf"{_CLASS} ([A-Z][A-Z0-9-]*) {_FLAGS} \({_ADDRESS}\)(?: \[ECS [0-9a-fA-F:./]+\])?\r?"
+_QUERY = rf"\(({_NAME})\): (?:view ([^:\n]{{1,255}}): )?query: \5 {_ASKED}"
+_QUESTION = rf"{_TIME}(?:queries: )?(?:info: )?{_CLIENT}{_QUERY}"
+_FRAMED = re.compile(rf"^(?:(?:{_FRAME})?{_QUESTION}|([^\n]*))$", re.ASCII | re.MULTILINE)
+_BARE = re.compile(rf"^(?:(){_QUESTION}|([^\n]*))$", re.ASCII | re.MULTILINE)
+"""The same without a frame, which is dear to look for."""
+_OWN = re.compile(
+    rf"(?P<frame>{_FRAME})?(?P<time>{_TIME})(?P<category>[a-z-]+: )?(?P<severity>(?:debug \d+|[a-z]+): )?(?P<said>.*)",
+    re.ASCII | re.DOTALL,
+)
+_LIKE_QUERY = re.compile(r".*\): .*\bquery: ", re.DOTALL)
+_NAMES = re.compile(rf".* \((?P<one>{_NAME})\): .*query: (?P<other>{_NAME}) ", re.ASCII)
+_KINDS = (
+    (" rpz ", "BIND's line of a rewrite (RPZ), not read: its question stands as asked"),
+    (" response: ", "BIND's line of a response, which has no addresses"),
+    (" query failed ", "BIND's line of a query that failed"),
+)
+_OTHER_LINE = "line of BIND that is no question"
+_OTHER_PROGRAM = "line of another program"
+_CERTAIN = 95
+
+Line = tuple[str, ...]
+"""Time of the frame, own time, client, port, name, view, class, type, flags, server, and the line if it is none."""
+
+
+class Noise(msgspec.Struct, frozen=True):
+    """A line that is known and no question; `note` says what it is."""
+
+    note: str = ""
+
+
+def lines(data: bytes) -> list[Line]:
+    """One tuple a line: a question's ten parts and nothing, or ten times nothing and the line."""
+    text = data.decode("latin-1")
+    if syslog.ANY.match(text):
+        framed: list[Line] = _FRAMED.findall(text)
+        return framed
+    bare: list[Line] = _BARE.findall(text)
+    return [line if line[2] or not line[-1] else _FRAMED.findall(line[-1])[0] for line in bare]
+
+
+def other(line: str) -> Noise | str:
+    """What a line is that is no question: known, or the reason code for refusing it."""
+    if len(line) > LONGEST:
+        return "line_too_long"
+    if not line.strip():
+        return Noise()
+    own = _OWN.match(line)
+    if own is None or (own["frame"] is None and syslog.ANY.match(line)):
+        return Noise(_OTHER_PROGRAM)
+    said = own["said"]
+    if own["category"] == "queries: ":
+        return _unlike(said)
+    if said.startswith("client "):
+        return _client_line(said)
+    known = own["frame"] or own["time"] or (own["category"] and own["severity"])
+    return Noise(_OTHER_LINE) if known and said.isprintable() else _foreign(line)
+
+
+def _client_line(said: str) -> Noise | str:
+    """A line about a client: it has to be a question's if it looks like one."""
+    if _LIKE_QUERY.match(said):
+        return _unlike(said)
+    if not said.rstrip("\r").isprintable():
+        return _foreign(said)
+    return Noise(next((note for word, note in _KINDS if word in said), _OTHER_LINE))
+
+
+def _unlike(said: str) -> str:
+    names = _NAMES.match(said)
+    return "names_differ" if names and names["one"] != names["other"] else "query_line"
+
+
+def _foreign(line: str) -> str:
+    try:
+        line.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return "not_utf8"
+    return "foreign_line"
+
+
+def score(head: bytes) -> int:
+    """The share of questions among the lines of the first bytes that are not noise, 95 where all are."""
+    text = head.removeprefix(b"\xef\xbb\xbf")
+    whole = text.rpartition(b"\n")[0] or text
+    found = lines(whole)
+    asked = sum(1 for line in found if line[2])
+    strange = sum(1 for line in found if not line[2] and not isinstance(other(line[-1]), Noise))
+    return min(_CERTAIN, 100 * asked // max(asked + strange, 1))

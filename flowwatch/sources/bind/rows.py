@@ -1,0 +1,113 @@
+r"""Questions of a BIND log as columns of LOOKUPS.
+
+A local time names no zone: UTC is assumed, and said by `time_basis`. What BIND marks `T` came over TCP, and over TLS
+and HTTPS too, which it does not tell. Of the flags `+` is `rd` and `C` is `cd`. Names are exact: BIND marks a dot
+within a label.
+"""
+
+import re
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowwatch.sources import moments, syslog, text
+from flowwatch.sources.bind.grammar import Line
+from flowwatch.sources.columns import by_value, instants
+from flowwatch.sources.mnemonics import type_word
+
+_ESCAPE = re.compile(r"\\(?:([0-9]{3})|(.))")
+_PLAIN_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
+_TYPE = re.compile(r"TYPE(\d{1,5})")
+_MONTHS = {name: f"-{number:02}-" for number, name in enumerate(syslog.MONTHS, 1)}
+_WORDS = pa.list_(pa.utf8())
+
+
+class Columns:
+    """The columns; `refused` gathers what could not be cast, by reason code."""
+
+    def __init__(self, asked: list[Line], number: pa.UInt64Array, offset: pa.UInt64Array, latest: int) -> None:
+        parts = [pa.array(part, pa.utf8()) for part in zip(*asked, strict=True)] or [pa.array([], pa.utf8())] * 11
+        self.refused = pa.nulls(len(number), pa.utf8())
+        framed, own, client, port, name, view, qclass, qtype, flags, server = parts[:10]
+        self.columns = {"record": number, "offset": offset, **self._times(_told(framed), _told(own), latest)}
+        names = self._checked(by_value(name, dns_name), "name")
+        self.columns |= {
+            "client_ip": self._checked(by_value(client, text.address), "client").dictionary_encode(),
+            "client_port": self._port(port),
+            "server_ip": self._checked(by_value(server, text.address), "server").dictionary_encode(),
+            "transport": pc.if_else(pc.match_substring(flags, "T"), "tcp", "udp"),
+            "qname": names,
+            "qtype": by_value(qtype, _type),
+            "qclass": qclass,
+            "name_exact": by_value(names, text.exact, pa.bool_()),
+            "vantage": pa.repeat("client", len(number)),
+            "flags": by_value(flags, _flags, _WORDS),
+            "view": _told(view),
+        }
+
+    def _times(self, framed: pa.StringArray, own: pa.StringArray, latest: int) -> dict[str, pa.Array]:
+        """BIND's own time, unless only the frame's names its zone."""
+        outer, outer_basis = syslog.times(framed, latest)
+        inner = moments.column(_iso(own))
+        inner_basis = pc.if_else(pc.ends_with(own, "Z"), "explicit", "assumed_utc")
+        zoned = pc.and_(pc.equal(outer_basis, "explicit"), pc.not_equal(inner_basis, "explicit"))
+        ours = pc.and_(pc.is_valid(own), pc.invert(pc.fill_null(zoned, fill_value=False)))
+        time = pc.if_else(ours, inner, outer)
+        basis = pc.fill_null(pc.if_else(ours, inner_basis, outer_basis), "none")
+        self._refuse(pc.and_(pc.not_equal(basis, "none"), pc.is_null(time)), "bad_timestamp")
+        return {"time": instants(time), "time_basis": basis}
+
+    def _port(self, digits: pa.StringArray) -> pa.UInt16Array:
+        wide = digits.cast(pa.uint32())
+        narrow = pc.if_else(pc.less_equal(wide, 0xFFFF), wide, None).cast(pa.uint16())
+        return self._checked(narrow, "port")
+
+    def _checked(self, column: pa.Array, field: str) -> pa.Array:
+        self._refuse(pc.is_null(column), f"bad_field:{field}")
+        return column
+
+    def _refuse(self, bad: pa.BooleanArray, code: str) -> None:
+        if pc.any(bad).as_py():
+            self.refused = pc.coalesce(self.refused, pc.if_else(bad, code, pa.scalar(None, pa.utf8())))
+
+
+def dns_name(printed: str) -> str | None:
+    r"""A name as BIND prints it, lower-case and with our escapes; None where an escape is no byte (`\256`)."""
+    if _PLAIN_NAME.fullmatch(printed):
+        return printed
+    try:
+        return _ESCAPE.sub(_escaped, printed.lower())
+    except ValueError:
+        return None
+
+
+def _escaped(match: re.Match[str]) -> str:
+    digits, character = match.groups()
+    return text.label(bytes([int(digits) if digits else ord(character)]))
+
+
+def _told(column: pa.StringArray) -> pa.StringArray:
+    """The column with null for what is empty."""
+    return pc.if_else(pc.equal(column, ""), None, column)
+
+
+def _iso(own: pa.StringArray) -> pa.StringArray:
+    """Times in BIND's local form rewritten to ISO 8601; the others as they are."""
+    local = pc.match_substring_regex(own, r"^\d\d-")
+    if not pc.any(local).as_py():
+        return own
+    day = by_value(pc.utf8_slice_codeunits(own, 0, 11), _iso_day)
+    return pc.if_else(local, pc.binary_join_element_wise(day, pc.utf8_slice_codeunits(own, 12), "T"), own)
+
+
+def _iso_day(day: str) -> str:
+    return day[7:] + _MONTHS.get(day[3:6], "-00-") + day[:2]
+
+
+def _type(word: str) -> str:
+    numbered = _TYPE.fullmatch(word)
+    return type_word(int(numbered[1])) if numbered else word
+
+
+def _flags(printed: str) -> list[str]:
+    return [flag for mark, flag in (("+", "rd"), ("C", "cd")) if mark in printed]

@@ -1,0 +1,34 @@
+"""Columns as Arrow arrays: values changed once each, nanoseconds as times, a batch of a schema from what is there."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+_INSTANT = pa.timestamp("ns", tz="UTC")
+
+
+def by_value(column: pa.StringArray, change: Callable[[Any], object], kind: pa.DataType | None = None) -> pa.Array:
+    """`change` of every value, asked once for each distinct one; null stays null."""
+    encoded = column.dictionary_encode()
+    changed = pa.array(map(change, encoded.dictionary.to_pylist()), kind or pa.utf8())
+    return changed.take(encoded.indices)
+
+
+def instants(nanoseconds: pa.Int64Array) -> pa.Array:
+    """Nanoseconds since 1970 as times."""
+    return nanoseconds.cast(_INSTANT)
+
+
+def batch(columns: Mapping[str, pa.Array], schema: pa.Schema, wanted: pa.BooleanArray) -> pa.RecordBatch:
+    """The wanted rows as a batch of the schema; a column that is not there is null."""
+    count = int(wanted.true_count)
+    arrays = [_column(columns.get(field.name), field.type, wanted, count) for field in schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _column(column: pa.Array | None, kind: pa.DataType, wanted: pa.BooleanArray, count: int) -> pa.Array:
+    if column is None:
+        return pa.nulls(count, kind)
+    kept = column if count == len(column) else column.filter(wanted)
+    return kept if kept.type == kind else kept.cast(kind)

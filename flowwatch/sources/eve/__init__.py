@@ -1,0 +1,11 @@
+"""Suricata's EVE logs (JSON, version 7 and 8) as rows of both tables: flow, dns, tls, http and quic records.
+
+Promises the law of accounting: every record ends as an event, noise, unattributable or refused with line, offset and
+reason; records of other types are counted by type. Refuses to sum: requests and handshakes are rows of their own, which
+`conn_id` joins to their flow.
+"""
+
+from flowwatch.sources.eve.reader import EveRecords
+from flowwatch.sources.eve.sniff import score
+
+__all__ = ["EveRecords", "score"]

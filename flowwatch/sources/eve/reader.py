@@ -1,0 +1,193 @@
+"""One EVE log from its bytes to batches, with its account: the story of `sources.eve`, top to bottom."""
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, Skip
+from flowwatch.sources import moments
+from flowwatch.sources.columns import batch
+from flowwatch.sources.eve import dns, flow, http, tls
+from flowwatch.sources.eve.cells import Cells, Rows, Taken
+from flowwatch.sources.eve.events import READ, Event
+from flowwatch.sources.eve.placed import Placed, Places, Refusal
+from flowwatch.sources.ledger import Ledger
+from flowwatch.sources.lines import BLOCK, Block, blocks
+from flowwatch.sources.opened import Opened
+from flowwatch.sources.records import TableName
+
+_FLOWS: dict[str, Callable[[Cells], Rows]] = {"flow": flow.rows, "tls": tls.rows, "http": http.rows, "quic": tls.quic}
+_Batches = Iterator[tuple[TableName, pa.RecordBatch]]
+_MOST_TYPES = 64
+"""Types that are not read are told apart up to this many."""
+
+
+class EveRecords:
+    """Rows of one log, read once; `coverage` is complete after the last batch."""
+
+    def __init__(self, opened: Opened, *, block: int = BLOCK) -> None:
+        self._opened = opened
+        self._block = block
+        self._places = Places()
+        self._lookups = dns.Lookups()
+        self._losses = _Losses()
+        self._ledger = Ledger()
+        self._unread: Counter[str] = Counter()
+        self._error: Skip | None = None
+        self._last: int | None = None
+
+    @property
+    def coverage(self) -> Coverage:
+        """The account so far."""
+        opened = self._opened
+        return self._ledger.coverage(opened.name, "eve", opened.size, opened.sha256, self._error)
+
+    def __iter__(self) -> _Batches:
+        for block in self._blocks():
+            yield from self._rows(self._places.split(block), ended=block.ended)
+        yield from self._rows(self._places.end())
+        yield from self._asked(self._lookups.end())
+        self._close()
+
+    def _blocks(self) -> Iterator[Block]:
+        try:
+            yield from blocks(io.BufferedReader(self._opened, self._block), self._block)
+        except OSError as error:
+            self._error = Skip("read_error", error.strerror or str(error), self._opened.size)
+
+    def _rows(self, placed: Placed, *, ended: bool = True) -> _Batches:
+        """Batches of the records; books all of them."""
+        self._ledger.records += placed.records
+        self._ledger.noise += placed.blank
+        for kind, some in self._sorted(placed).items():
+            cells = Cells(some)
+            if kind == "stats":
+                self._counters(some)
+            elif kind == "dns":
+                yield from self._messages(cells, placed.refusals)
+            else:
+                yield from self._conversations(_FLOWS[kind], cells, placed.refusals)
+        self._ledger.refuse(placed.refusals, ended=ended)
+        self._order(placed)
+
+    def _sorted(self, placed: Placed) -> dict[str, Taken]:
+        """Records by type, of the types that are read; books the others."""
+        places = placed.by_type()
+        for kind in [kind for kind in places if kind not in READ]:
+            known = len(self._unread) < _MOST_TYPES or kind in self._unread
+            self._unread[kind if known else ""] += len(places[kind])
+        return {kind: some for kind in sorted(READ & places.keys()) if (some := placed.of(kind, places[kind])).events}
+
+    def _conversations(self, make: Callable[[Cells], Rows], cells: Cells, refusals: list[Refusal]) -> _Batches:
+        """Rows of FLOWS; books them with the noise among them."""
+        ledger = self._ledger
+        rows = make(cells)
+        left = _accepted(cells, refusals)
+        for sentence, mask in rows.notes.items():
+            ledger.notes.update({sentence: count} if (count := _count(mask, left)) else {})
+        if rows.noise is not None:
+            ledger.noise += _count(rows.noise, left)
+            left = pc.and_(left, pc.invert(rows.noise))
+        ledger.one_way_flows += _count(rows.one_way, left) if rows.one_way is not None else 0
+        self._span(rows.start, rows.end, left)
+        rows.columns["source"] = self._source(len(cells))
+        made = batch(rows.columns, FLOWS, left)
+        ledger.events += made.num_rows
+        ledger.flows += made.num_rows
+        if made.num_rows:
+            yield "flows", made
+
+    def _messages(self, cells: Cells, refusals: list[Refusal]) -> _Batches:
+        """Rows of LOOKUPS that are complete; books the messages."""
+        times = dns.checked(cells)
+        left = _accepted(cells, refusals)
+        self._span(times, times, left)
+        booked = self._lookups.booked
+        done = self._lookups.take(cells, times)
+        self._ledger.events += left.true_count - (self._lookups.booked - booked)
+        yield from self._asked(done)
+
+    def _asked(self, rows: list[dns.Lookup]) -> _Batches:
+        if rows:
+            columns = dns.columns(rows)
+            columns["source"] = self._source(len(rows))
+            self._ledger.lookups += len(rows)
+            yield "lookups", batch(columns, LOOKUPS, pa.repeat(pa.scalar(value=True), len(rows)))
+
+    def _counters(self, some: Taken) -> None:
+        """Books Suricata's own counters: they are noise, but say what the capture lost."""
+        self._ledger.noise += len(some.events)
+        for record in some.events:
+            self._losses.take(record)
+
+    def _span(self, start: pa.Int64Array, end: pa.Int64Array, left: pa.BooleanArray) -> None:
+        first, last = pc.min(start.filter(left)).as_py(), pc.max(end.filter(left)).as_py()
+        if first is not None and last is not None:
+            self._ledger.seen(first, last)
+
+    def _order(self, placed: Placed) -> None:
+        """Books how often a record was logged with an older time than the one before."""
+        texts = [record.timestamp for record in placed.events if record.event_type in READ]
+        times = moments.column(pa.array(texts, pa.utf8())).drop_null()
+        if not len(times):
+            return
+        before = pa.concat_arrays([pa.array([self._last], pa.int64()), times.slice(0, len(times) - 1)])
+        self._ledger.out_of_order += pc.sum(pc.less(times, before)).as_py() or 0
+        self._last = times[-1].as_py()
+
+    def _source(self, count: int) -> pa.Array:
+        return pa.repeat(pa.scalar(self._opened.name), count).dictionary_encode()
+
+    def _close(self) -> None:
+        """Books what is told once: types not read, messages that are no lookup, losses, limits."""
+        ledger, lookups = self._ledger, self._lookups
+        ledger.noise += self._unread.total() + lookups.noise.total()
+        ledger.unattributable += lookups.unattributable
+        for kind, count in self._unread.items():
+            ledger.notes[f"event of type {_plain(kind)}, not read"] += count
+        ledger.notes.update(lookups.noise)
+        ledger.drops = self._losses.total
+        if lookups.cut:
+            ledger.limits["waiting_questions"] = lookups.cut
+
+
+class _Losses:
+    """Packets the capture lost, from a counter that begins anew when Suricata does."""
+
+    def __init__(self) -> None:
+        self._before = self._now = 0
+
+    @property
+    def total(self) -> int:
+        """All of them so far."""
+        return self._before + self._now
+
+    def take(self, record: Event) -> None:
+        """One more reading of the counter."""
+        capture = record.stats and record.stats.capture
+        if capture:
+            self._before += self._now if capture.kernel_drops < self._now else 0
+            self._now = capture.kernel_drops
+
+
+def _accepted(cells: Cells, refusals: list[Refusal]) -> pa.BooleanArray:
+    """The records that are not refused; the others are noted down."""
+    left = pc.is_null(cells.refused)
+    if left.false_count:
+        bad = pc.invert(left)
+        columns = (cells.number, cells.offset, cells.refused)
+        refusals += zip(*(column.filter(bad).to_pylist() for column in columns), strict=True)
+    return left
+
+
+def _count(mask: pa.BooleanArray, within: pa.BooleanArray) -> int:
+    return int(pc.sum(pc.and_(mask, within)).as_py() or 0)
+
+
+def _plain(kind: str) -> str:
+    """An event type as text that can be told."""
+    known = kind.isascii() and kind.replace("_", "").isalnum() and len(kind) <= 32
+    return f"`{kind}`" if known else "unknown"

@@ -1,0 +1,65 @@
+r"""Bytes seen on the wire as the text of the two tables: escaped once, at this border.
+
+In DNS names what is not printable ASCII, and `.`, space and backslash within a label, becomes `\DDD` (RFC 1035 5.1);
+elsewhere what is not printable ASCII, and the backslash, becomes `\xNN`. How a log writes bytes is its reader's affair.
+"""
+
+import functools
+import ipaddress
+import re
+
+_LONGEST_LABEL = 63
+_LONGEST_NAME = 253
+_ESCAPED = re.compile(r"\\\d{3}")
+
+
+def printable(data: bytes) -> str:
+    r"""The bytes with what is not printable ASCII, and the backslash, as `\xNN`."""
+    return "".join(chr(byte) if 0x20 <= byte < 0x7F and byte != 0x5C else f"\\x{byte:02x}" for byte in data)
+
+
+def label(data: bytes) -> str:
+    r"""One label of a DNS name: ASCII letters in lower case, what is special as `\DDD`."""
+    return "".join(chr(byte) if 0x20 < byte < 0x7F and byte not in b".\\" else f"\\{byte:03d}" for byte in data.lower())
+
+
+def name(data: bytes) -> str:
+    """A DNS name whose labels are joined with dots; a dot within a label cannot be told. The root is `.`."""
+    return ".".join(map(label, data.split(b"."))) or "."
+
+
+def exact(escaped: str) -> bool:
+    """Whether a name of joined labels can be what was asked.
+
+    A source that joins labels with dots does not mark a dot inside one; an empty or overlong label shows that it
+    happened.
+    """
+    if escaped == ".":
+        return True
+    sizes = [len(_ESCAPED.sub("x", part)) for part in escaped.split(".")]
+    return sum(sizes) + len(sizes) - 1 <= _LONGEST_NAME and all(0 < size <= _LONGEST_LABEL for size in sizes)
+
+
+def quoted(data: bytes) -> str:
+    r"""A DNS character-string in quotes: `"` and `\` behind a backslash, what is not printable ASCII as `\DDD`."""
+    return '"' + "".join(map(_character, data)) + '"'
+
+
+def _character(byte: int) -> str:
+    if byte in b'"\\':
+        return "\\" + chr(byte)
+    return chr(byte) if 0x20 <= byte < 0x7F else f"\\{byte:03d}"
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def address(text: str) -> str | None:
+    """The address in canonical form (RFC 5952, a mapped IPv4 address in dotted form), or None where it is none."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.scope_id is not None:
+        return None
+    return f"::ffff:{found.ipv4_mapped}" if found.ipv4_mapped else str(found)

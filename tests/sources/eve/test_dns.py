@@ -1,0 +1,187 @@
+"""`dns` records as rows of LOOKUPS: pairs, names, answers, both versions."""
+
+import pytest
+
+from flowwatch.sources.eve import dns
+
+AUTHORITY = {
+    "mname": "ns.example",
+    "rname": "m.example",
+    "serial": 1,
+    "refresh": 2,
+    "retry": 3,
+    "expire": 4,
+    "minimum": 5,
+}
+SERVICE = {"priority": 1, "weight": 2, "port": 3, "name": "a.example"}
+PAIRS = (("query", "answer"), ("request", "response"))
+
+
+@pytest.fixture
+def lookups(put, lines, eve):
+    return lambda *records: eve(put(lines(*records)))[1]
+
+
+@pytest.mark.parametrize(("question", "answer"), PAIRS)
+def test_question_and_answer_are_one_row(question, answer, record, lookups):
+    (told,) = lookups(record(question), record(answer))
+    told.pop("source")
+    offsets = told.pop("offset"), told.pop("answer_offset")
+    assert offsets[0] == 0 < offsets[1]
+    assert told == {
+        "record": 1,
+        "answer_record": 2,
+        "time": 1795333872001529000,
+        "asked": 1795333872000001000,
+        "latency": 1528000,
+        "client_ip": "192.0.2.10",
+        "client_port": 40000,
+        "server_ip": "192.0.2.53",
+        "server_port": 53,
+        "transport": "udp",
+        "qname": "results.example",
+        "qtype": "AAAA",
+        "name_exact": True,
+        "vantage": "client",
+        "rcode": "NOERROR",
+        "flags": ["rd", "ra"],
+        "time_basis": "explicit",
+        "answers": [
+            {"name": "results.example", "type": "CNAME", "data": "edge.example", "ttl": 300},
+            {"name": "edge.example", "type": "AAAA", "data": "2001:db8::7", "ttl": 60},
+        ],
+    }
+
+
+@pytest.mark.parametrize(("question", "answer"), PAIRS)
+def test_a_question_or_an_answer_alone_is_a_row(question, answer, record, lookups):
+    (asked,) = lookups(record(question))
+    assert (asked["record"], asked.get("rcode"), asked.get("answers"), asked.get("asked")) == (1, None, None, None)
+    (answered,) = lookups(record(answer))
+    assert (answered["rcode"], answered["client_ip"], answered["client_port"]) == ("NOERROR", "192.0.2.10", 40000)
+    assert not {"asked", "answer_record", "answer_offset", "latency"} & answered.keys()
+
+
+@pytest.mark.parametrize(
+    "other", [{"flow_id": 5}, {"dns": {"id": 8}}, {"dns": {"rrname": "other.example"}}, {"dns": {"rrtype": "A"}}]
+)
+def test_only_what_belongs_together_is_paired(other, record, lookups):
+    assert len(lookups(record("query", **other), record("answer"))) == 2
+
+
+def test_of_two_alike_questions_the_first_is_answered(record, lookups):
+    first, second = lookups(record("query"), record("query"), record("answer"))
+    assert (first.get("rcode"), second.get("rcode")) == ("NOERROR", None)
+
+
+def test_without_a_flow_id_the_ends_tell_what_belongs_together(record, lookups):
+    assert len(lookups(record("request", flow_id=None), record("response", flow_id=None))) == 1
+    assert len(lookups(record("request", flow_id=None), record("response", flow_id=None, dest_port=4))) == 2
+
+
+def test_of_too_many_waiting_questions_the_oldest_is_told(monkeypatch, record, put, lines, eve):
+    monkeypatch.setattr(dns, "MOST_WAITING", 2)
+    records = [record("query", flow_id=number) for number in (1, 2, 3)]
+    _, lookups, coverage = eve(put(lines(*records)))
+    assert (len(lookups), coverage.limits) == (3, {"waiting_questions": 1})
+    assert coverage.incomplete
+
+
+def test_several_questions_of_one_message_are_rows_of_their_own(record, lookups):
+    both = {"queries": [{"rrname": "a.example", "rrtype": "A"}, {"rrname": "b.example", "rrtype": "A"}]}
+    rows = lookups(record("request", dns=both), record("response", dns=both))
+    assert [(row["qname"], row["rcode"]) for row in rows] == [("a.example", "NOERROR"), ("b.example", "NOERROR")]
+
+
+@pytest.mark.parametrize(
+    ("printed", "name", "exact"),
+    [
+        ("Results.EXAMPLE", "results.example", True),
+        ("", ".", True),
+        ("api.example is 203.0.113.67 .evil.test", r"api.example\032is\032203.0.113.67\032.evil.test", True),
+        ("b\u00fccher.example", r"b\195\188cher.example", True),
+        ("a\u0000b.example", r"a\000b.example", True),
+        ("back\\slash.example", r"back\092slash.example", True),
+        ("a\\xffb.example", r"a\255b.example", False),
+        ("a..example", "a..example", False),
+        ("results.example.", "results.example.", False),
+        ("a" * 64 + ".example", "a" * 64 + ".example", False),
+    ],
+)
+def test_names_are_escaped_once_and_lossy_ones_are_marked(printed, name, exact, record, lookups):
+    (told,) = lookups(record("query", dns={"rrname": printed}), record("answer", dns={"rrname": printed}))
+    assert (told["qname"], told["name_exact"]) == (name, exact)
+
+
+def test_a_name_cut_by_suricata_is_not_exact(record, lookups):
+    cut = {"queries": [{"rrname": "results.example", "rrtype": "A", "rrname_truncated": True}]}
+    assert lookups(record("request", dns=cut))[0]["name_exact"] is False
+
+
+@pytest.mark.parametrize(
+    ("record_of", "expected"),
+    [
+        ({"rrtype": "A", "rdata": "198.51.100.7"}, ("A", "198.51.100.7")),
+        ({"rrtype": "TXT", "rdata": "198.51.100.7"}, ("TXT", '"198.51.100.7"')),
+        ({"rrtype": "TXT", "rdata": 'x is "1"'}, ("TXT", r'"x is \"1\""')),
+        ({"rrtype": "A", "rdata": "results.example"}, ("A", "results.example")),
+        ({"rrtype": "MX", "rdata": "Mail.example"}, ("MX", "mail.example")),
+        ({"rrtype": "PTR", "rdata": "a b.example"}, ("PTR", r"a\032b.example")),
+        ({"rrtype": "SRV", "srv": SERVICE}, ("SRV", "1 2 3 a.example")),
+        ({"rrtype": "SOA", "soa": AUTHORITY}, ("SOA", "ns.example m.example 1 2 3 4 5")),
+        ({"rrtype": "DS"}, ("DS", "")),
+        ({"rrtype": "65280", "rdata": "x"}, ("TYPE65280", "x")),
+        ({"rrtype": "TYPE65"}, ("HTTPS", "")),
+        ({"rrtype": "CDSNKEY"}, ("CDNSKEY", "")),
+        ({"rrtype": "NSEC-3 !"}, (None, "")),
+    ],
+)  # fmt: skip
+def test_an_address_is_only_what_stands_in_a_record_of_addresses(record_of, expected, record, lookups):
+    one = {"rrname": "results.example", "ttl": 5, **record_of}
+    (told,) = lookups(record("answer", dns={"answers": [one]}))
+    assert (told["answers"][0]["type"], told["answers"][0]["data"]) == expected
+
+
+def test_grouped_answers_alone_have_aliases_first_and_no_owner(record, lookups):
+    grouped = {"A": ["198.51.100.7"], "CNAME": ["edge.example"], "SSHFP": [{"algo": 1}]}
+    (told,) = lookups(record("answer", dns={"answers": None, "grouped": grouped}))
+    bare = {"name": None, "ttl": None}
+    assert told["answers"] == [
+        {**bare, "type": "CNAME", "data": "edge.example"},
+        {**bare, "type": "A", "data": "198.51.100.7"},
+    ]
+
+
+def test_an_answer_without_records_has_none(record, lookups):
+    (told,) = lookups(record("answer", dns={"answers": None, "grouped": None, "rcode": "NXDOMAIN", "flags": "8583"}))
+    assert (told["answers"], told["rcode"], told["flags"]) == ([], "NXDOMAIN", ["aa", "rd", "ra"])
+    (told,) = lookups(record("answer", dns={"rcode": "23", "flags": "zz"}))
+    assert (told["rcode"], "flags" in told) == ("BADCOOKIE", False)
+
+
+def test_over_http_the_asker_is_src_in_answers_too(record, lookups):
+    ends = {"src_ip": "192.0.2.10", "src_port": 40000, "dest_ip": "192.0.2.53", "dest_port": 443, "proto": "TCP"}
+    (told,) = lookups(record("response", http={"version": "2"}, **ends))
+    assert (told["client_ip"], told["server_ip"], told["transport"]) == ("192.0.2.10", "192.0.2.53", "doh")
+
+
+@pytest.mark.parametrize(
+    ("change", "transport"), [({"proto": "TCP"}, "tcp"), ({"dest_port": 5353}, "mdns"), ({"dest_port": 5355}, "llmnr")]
+)
+def test_transports(change, transport, record, lookups):
+    assert lookups(record("query", **change))[0]["transport"] == transport
+
+
+def test_other_operations_nameless_messages_and_version_1_are_no_lookups(record, put, lines, eve):
+    records = [
+        record("request", dns={"opcode": 4}),
+        record("answer", dns={"version": None}),
+        record("response", dns={"queries": []}),
+    ]
+    _, lookups, coverage = eve(put(lines(*records)))
+    assert lookups == []
+    assert (coverage.noise, coverage.unattributable) == (2, 1)
+    assert coverage.notes == (
+        "1 x DNS answer of version 1 (before Suricata 4.1)",
+        "1 x DNS message of another operation than QUERY",
+    )

@@ -1,0 +1,47 @@
+"""Syslog's frame: its forms and its times."""
+
+import re
+
+import pyarrow as pa
+import pytest
+
+from flowwatch.sources.syslog import ANY, frame, times
+
+WRITTEN = 1_795_400_000 * 10**9
+"""2026-11-23T02:13:20Z."""
+
+
+@pytest.mark.parametrize(
+    ("line", "rest"),
+    [
+        ("Nov 22 07:35:23 ns1 named[1]: said", "said"),
+        ("<30>Nov  2 07:35:23 ns1 named: said", "said"),
+        ("2026-11-22T07:35:23.239610+00:00 ns1 named[1]: said", "said"),
+        ("<158>1 2026-11-22T07:35:23Z ns1 named 1 - - said", "said"),
+        ('<158>1 2026-11-22T07:35:23Z ns1 named 1 id [a b="c"][d]  said', "said"),
+        ("22-Nov-2026 07:35:23.545 queries: info: said", None),
+        ("2026-11-22T07:35:23.545 queries: info: said", None),
+        ("Nov 22 07:35:23 ns1 other[1]: said", None),
+    ],
+)
+def test_forms(line, rest):
+    found = re.match(frame("named") + "(.*)", line, re.ASCII)
+    assert (found[2] if found else None) == rest
+    assert ANY.match(line) or rest is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "seconds", "basis"),
+    [
+        (["Nov 22 07:35:23", "2026-11-22T07:35:23Z"], [1795332923, 1795332923], ["year_inferred", "explicit"]),
+        (["2026-11-22T07:35:23", None], [1795332923, None], ["assumed_utc", None]),
+        (["Nov 24 02:00:00", "Nov 24 03:00:00"], [1795485600, 1763953200], ["year_inferred"] * 2),
+        (["Feb 29 23:59:59", "Feb 30 00:00:00"], [1709251199, None], ["year_inferred"] * 2),
+        (["Nov 22 07:35:60", "Xyz 22 07:35:00"], [None, None], ["year_inferred"] * 2),
+        ([None], [None], [None]),
+    ],
+)
+def test_times(texts, seconds, basis):
+    found, told = times(pa.array(texts, pa.utf8()), WRITTEN)
+    assert [None if time is None else time // 10**9 for time in found.to_pylist()] == seconds
+    assert told.to_pylist() == basis
