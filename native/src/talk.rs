@@ -6,6 +6,8 @@
 mod dns;
 mod search;
 mod streams;
+mod tunnel;
+mod web;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +16,7 @@ use crate::flows::key::{HIGH, LOW, Side};
 use crate::flows::table::{Flow, Place};
 use crate::lookups::{Lookup, Pairing};
 use crate::markers::Markers;
-use crate::recognise::{http, tls};
+use crate::recognise::{http, socks, tls};
 use crate::transport::{Segment, TCP, UDP};
 use search::{Found, Search};
 use streams::Way;
@@ -31,7 +33,7 @@ pub const NO_TIME: i64 = i64::MIN;
 /// What was recognised of a conversation.
 #[derive(Debug, Default)]
 pub struct Facts {
-    /// `tls`, `http` or `dns`.
+    /// `tls`, `http`, `socks` or `dns`.
     pub app: Option<&'static str>,
     /// Whether the payload of each end was read in clear; none where it was not recognised.
     pub clear: [Option<bool>; 2],
@@ -41,6 +43,8 @@ pub struct Facts {
     pub server: Option<Box<tls::ServerHello>>,
     /// What was asked for over HTTP/1.
     pub http: Option<Box<http::Requests>>,
+    /// What was asked of a SOCKS proxy.
+    pub socks: Option<Box<socks::Request>>,
     /// Which markers each end sent in clear, where there were any to look for.
     pub markers: Option<Box<Found>>,
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use _native::capture::Options;
 use _native::markers::Markers;
-use wire::{ACK, File, PUSH, SYN, has, read, read_for};
+use wire::{ACK, File, PUSH, dialogue, has, hello, opened, read, read_for};
 
 const TALLY: &[u8] = b"<Tally xmlns='urn:results:2'>";
 const SEAL: &[u8] = b"\x00\x01seal\xff";
@@ -18,12 +18,6 @@ fn searched(file: &File) -> (String, BTreeMap<&'static str, u64>) {
     let options = Options { markers: Markers::new(&owned).unwrap(), ..Options::default() };
     let ([flows, _], coverage) = read_for(&file.0, options).unwrap();
     (flows, coverage.limits)
-}
-
-fn opened() -> File {
-    let mut file = File::new();
-    file.tcp(true, SYN, 100, 0, b"").tcp(false, SYN | ACK, 900, 101, b"");
-    file
 }
 
 /// A stream of the client, in segments of `size` bytes, each told by its number.
@@ -169,4 +163,32 @@ fn tls_is_not_searched_though_its_hello_came_in_pieces() {
     has(&flows, r#""app":"tls""#);
     lacks(&flows, "markers");
     has(&flows, r#""src_clear":false"#);
+}
+
+#[test]
+fn tls_inside_a_tunnel_is_not_searched_and_what_came_before_it_is() {
+    let named = [b"GET http://a.example/ HTTP/1.1\r\nX: ", SEAL, b"\r\n\r\n"].concat();
+    let connect = b"CONNECT b.example:443 HTTP/1.1\r\n\r\n";
+    // The name in the hello and what is encrypted behind it are no payload in clear.
+    let sealed = [&hello()[..], TALLY].concat();
+    let name = b"results.example".to_vec();
+    let patterns =
+        [("name".to_owned(), name), ("seal".to_owned(), SEAL.to_vec()), ("tally".to_owned(), TALLY.to_vec())];
+    let searched = |file: &File| {
+        let options = Options { markers: Markers::new(&patterns).unwrap(), ..Options::default() };
+        read_for(&file.0, options).unwrap().0[0].clone()
+    };
+    for size in [100, 1400, 4000] {
+        let together = [&named[..], connect, &sealed].concat();
+        has(&searched(&dialogue(&[&together], size)), r#""src_markers":["seal"]"#);
+        let flows = searched(&dialogue(&[connect, b"HTTP/1.1 200 OK\r\n\r\n", &sealed, TALLY], size));
+        has(&flows, r#""sni":"results.example""#);
+        lacks(&flows, "markers");
+        let cut = searched(&dialogue(&[connect, b"HTTP/1.1 200 OK\r\n\r\n", &sealed[..500]], size));
+        has(&cut, r#""sni":"results.example""#);
+        lacks(&cut, "markers");
+    }
+    // A tunnel is searched as long as it is in clear.
+    let flows = searched(&dialogue(&[connect, b"HTTP/1.1 200 OK\r\n\r\n", TALLY, b"thanks"], 1000));
+    has(&flows, r#""src_markers":["tally"],"src_clear":true,"dst_clear":false"#);
 }

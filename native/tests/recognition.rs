@@ -2,33 +2,7 @@
 
 mod wire;
 
-use wire::{ACK, File, PUSH, SYN, has, read};
-
-/// A TLS 1.3 ClientHello for `results.example`, padded to span segments.
-fn hello() -> Vec<u8> {
-    let name = b"results.example";
-    let mut extensions = vec![0, 0, 0, name.len() as u8 + 5, 0, name.len() as u8 + 3, 0, 0, name.len() as u8];
-    extensions.extend_from_slice(name);
-    extensions.extend(b"\x00\x10\x00\x05\x00\x03\x02h2\x00\x2b\x00\x03\x02\x03\x04\x00\x15\x07\xd0");
-    extensions.extend([0; 2000]);
-    let mut body = vec![3, 3];
-    body.extend([7; 32]);
-    body.extend([0, 0, 2, 0x13, 1, 1, 0]);
-    body.extend((extensions.len() as u16).to_be_bytes());
-    body.extend(extensions);
-    let mut record = vec![22, 3, 1];
-    record.extend((body.len() as u16 + 4).to_be_bytes());
-    record.extend([1, 0]);
-    record.extend((body.len() as u16).to_be_bytes());
-    record.extend(body);
-    record
-}
-
-fn opened() -> File {
-    let mut file = File::new();
-    file.tcp(true, SYN, 100, 0, b"").tcp(false, SYN | ACK, 900, 101, b"");
-    file
-}
+use wire::{ACK, File, PUSH, answer, dialogue, has, hello, opened, read};
 
 #[test]
 fn a_hello_in_any_order_of_segments() {
@@ -106,4 +80,77 @@ fn what_speaks_nothing_known_is_null() {
     let ([flows, _], _) = read(&file.0, false).unwrap();
     assert!(!flows.contains(r#""app""#) && !flows.contains("_clear"), "{flows}");
     has(&flows, r#""src_payload":8,"dst_payload":13"#);
+}
+
+const AGREED: &[u8] = b"HTTP/1.1 200 Connection established\r\nVia: proxy\r\n\r\n";
+
+/// The one conversation, told from segments of several sizes alike.
+fn told(turns: &[&[u8]]) -> String {
+    let rows = [1, 7, 100, 5000].map(|size| {
+        let ([flows, _], coverage) = read(&dialogue(turns, size).0, false).unwrap();
+        assert!(coverage.limits.is_empty(), "{:?}", coverage.limits);
+        let at = flows.find(r#""app""#).unwrap_or_else(|| panic!("{flows}"));
+        flows[at..].to_owned()
+    });
+    assert!(rows.iter().all(|row| *row == rows[0]), "{rows:?}");
+    rows[0].clone()
+}
+
+#[test]
+fn tls_inside_connect_is_told_on_the_same_flow() {
+    let row = told(&[b"CONNECT b.example:443 HTTP/1.1\r\nHost: b.example:443\r\n\r\n", AGREED, &hello(), &answer()]);
+    has(&row, r#""app":"http","sni":"results.example","alpn":["http/1.1"],"tls_version":"1.2","ech":false"#);
+    has(&row, r#""http_path":"b.example:443","http_hosts":["b.example"],"src_clear":false,"dst_clear":false"#);
+}
+
+#[test]
+fn a_tunnel_after_a_refusal_is_told_too() {
+    let connect = b"CONNECT b.example:443 HTTP/1.1\r\n\r\n";
+    let refused = b"HTTP/1.1 407 Authenticate\r\nContent-Length: 9\r\n\r\nHTTP/1.1 ";
+    let again = b"CONNECT b.example:443 HTTP/1.1\r\nProxy-Authorization: Basic eA==\r\n\r\n";
+    let row = told(&[connect, refused, again, AGREED, &hello(), &answer()]);
+    has(&row, r#""sni":"results.example","alpn":["http/1.1"],"tls_version":"1.2""#);
+}
+
+#[test]
+fn requests_in_clear_inside_a_tunnel_name_their_hosts() {
+    let inner = b"PUT / HTTP/1.1\r\nHost: inner.example\r\nContent-Length: 0\r\n\r\n";
+    let row = told(&[b"CONNECT b.example:80 HTTP/1.1\r\n\r\n", AGREED, inner, b"HTTP/1.1 200 OK\r\n\r\n"]);
+    has(&row, r#""http_hosts":["b.example","inner.example"],"src_clear":true,"dst_clear":true"#);
+}
+
+#[test]
+fn a_tunnel_of_something_else_stays_unread() {
+    let row = told(&[b"CONNECT b.example:22 HTTP/1.1\r\n\r\n", AGREED, b"\x00\x01\x02", b"\x00\x01\x02"]);
+    has(&row, r#""http_hosts":["b.example"],"src_clear":false,"dst_clear":false"#);
+}
+
+#[test]
+fn what_was_asked_through_socks_is_the_name_of_the_flow() {
+    let five = [&b"\x05\x01\x00"[..], b"\x05\x00", b"\x05\x01\x00\x03\x09b.example\x01\xbb"];
+    let granted = b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00";
+    let name = r#""name":"b.example","name_source":"connect""#;
+    let row = told(&[five[0], five[1], five[2], granted, &hello(), &answer()]);
+    has(&row, r#""app":"socks","sni":"results.example","alpn":["http/1.1"],"tls_version":"1.2""#);
+    has(&row, name);
+    assert!(!row.contains("http_"));
+    let secret = b"\x01\x04user\x06secret";
+    let row = told(&[b"\x05\x02\x00\x02", b"\x05\x02", secret, b"\x01\x00", five[2], granted, &hello()]);
+    has(&row, r#""sni":"results.example""#);
+    has(&row, name);
+    assert!(!row.contains("secret"));
+    let four = b"\x04\x01\x01\xbb\x00\x00\x00\x01user\x00b.example\x00";
+    let row = told(&[four, b"\x00\x5a\x00\x00\x00\x00\x00\x00", &hello(), &answer()]);
+    has(&row, r#""app":"socks","sni":"results.example","alpn":["http/1.1"]"#);
+    has(&row, name);
+}
+
+#[test]
+fn clear_requests_through_socks_are_read() {
+    let inner = b"PUT / HTTP/1.1\r\nHost: inner.example\r\nContent-Length: 0\r\n\r\n";
+    let granted = b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00";
+    let turns: [&[u8]; 5] = [b"\x05\x01\x00", b"\x05\x00", b"\x05\x01\x00\x01\xcb\x00\x71\x07\x00\x50", granted, inner];
+    let row = told(&turns);
+    has(&row, r#""app":"socks","http_host":"inner.example""#);
+    has(&row, r#""src_clear":true,"sampled":1,"name":"203.0.113.7","name_source":"connect""#);
 }

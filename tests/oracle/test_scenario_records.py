@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 SCENARIO = Path(__file__).parents[2] / ".." / "shared" / "logs" / "scenario"
-PROXY = 3128
 pytestmark = pytest.mark.skipif(not SCENARIO.is_dir(), reason="../shared/logs/scenario is not here")
 
 
@@ -30,8 +29,7 @@ def test_every_flow_equals_the_truth_to_the_byte(told: Any) -> None:
             "packets": (row["pkts_out"], row["pkts_in"]),
             "ip_bytes": (row["ip_bytes_out"], row["ip_bytes_in"]),
             "payload": (row["payload_bytes_out"], row["payload_bytes_in"]),
-            # A hello inside a CONNECT tunnel names what the proxy reached, not the flow's own responder.
-            "sni": row["sni"] if row["dport"] != PROXY else None,
+            "sni": row["sni"],
         }
         for row in truth("truth-flows-inside.jsonl")
     ]

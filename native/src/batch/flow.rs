@@ -114,8 +114,8 @@ fn beside() -> Vec<Column<Flow>> {
         c("host", Utf8, |r| nulls(&Utf8, r)),
         c("user", Utf8, |r| nulls(&Utf8, r)),
         c("process", Utf8, |r| nulls(&Utf8, r)),
-        c("name", Utf8, |r| nulls(&Utf8, r)),
-        c("name_source", Utf8, |r| nulls(&Utf8, r)),
+        c("name", Utf8, |r| text(r, proxied)),
+        c("name_source", Utf8, |r| text(r, |f| proxied(f).map(|_| "connect"))),
     ]
 }
 
@@ -176,6 +176,11 @@ fn facts(flow: &Flow) -> Option<&Facts> {
 
 fn http(flow: &Flow) -> Option<&Requests> {
     facts(flow)?.http.as_deref()
+}
+
+/// The host that was asked for through SOCKS.
+fn proxied(flow: &Flow) -> Option<&str> {
+    facts(flow)?.socks.as_ref()?.host.as_deref()
 }
 
 fn markers(flow: &Flow, side: Side) -> Option<&[Arc<str>]> {

@@ -36,6 +36,7 @@ pub struct Requests {
     at: usize,
     scanned: usize,
     line_fits: bool,
+    tunnel: bool,
     state: State,
 }
 
@@ -84,6 +85,18 @@ impl Requests {
     #[must_use]
     pub fn done(&self) -> bool {
         self.state == State::Done
+    }
+
+    /// Whether the last request was CONNECT: what follows its head runs in a tunnel, if the proxy agrees.
+    #[must_use]
+    pub fn tunnels(&self) -> bool {
+        self.tunnel
+    }
+
+    /// Requests come again where none were expected: behind a CONNECT that was refused, or inside its tunnel.
+    pub fn resume(&mut self) {
+        self.tunnel = false;
+        self.go(0, State::Head);
     }
 
     /// Bytes at the front of the stream that are never looked at again; past its end inside a long body.
@@ -182,6 +195,7 @@ impl Requests {
     }
 
     fn take(&mut self, head: &Head<'_>) {
+        self.tunnel = head.is_connect();
         if self.requests == 0 {
             self.method = Some(head.method_text());
             self.path = Some(head.path_text());
@@ -225,6 +239,35 @@ pub fn response(stream: &[u8]) -> Outcome<u16> {
         Some(digits) => Outcome::Found(digits.iter().fold(0, |sum, d| sum * 10 + u16::from(d - b'0'))),
         None => Outcome::NeedMore,
     }
+}
+
+/// The head of a response, and how much follows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Bytes of the head.
+    pub head: usize,
+    /// Bytes of the body, where the head says how many: none for 1xx, 204 and 304.
+    pub body: Option<usize>,
+}
+
+/// The whole head of the response at the front of one direction.
+#[must_use]
+pub fn answer(stream: &[u8]) -> Outcome<Answer> {
+    let status = match response(stream) {
+        Outcome::Found(status) => status,
+        Outcome::NeedMore => return Outcome::NeedMore,
+        Outcome::No => return Outcome::No,
+    };
+    let Some(length) = head::end(stream, &mut 0).filter(|length| *length <= MOST_HEAD) else {
+        return if stream.len() < MOST_HEAD { Outcome::NeedMore } else { Outcome::No };
+    };
+    let body = match status {
+        100..=199 | 204 | 304 => Some(0),
+        _ => stream.get(..length).and_then(head::answer_body),
+    };
+    Outcome::Found(Answer { status, head: length, body })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub mod dns;
 pub mod http;
+pub mod socks;
 pub mod tls;
 
 /// What the first bytes of a direction turned out to be.

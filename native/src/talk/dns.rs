@@ -1,12 +1,12 @@
 //! DNS messages: lone in datagrams, or one behind the other in a stream.
 
+use super::streams::Step;
 use super::{Context, NO_TIME, Recogniser, TRIES};
 use crate::flows::key::{HIGH, LOW, other};
 use crate::flows::table::Flow;
 use crate::lookups::{Ends, Seen, Transport};
 use crate::recognise::Outcome;
 use crate::recognise::dns::{self, Ear};
-use crate::stream::Read;
 use crate::transport::Segment;
 
 impl Recogniser {
@@ -23,17 +23,17 @@ impl Recogniser {
     }
 
     /// Reads DNS messages, each behind its length (RFC 1035 4.2.2).
-    pub(super) fn frames(&mut self, context: &mut Context<'_>, stream: &[u8]) -> Read {
+    pub(super) fn frames(&mut self, context: &mut Context<'_>, stream: &[u8]) -> Step {
         let mut at = 0;
         loop {
             match dns::tcp_frame(&stream[at..]) {
-                Outcome::NeedMore => return Read::On(at as u64),
-                Outcome::No => return Read::Done,
+                Outcome::NeedMore => return Step::On(at),
+                Outcome::No => return Step::Done,
                 Outcome::Found((message, length)) => {
                     at += length;
                     let known = context.flow.facts.as_ref().is_some_and(|facts| facts.app.is_some());
                     if !self.message(context, message, true) && !known {
-                        return Read::Done;
+                        return Step::Done;
                     }
                 }
             }

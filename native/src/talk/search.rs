@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{BUDGET, Recogniser};
-use crate::flows::key::{HIGH, LOW, Side};
+use crate::flows::key::{HIGH, LOW, Side, other};
 use crate::flows::table::Flow;
 use crate::markers::{MOST, Markers, Scan};
 use crate::stream::{Read, Window};
@@ -16,16 +16,25 @@ use crate::transport::{Segment, TCP, UDP};
 pub type Found = [Option<Vec<Arc<str>>>; 2];
 
 /// The search of one direction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Search {
     window: Window,
     scan: Scan,
     /// Position up to which bytes were searched or given up.
     at: i64,
+    /// Position at which the search ends.
+    end: i64,
     begun: bool,
     over: bool,
     /// Bytes that should have been searched were not there.
     broken: bool,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        let (window, scan) = (Window::default(), Scan::default());
+        Self { window, scan, at: 0, end: MOST, begun: false, over: false, broken: false }
+    }
 }
 
 impl Recogniser {
@@ -54,6 +63,15 @@ impl Recogniser {
         self.note("stream_budget", u64::from(held > BUDGET));
     }
 
+    /// From `position` of this side's direction on all is encrypted, and all that the other says from now on.
+    pub(super) fn seal(&mut self, flow: &mut Flow, side: Side, position: i64) {
+        if self.markers.is_some() {
+            let searches = flow.talk.search.get_or_insert_default();
+            let their_end = searches[other(side)].at;
+            self.held -= searches[side].end_at(position) + searches[other(side)].end_at(their_end);
+        }
+    }
+
     /// Ends the search of a conversation that is over, and notes what it came to.
     pub(super) fn end_search(&mut self, flow: &mut Flow) {
         let Some(mut searches) = flow.talk.search.take() else { return };
@@ -65,7 +83,7 @@ impl Recogniser {
         let mut found = [LOW, HIGH].map(|side| {
             let search = &mut searches[side];
             search.no_longer_wait(markers);
-            search.broken |= is_cut(flow, side, search.at);
+            search.broken |= is_cut(flow, side, search.at < search.end);
             search.told(markers)
         });
         let facts = flow.facts.get_or_insert_default();
@@ -85,10 +103,10 @@ fn is_sealed(flow: &Flow) -> bool {
     flow.facts.as_ref().is_some_and(|facts| matches!(facts.app, Some("tls" | "quic")))
 }
 
-/// Whether payload of the beginning of a direction, of which the search reached `at`, was never recorded.
-fn is_cut(flow: &Flow, side: Side, at: i64) -> bool {
+/// Whether payload of a direction was never recorded: its beginning, or its rest where the search reached that.
+fn is_cut(flow: &Flow, side: Side, reached_rest: bool) -> bool {
     let tcp = &flow.sums[side].tcp;
-    flow.key.proto == TCP && (!tcp.is_from_start() || (at < MOST && tcp.missing() > 0))
+    flow.key.proto == TCP && (!tcp.is_from_start() || (reached_rest && tcp.missing() > 0))
 }
 
 impl Search {
@@ -101,7 +119,7 @@ impl Search {
             self.at = self.window.reached().unwrap_or(position);
             self.begun = true;
         }
-        let length = (MOST - position).clamp(0, i64::from(segment.length));
+        let length = (self.end - position).clamp(0, i64::from(segment.length));
         let bytes = segment.payload.get(..length as usize).unwrap_or(segment.payload);
         while length > 0 && !self.push(markers, position, bytes, length as u32) {
             self.leap(markers, if self.at < position { position } else { position + length });
@@ -112,7 +130,7 @@ impl Search {
     /// Searches a datagram as if it followed the one before.
     fn datagram(&mut self, markers: &Markers, segment: &Segment<'_>) {
         self.begun = true;
-        let room = usize::try_from(MOST - self.at).unwrap_or(0).min(segment.length as usize);
+        let room = usize::try_from(self.end - self.at).unwrap_or(0).min(segment.length as usize);
         let bytes = segment.payload.get(..room).unwrap_or(segment.payload);
         self.scan.read(markers, self.at, bytes);
         self.at += room as i64;
@@ -123,11 +141,24 @@ impl Search {
         self.settle(markers);
     }
 
+    /// Takes the direction to end at `position`; returns how much less is held.
+    fn end_at(&mut self, position: i64) -> usize {
+        self.end = self.end.min(position);
+        self.scan.forget_from(self.end);
+        self.over |= self.at >= self.end;
+        let before = self.window.held();
+        if self.over {
+            self.window.clear();
+        }
+        before - self.window.held()
+    }
+
     /// Searches what waits behind gaps, which are given up.
     fn no_longer_wait(&mut self, markers: &Markers) {
-        while !self.window.is_whole() {
+        while !self.window.is_whole() && self.at < self.end {
             self.leap(markers, i64::MAX);
         }
+        self.scan.forget_from(self.end);
     }
 
     /// The ids found; none where there was nothing to search, or not all of it was there and nothing was found.
@@ -137,7 +168,7 @@ impl Search {
     }
 
     fn settle(&mut self, markers: &Markers) {
-        self.over = self.at >= MOST || self.scan.is_complete(markers);
+        self.over = self.at >= self.end || self.scan.is_complete(markers);
         if self.over {
             self.window.clear();
         }

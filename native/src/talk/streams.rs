@@ -1,10 +1,10 @@
 //! TCP: the front of each direction shown to every recogniser, then to the one that knew it.
 
 use super::dns::ear;
-use super::{BUDGET, Context, Facts, Recogniser};
-use crate::flows::key::{Side, other};
+use super::{BUDGET, Context, Facts, Recogniser, tunnel, web};
+use crate::flows::key::Side;
 use crate::flows::table::Flow;
-use crate::recognise::{Outcome, dns, http, tls};
+use crate::recognise::{Outcome, dns, http, socks, tls};
 use crate::stream::{Read, Window};
 use crate::transport::Segment;
 
@@ -17,14 +17,41 @@ pub(super) struct Way {
 
 /// What a direction is taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum What {
+pub(super) enum What {
     #[default]
     Unknown,
+    /// HTTP/1 requests.
     Requests,
+    /// Answers to CONNECT, up to the one that opens the tunnel.
+    Answers,
+    /// What the client says inside a tunnel.
+    Tunnel,
+    /// What the server says inside a tunnel.
+    TunnelBack,
     Dns,
 }
 
+/// One step of the reading of a direction.
+pub(super) enum Step {
+    /// So many bytes are done with (more than there are, if what follows is passed over); more are wanted.
+    On(usize),
+    /// Behind so many bytes it is taken for this.
+    Next(What, usize),
+    /// Nothing more is wanted.
+    Done,
+    /// Nothing more is wanted: from here on it is TLS, inside something else.
+    Sealed,
+}
+
+impl Way {
+    /// Position up to which the reader is done.
+    fn front(&self) -> i64 {
+        self.window.reached().unwrap_or(0) - self.window.front().len() as i64
+    }
+}
+
 impl Recogniser {
+    /// Shows a segment to the reader of its direction.
     pub(super) fn segment(&mut self, mut context: Context<'_>, position: i64, segment: &Segment<'_>) {
         let side = context.side;
         let mut way = context.flow.talk.ways[side].take().unwrap_or_default();
@@ -33,9 +60,9 @@ impl Recogniser {
         }
         let before = way.window.held();
         let what = &mut way.what;
-        let mut done = false;
+        let (mut done, mut sealed) = (false, None);
         let goes_on = way.window.push(position, segment.payload, segment.length, &mut |stream| {
-            let read = self.read(&mut context, what, stream);
+            let read = self.read(&mut context, what, &mut sealed, stream);
             done |= read == Read::Done;
             read
         });
@@ -43,6 +70,9 @@ impl Recogniser {
         let room = self.held <= BUDGET;
         self.note("stream_budget", u64::from(!room));
         self.note("stream_gaps", u64::from(!goes_on && !done && what_is_lost(way.what)));
+        if let (Some(behind), Some(reached)) = (sealed, way.window.reached()) {
+            self.seal(context.flow, side, reached - behind as i64);
+        }
         context.flow.talk.ways[side] = Some(way);
         if done || !goes_on || !room {
             self.settle(context.flow, side);
@@ -55,24 +85,47 @@ impl Recogniser {
         let Some(way) = flow.talk.ways[side].take() else { return };
         self.held -= way.window.held();
         let front = way.window.front();
+        let mut sealed = false;
         match (way.what, flow.facts.as_deref_mut()) {
             (What::Unknown, None) if !front.is_empty() => unfinished(flow, side, front),
             (What::Requests, Some(Facts { http: Some(requests), .. })) => _ = requests.finish(front),
+            (What::Tunnel, Some(facts)) => sealed = tunnel::unfinished(facts, front),
             _ => {}
+        }
+        if sealed {
+            self.seal(flow, side, way.front());
         }
     }
 
-    fn read(&mut self, context: &mut Context<'_>, what: &mut What, stream: &[u8]) -> Read {
-        if *what == What::Unknown {
-            match begin(context.flow, context.side, stream) {
-                Begun::Wait => return Read::On(0),
-                Begun::Done => return Read::Done,
-                Begun::As(found) => *what = found,
+    /// Reads as far as `stream` goes; `sealed` is how many of its bytes stand where TLS begins inside something else.
+    fn read(&mut self, context: &mut Context<'_>, what: &mut What, sealed: &mut Option<usize>, stream: &[u8]) -> Read {
+        let mut at = 0;
+        while let Some(rest) = stream.get(at..).filter(|rest| !rest.is_empty()) {
+            match self.step(context, *what, rest) {
+                Step::On(done) => return Read::On((at + done) as u64),
+                Step::Next(next, done) => {
+                    *what = next;
+                    at += done;
+                }
+                Step::Done => return Read::Done,
+                Step::Sealed => {
+                    *sealed = Some(rest.len());
+                    return Read::Done;
+                }
             }
         }
+        Read::On(at as u64)
+    }
+
+    fn step(&mut self, context: &mut Context<'_>, what: What, stream: &[u8]) -> Step {
+        let (flow, side) = (&mut *context.flow, context.side);
         match what {
-            What::Requests => requests(context.flow, context.side, stream),
-            _ => self.frames(context, stream),
+            What::Unknown => begin(flow, side, stream),
+            What::Requests => web::requests(flow, side, stream),
+            What::Answers => web::answers(stream),
+            What::Tunnel => tunnel::there(flow, side, stream),
+            What::TunnelBack => tunnel::back(flow, stream),
+            What::Dns => self.frames(context, stream),
         }
     }
 }
@@ -81,119 +134,59 @@ fn what_is_lost(what: What) -> bool {
     what != What::Unknown
 }
 
-/// What the front of a direction turned out to be.
-enum Begun {
-    Wait,
-    Done,
-    As(What),
-}
-
 /// Tries each protocol on the front of a direction.
-fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Begun {
+fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Step {
     let hello = tls::client_hello(stream);
     if let Outcome::Found(hello) = hello {
-        said_hello(flow, side, hello);
-        return Begun::Done;
+        web::said_hello(flow, side, hello);
+        return Step::Done;
     }
     let mut first = http::Requests::default();
     let request = first.read(stream);
     if request == Outcome::Found(()) {
-        return asked_http(flow, side);
+        return web::asked(flow, side);
     }
     let answer = tls::server_hello(stream);
     if let Outcome::Found(hello) = answer {
-        answered_hello(flow, side, hello);
-        return Begun::Done;
+        web::answered_hello(flow, side, hello);
+        return Step::Done;
     }
     let response = http::response(stream);
     if let Outcome::Found(_) = response {
-        answered_http(flow, side);
-        return Begun::Done;
+        return web::answered(flow, side);
+    }
+    let proxied = socks::request(stream);
+    if let Outcome::Found((request, length)) = proxied {
+        return tunnel::asked(flow, side, request, length);
+    }
+    let proxy = tunnel::answer(flow, stream);
+    if let Outcome::Found(length) = proxy {
+        return Step::Next(What::TunnelBack, length);
     }
     let frame = dns::tcp_front(stream, ear(flow));
     if frame == Outcome::Found(()) && flow.facts.as_ref().is_none_or(|facts| facts.app == Some("dns")) {
-        return Begun::As(What::Dns);
+        return Step::Next(What::Dns, 0);
     }
     let open = [
         hello == Outcome::NeedMore,
         request == Outcome::NeedMore,
         answer == Outcome::NeedMore,
         response == Outcome::NeedMore,
+        proxied == Outcome::NeedMore,
+        proxy == Outcome::NeedMore,
         frame == Outcome::NeedMore,
     ];
-    if open.contains(&true) { Begun::Wait } else { Begun::Done }
-}
-
-fn said_hello(flow: &mut Flow, side: Side, hello: tls::ClientHello) {
-    let facts = flow.facts.get_or_insert_default();
-    if facts.is("tls") && facts.client.is_none() {
-        facts.clear = [Some(false); 2];
-        facts.client = Some(Box::new(hello));
-        flow.asked_by(side);
-    }
-}
-
-fn answered_hello(flow: &mut Flow, side: Side, hello: tls::ServerHello) {
-    let facts = flow.facts.get_or_insert_default();
-    if facts.is("tls") && facts.server.is_none() {
-        facts.clear = [Some(false); 2];
-        facts.server = Some(Box::new(hello));
-        flow.asked_by(other(side));
-    }
-}
-
-fn asked_http(flow: &mut Flow, side: Side) -> Begun {
-    let facts = flow.facts.get_or_insert_default();
-    if !facts.is("http") || facts.http.is_some() {
-        return Begun::Done;
-    }
-    facts.clear[side] = Some(true);
-    facts.http = Some(Box::default());
-    flow.asked_by(side);
-    Begun::As(What::Requests)
-}
-
-fn answered_http(flow: &mut Flow, side: Side) {
-    let facts = flow.facts.get_or_insert_default();
-    if facts.is("http") {
-        facts.clear[side].get_or_insert(true);
-        flow.asked_by(other(side));
-    }
-}
-
-/// Reads requests on; what was read is consumed, bodies are passed over.
-fn requests(flow: &mut Flow, side: Side, stream: &[u8]) -> Read {
-    let Some(requests) = flow.facts.as_deref_mut().and_then(|facts| facts.http.as_deref_mut()) else {
-        return Read::Done;
-    };
-    requests.read(stream);
-    if requests.done() {
-        hidden(flow, side);
-        return Read::Done;
-    }
-    let consumed = requests.consumed();
-    requests.forget(consumed);
-    Read::On(consumed as u64)
-}
-
-/// What follows is no HTTP/1: a tunnel behind CONNECT, in both directions, or something else in this one.
-fn hidden(flow: &mut Flow, side: Side) {
-    let facts = flow.facts.get_or_insert_default();
-    let is_tunnel = facts.http.as_ref().is_some_and(|http| http.method.as_deref() == Some("CONNECT"));
-    facts.clear[side] = Some(false);
-    if is_tunnel {
-        facts.clear[other(side)] = Some(false);
-    }
+    if open.contains(&true) { Step::On(0) } else { Step::Done }
 }
 
 /// The last word on a front that never became whole.
 fn unfinished(flow: &mut Flow, side: Side, front: &[u8]) {
     if let Some(hello) = tls::client_hello_cut(front) {
-        return said_hello(flow, side, hello);
+        return web::said_hello(flow, side, hello);
     }
     let mut requests = http::Requests::default();
     requests.read(front);
-    if requests.finish(front) && matches!(asked_http(flow, side), Begun::As(_)) {
+    if requests.finish(front) && matches!(web::asked(flow, side), Step::Next(..)) {
         flow.facts.get_or_insert_default().http = Some(Box::new(requests));
     }
 }

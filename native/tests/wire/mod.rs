@@ -114,3 +114,56 @@ pub fn read_for(bytes: &[u8], options: Options) -> Result<([String; 2], Coverage
 pub fn has(row: &str, part: &str) {
     assert!(row.contains(part), "{part} not in {row}");
 }
+
+/// A TLS 1.3 ClientHello for `results.example`, padded to span segments.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub fn hello() -> Vec<u8> {
+    let name = b"results.example";
+    let mut extensions = vec![0, 0, 0, name.len() as u8 + 5, 0, name.len() as u8 + 3, 0, 0, name.len() as u8];
+    extensions.extend_from_slice(name);
+    extensions.extend(b"\x00\x10\x00\x05\x00\x03\x02h2\x00\x2b\x00\x03\x02\x03\x04\x00\x15\x07\xd0");
+    extensions.extend([0; 2000]);
+    let mut body = vec![3, 3];
+    body.extend([7; 32]);
+    body.extend([0, 0, 2, 0x13, 1, 1, 0]);
+    body.extend((extensions.len() as u16).to_be_bytes());
+    body.extend(extensions);
+    let mut record = vec![22, 3, 1];
+    record.extend((body.len() as u16 + 4).to_be_bytes());
+    record.extend([1, 0]);
+    record.extend((body.len() as u16).to_be_bytes());
+    record.extend(body);
+    record
+}
+
+/// A TLS 1.2 ServerHello that chose `http/1.1`.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub fn answer() -> Vec<u8> {
+    let extensions = b"\x00\x10\x00\x0b\x00\x09\x08http/1.1";
+    let body = [&b"\x03\x03"[..], &[7; 32], b"\x00\xc0\x2f\x00\x00\x0f", extensions].concat();
+    let length = body.len() as u8;
+    [&[22, 3, 3, 0, length + 4, 2, 0, 0, length][..], &body].concat()
+}
+
+/// A TCP conversation just opened: the client goes on at 101, the server at 901.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub fn opened() -> File {
+    let mut file = File::new();
+    file.tcp(true, SYN, 100, 0, b"").tcp(false, SYN | ACK, 900, 101, b"");
+    file
+}
+
+/// A conversation in which the ends take turns, the client first, in segments of at most `size` bytes.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub fn dialogue(turns: &[&[u8]], size: usize) -> File {
+    let mut file = opened();
+    let mut next = [101_u32, 901];
+    for (turn, bytes) in turns.iter().enumerate() {
+        let (mine, theirs) = (turn % 2, 1 - turn % 2);
+        for part in bytes.chunks(size) {
+            file.tcp(mine == 0, PUSH, next[mine], next[theirs], part);
+            next[mine] += part.len() as u32;
+        }
+    }
+    file
+}

@@ -109,13 +109,15 @@ impl<'a> Head<'a> {
         let mut lines = bytes.split(|b| *b == b'\n');
         let (method, target) = request_line(lines.next()?)?;
         let mut head = Head { method, target, leaves_http: method == b"CONNECT", ..Head::default() };
-        for line in lines {
-            if let Some(colon) = line.iter().position(|b| *b == b':') {
-                let (name, value) = line.split_at(colon);
-                head.field(name.trim_ascii_end(), value.get(1..).unwrap_or_default().trim_ascii());
-            }
-        }
+        lines.for_each(|line| head.line(line));
         Some(head)
+    }
+
+    fn line(&mut self, line: &'a [u8]) {
+        if let Some(colon) = line.iter().position(|b| *b == b':') {
+            let (name, value) = line.split_at(colon);
+            self.field(name.trim_ascii_end(), value.get(1..).unwrap_or_default().trim_ascii());
+        }
     }
 
     fn field(&mut self, name: &[u8], value: &'a [u8]) {
@@ -147,6 +149,10 @@ impl<'a> Head<'a> {
             (false, Some(digits)) => number(digits).map_or(Body::Unknown, Body::Length),
             (true, Some(_)) => Body::Unknown,
         }
+    }
+
+    pub fn is_connect(&self) -> bool {
+        self.method == b"CONNECT"
     }
 
     pub fn method_text(&self) -> String {
@@ -194,6 +200,16 @@ impl<'a> Head<'a> {
             },
             _ => self.target,
         }
+    }
+}
+
+/// Length of the body behind the head of a response; none where the head does not give it as a number.
+pub fn answer_body(head: &[u8]) -> Option<usize> {
+    let mut read = Head::default();
+    head.split(|b| *b == b'\n').skip(1).for_each(|line| read.line(line));
+    match read.body() {
+        Body::Length(length) if read.length.is_some() => Some(length),
+        _ => None,
     }
 }
 

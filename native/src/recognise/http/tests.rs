@@ -164,3 +164,31 @@ fn no_bytes_panic_and_all_text_is_printable() {
         let _ = response(bytes);
     });
 }
+
+#[test]
+fn an_answer_says_how_much_follows_it() {
+    let told = |bytes: &[u8]| match answer(bytes) {
+        Outcome::Found(Answer { status, head, body }) => (status, head, body),
+        other => panic!("{other:?}"),
+    };
+    let refused = b"HTTP/1.1 407 No\r\nContent-Length: 5\r\nX: y\r\n\r\nbody.";
+    assert_eq!(told(refused), (407, refused.len() - 5, Some(5)));
+    assert!((0..refused.len() - 5).all(|end| answer(&refused[..end]) == Outcome::NeedMore));
+    assert_eq!(told(b"HTTP/1.0 200 Connection established\r\n\r\n\x16\x03").1, 39);
+    assert_eq!(told(b"HTTP/1.1 100 Continue\r\n\r\n").2, Some(0));
+    assert_eq!(told(b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n").2, None);
+    assert_eq!(told(b"HTTP/1.1 403 No\n\n").2, None);
+    assert_eq!(answer(&[b"HTTP/1.1 200 OK\r\n", &[b'x'; MOST_HEAD][..]].concat()), Outcome::No);
+}
+
+#[test]
+fn requests_go_on_behind_a_tunnel_that_was_refused() {
+    let connect = b"CONNECT a.example:443 HTTP/1.1\r\n\r\n";
+    let mut read = all(connect);
+    assert!(read.done() && read.tunnels());
+    read.forget(read.consumed());
+    read.resume();
+    assert_eq!(read.read(b"CONNECT b.example:443 HTTP/1.1\r\n\r\n"), Outcome::Found(()));
+    assert!(read.done() && read.tunnels());
+    assert_eq!(read.hosts, ["a.example", "b.example"]);
+}
