@@ -12,6 +12,7 @@ __all__ = [
     "Reader",
     "Schema",
     "Table",
+    "Unpacked",
     "flows_schema",
     "lookups_schema",
     "read_capture",
@@ -37,9 +38,9 @@ class _Stop(TypedDict):
     """Why reading stopped before the end of the input."""
 
     code: str
-    """`truncated`, `bad_record` or `read_error`."""
+    """`truncated`, `bad_record`, `bad_compression` or `read_error`."""
     offset: int
-    """Byte offset of the record that could not be read."""
+    """Byte offset, in the unpacked input, of the record that could not be read."""
     message: str
 
 class _Coverage(TypedDict):
@@ -52,9 +53,13 @@ class _Coverage(TypedDict):
     snaplen: int
     """Largest snapshot length declared."""
     size: int
-    """Bytes of the input."""
+    """Bytes of the input as stored."""
     sha256: str | None
     """Of these bytes, lower-case hexadecimal; None without digest or before the end."""
+    compression: Literal["gzip", "zstd"] | None
+    """How the input is stored; None before the end."""
+    unpacked_size: int | None
+    """Bytes unpacked; None where it is not compressed."""
     records: int
     used: int
     skipped: dict[str, int]
@@ -94,9 +99,9 @@ class CaptureError(ValueError):
     """The input is not a capture file. Damage after a good header is no error: `Reader.coverage["error"]` tells it."""
 
     code: str
-    """`not_a_capture`."""
+    """`not_a_capture`; `truncated` or `bad_compression` where a compressed input breaks before its capture begins."""
     offset: int
-    """Byte where the file header fails."""
+    """Byte where the file header, or the compressed stream, fails."""
 
 @final
 class Batch:
@@ -141,6 +146,24 @@ class Reader:
     def coverage(self) -> _Coverage:
         """What was read and what was not, as a new dict; complete after the last batch."""
 
+@final
+class Unpacked:
+    """The bytes of a gzip or zstd stream, unpacked from a file object of the stored ones; memory does not grow with it.
+
+    Members and frames one after the other are one stream.
+    """
+
+    def __new__(cls, source: _Readable, compression: Literal["gzip", "zstd"], /) -> Unpacked: ...
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end and where the stream breaks. Raises what `source.read` raises."""
+
+    @property
+    def fault(self) -> tuple[str, int, str] | None:
+        """Why the stream could not be read to its end, or None.
+
+        Code (`truncated`, `bad_compression`), byte of the stored stream, words.
+        """
+
 def read_capture(
     source: str | _Readable,
     /,
@@ -152,7 +175,8 @@ def read_capture(
     """A Reader of the capture at a path (`-` is standard input) or in a binary file object.
 
     `name` is the text of the column `source`: without it the path as given, or the file object's name.
-    `digest=False` leaves out the SHA-256 of the input. pcap and pcapng are read, told apart by content.
+    `digest=False` leaves out the SHA-256 of the input. pcap and pcapng are read, told apart by content; gzip and zstd
+    are unpacked on the way.
     `markers` are ids with the bytes they stand for; an id may have several. They are looked for in the first 64 KiB
     that each end of a conversation sent in clear, and `src_markers`, `dst_markers` say which were found.
 

@@ -163,6 +163,11 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None = None
     """Of the bytes as stored; None when taking digests was switched off or the source could not be read."""
     size: int | None = None
+    """Bytes as stored."""
+    compression: str | None = None
+    """`gzip` or `zstd`; None where the source is stored as it is. Offsets count unpacked bytes."""
+    unpacked_size: int | None = None
+    """Bytes unpacked, where the source is compressed."""
     link_types: tuple[str, ...] = ()
     snaplen: int | None = None
     records: int = 0

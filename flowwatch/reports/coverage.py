@@ -34,10 +34,13 @@ def status(one: Coverage) -> str:
 
 
 def identity(one: Coverage, *, digest: bool = True) -> str:
-    """Format, link types, size and the first digits of the digest."""
+    """Format, link types, size as stored and unpacked, and the first digits of the digest."""
     taken = f"sha256 {one.sha256[:12]}..." if one.sha256 and digest else "" if one.sha256 else "no digest taken"
     links = ", ".join(one.link_types)
     stored = "size unknown" if one.size is None else size(one.size)
+    if one.compression:
+        unpacked = "" if one.unpacked_size is None else f" ({size(one.unpacked_size)} unpacked)"
+        stored = f"{stored} of {one.compression}{unpacked}"
     snaplen = f"snaplen {number(one.snaplen)}" if one.snaplen else ""
     return ", ".join(part for part in (one.format or "unknown format", links, snaplen, stored, taken) if part)
 

@@ -9,8 +9,10 @@ Refuses: to decode what a source escaped already (`\DDD`, `\xNN`); that is shown
 import re
 
 _NOT_TERMINAL = re.compile(r"[^\x20-\x7e]|\\(?=u\{)")
-_UNDO = re.compile(r"\\u\{([0-9a-f]+)\}")
+_UNDO = re.compile(r"\\u\{([0-9a-f]*)\}")
 _NOT_CODE = re.compile(r"[`|]|^ | $")
+_EMPTY = "\\u{}"
+"""A span must hold something; no other text is escaped so."""
 _PROSE = re.compile(r"(?!\d+[.)])[A-Za-z0-9][A-Za-z0-9 ,;:.()/%>=-]*")
 _LINKED = re.compile(r"www\.|://|mailto:|GH-\d|\b[0-9a-f]{40,}\b|:[a-z]+:", re.IGNORECASE)
 """What GitHub and the like make links or pictures of without any markup."""
@@ -46,11 +48,9 @@ def html(text: str) -> str:
 def code(text: str) -> str:
     r"""The text as a Markdown code span, where nothing is markup, a link, a mention or the end of a table's cell.
 
-    Beside everything invisible, what could end the span or the cell is `\u{hex}`: backtick, `|`, blanks at the ends.
+    Beside everything invisible, what could end the span or the cell is `\u{hex}`: backtick, `|`, blanks at the ends; `\u{}` is the empty text.
     """
-    if not text:
-        return "(empty)"
-    return f"`{_NOT_CODE.sub(_code_point, html(text))}`"
+    return f"`{_NOT_CODE.sub(_code_point, html(text)) or _EMPTY}`"
 
 
 def prose(text: str) -> str:
@@ -63,7 +63,7 @@ def prose(text: str) -> str:
 
 def undo(text: str) -> str:
     """The text that `terminal` or `html` was given, or that stands in a span of `code`."""
-    return _UNDO.sub(lambda found: chr(int(found[1], 16)), text)
+    return _UNDO.sub(lambda found: chr(int(found[1], 16)) if found[1] else "", text)
 
 
 def _code_point(found: re.Match[str]) -> str:

@@ -5,7 +5,8 @@
     reading.coverage                      # complete after the last batch
 
 Promises: bad input never raises, it stands in `coverage` with code, offset and words; nothing is dropped without being
-counted. Refuses: URLs, compressed files and formats that are not in `FORMATS` (they are named where they are known).
+counted; gzip and zstd are unpacked on the way. Refuses: URLs, other compressions and formats that are not in `FORMATS`
+(they are named where they are known).
 """
 
 from flowwatch.sources.formats import FORMATS

@@ -75,10 +75,13 @@ class CaptureRecords:
         self._tell()
 
     def _source(self) -> str | BinaryIO:
-        """The path, which the core takes as UTF-8 text; a file of another name is read through this process."""
+        """The path, which the core takes as UTF-8 text; a file of another name is read through this process.
+
+        Stored bytes in either case: the core unpacks them.
+        """
         path = self._opened.path
         if path is None or path.encode("utf-8", "replace").decode() != path:
-            return cast("BinaryIO", self._opened)
+            return cast("BinaryIO", self._opened.stored)
         return path
 
     def _tell(self) -> None:

@@ -21,9 +21,10 @@ class Guess(msgspec.Struct, frozen=True):
 
 
 _PIPED = "decompress it first: {} FILE | flowwatch scan -"
+_TWICE = "it is compressed twice, of which one is undone here: {} FILE | flowwatch scan -"
 _MAGIC = (
-    (b"\x1f\x8b", "gzip", _PIPED.format("gzip -dc")),
-    (b"\x28\xb5\x2f\xfd", "zstd", _PIPED.format("zstd -dc")),
+    (b"\x1f\x8b", "gzip", _TWICE.format("gzip -dc")),
+    (b"\x28\xb5\x2f\xfd", "zstd", _TWICE.format("zstd -dc")),
     (b"\xfd7zXZ\x00", "xz", _PIPED.format("xz -dc")),
     (b"BZh", "bzip2", _PIPED.format("bzip2 -dc")),
     (b"\x04\x22\x4d\x18", "lz4", _PIPED.format("lz4 -dc")),

@@ -1,25 +1,24 @@
-"""One input opened for reading: its first bytes for detection, then all of its bytes, once, in order.
+"""One input opened for reading: its first bytes for detection, then all of its bytes, once, in order, unpacked.
 
-Works alike for a file, a named pipe and standard input: nothing is sought, what was read to detect the format is
-given out again. Promises the size and, when asked, the SHA-256 of the bytes as stored once they have all been read.
+gzip and zstd are told by their first bytes and unpacked by the core, piece by piece. Promises size and SHA-256 of the
+bytes as stored; of a stream that breaks all whole lines before the break, and in `error` where and why. A capture reads
+`stored`, or the path, by itself: the core unpacks it.
 """
 
-import hashlib
 import io
 import os
-import stat
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
-from flowwatch.sources.paths import STANDARD_INPUT
+from flowwatch.model.records import Skip
+from flowwatch.sources.lines import LONGEST
+from flowwatch.sources.stored import HEAD, Compression, Progress, Stored
 
-HEAD = 1 << 16
-"""Bytes looked at to detect the format."""
+if TYPE_CHECKING:
+    from flowwatch._native import Unpacked  # noqa: TID251 - the border
 
-Progress = Callable[[int], None]
-"""Called with the number of bytes read since its last call."""
+__all__ = ["HEAD", "Opened", "Progress"]
+
+_PIECE = 1 << 16
 
 
 class Opened(io.RawIOBase):
@@ -31,17 +30,17 @@ class Opened(io.RawIOBase):
     def __init__(self, source: str, *, digest: bool = True, progress: Progress | None = None) -> None:
         super().__init__()
         self.source = source
-        self.size = 0
-        """Bytes given out so far."""
-        self._progress = progress
-        self._sum = hashlib.sha256() if digest else None
-        self._file, self._owned = _open(source)
-        try:
-            self.head = _read_head(self._file)
-        except BaseException:
-            self.close()
-            raise
-        self._again = memoryview(self.head)
+        self.stored = Stored(source, digest=digest, progress=progress)
+        self.compression = self.stored.compression
+        """How the source is stored."""
+        self.unpacked_size: int | None = None
+        """Bytes unpacked so far; None where nothing was."""
+        self.error: Skip | None = None
+        """Why a compressed source could not be read to its end."""
+        self._unpacked: Unpacked | None = None
+        self._begun = bytearray()
+        self._ready = memoryview(b"")
+        self.head = self._head(self.compression) if self.compression else self.stored.head
 
     @property
     def name(self) -> str:
@@ -56,12 +55,17 @@ class Opened(io.RawIOBase):
     @property
     def path(self) -> str | None:
         """The path where the source is a regular file, so that it may be opened again by itself; else None."""
-        return self.source if self._owned and stat.S_ISREG(os.fstat(self._file.fileno()).st_mode) else None
+        return self.stored.path
+
+    @property
+    def size(self) -> int:
+        """Stored bytes read so far."""
+        return self.stored.size
 
     @property
     def sha256(self) -> str | None:
-        """Digest of the bytes given out so far, lower-case hexadecimal; None when switched off."""
-        return self._sum.hexdigest() if self._sum else None
+        """Digest of the stored bytes read so far, lower-case hexadecimal; None when switched off."""
+        return self.stored.sha256
 
     def readable(self) -> bool:
         """True."""
@@ -69,56 +73,66 @@ class Opened(io.RawIOBase):
 
     def readinto(self, buffer: "bytearray | memoryview", /) -> int:  # type: ignore[override]
         """Fills `buffer` from where reading stands; 0 at the end. Raises OSError."""
+        if self.compression is None:
+            return self.stored.readinto(buffer)
         view = memoryview(buffer).cast("B")
-        count = self._readinto(view)
-        if self._sum:
-            self._sum.update(view[:count])
-        self.size += count
-        if self._progress and count:
-            self._progress(count)
-        return count
-
-    def _readinto(self, view: memoryview) -> int:
-        if not self._again:
-            return _into(self._file, view)
-        count = min(len(view), len(self._again))
-        view[:count] = self._again[:count]
-        self._again = self._again[count:]
+        if not self._ready:
+            self._ready = memoryview(self._lines(self.compression))
+        count = min(len(view), len(self._ready))
+        view[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
         return count
 
     def drain(self) -> None:
-        """Reads what is left, for size and digest. Raises OSError."""
-        while self.read(1 << 20):
-            pass
+        """Reads what is left as it is stored, for size and digest. Raises OSError."""
+        self.stored.drain()
 
     def close(self) -> None:
         """Closes the file, but never standard input, which is not ours."""
-        if not self.closed and self._owned:
-            self._file.close()
+        self.stored.close()
         super().close()
 
     def __enter__(self) -> Self:
         return self
 
+    def _head(self, compression: Compression) -> bytes:
+        """The first bytes unpacked; where there are none for a fault, that is the error."""
+        unpacked, head = _unpacked(io.BytesIO(self.stored.head), compression), bytearray()
+        while len(head) < HEAD and (piece := unpacked.read(HEAD - len(head))):
+            head += piece
+        if unpacked.fault and not head:
+            code, offset, message = unpacked.fault
+            self.error = Skip(code, message, offset)
+        return bytes(head)
 
-def _open(source: str) -> tuple[BinaryIO, bool]:
-    if source == STANDARD_INPUT:
-        return sys.stdin.buffer, False
-    return Path(source).open("rb", buffering=0), True
+    def _lines(self, compression: Compression) -> bytes:
+        """The next whole lines, or parts of one too long to be read; empty at the end."""
+        self._unpacked = self._unpacked or _unpacked(cast("BinaryIO", self.stored), compression)
+        while piece := self._unpacked.read(_PIECE):
+            self.unpacked_size = (self.unpacked_size or 0) + len(piece)
+            self._begun += piece
+            end = len(self._begun) if len(self._begun) > LONGEST else self._begun.rfind(b"\n") + 1
+            if end:
+                return self._take(end)
+        if self._unpacked.fault is None:
+            return self._take(len(self._begun))
+        self._break(*self._unpacked.fault)
+        return b""
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self._begun[:count])
+        del self._begun[:count]
+        return taken
+
+    def _break(self, code: str, _at: int, message: str) -> None:
+        """Notes the fault; the line it cuts is no record."""
+        if self.error is None:
+            left = f"; {len(self._begun)} bytes of a line cut short are left out" if self._begun else ""
+            self.error = Skip(code, message + left, (self.unpacked_size or 0) - len(self._begun))
+            self.drain()
 
 
-def _read_head(file: BinaryIO) -> bytes:
-    head = bytearray()
-    while len(head) < HEAD and (more := file.read(HEAD - len(head))):
-        head += more
-    return bytes(head)
+def _unpacked(stored: BinaryIO, compression: Compression) -> "Unpacked":
+    from flowwatch._native import Unpacked  # noqa: PLC0415, TID251 - start-up time; the border
 
-
-def _into(file: BinaryIO, view: memoryview) -> int:
-    """Bytes put into `view`, also by a file object that can only `read`."""
-    readinto = getattr(file, "readinto", None)
-    if readinto is not None:
-        return int(readinto(view) or 0)
-    data = file.read(len(view))
-    view[: len(data)] = data
-    return len(data)
+    return Unpacked(stored, compression)

@@ -46,13 +46,13 @@ class Reading:
         chosen = self._forced or detect(opened.head)
         if not isinstance(chosen, Format) or not opened.head:
             refused = chosen if isinstance(chosen, Skip) else Skip("empty", "the input is empty")
-            self._coverage = _unread(opened, refused)
+            self._coverage = _unread(opened, opened.error or refused)
             return
         records: Records = chosen.read(opened, self._options, self._progress)
         try:
             yield from records
         finally:
-            self._coverage = records.coverage
+            self._coverage = _unpacked(opened, records.coverage)
 
 
 class Collected(msgspec.Struct, frozen=True):
@@ -97,7 +97,17 @@ def _unread(opened: Opened, why: Skip) -> Coverage:
         opened.drain()
     except OSError as error:
         why = _unreadable(error)
-    return Coverage(source=opened.name, size=opened.size, sha256=opened.sha256, bytes=opened.size, error=why)
+    told = Coverage(source=opened.name, size=opened.size, sha256=opened.sha256, bytes=opened.size, error=why)
+    return _unpacked(opened, told)
+
+
+def _unpacked(opened: Opened, coverage: Coverage) -> Coverage:
+    """The account of a reader that knows only unpacked bytes, with how they are stored and what is wrong with that."""
+    if coverage.compression == opened.compression:
+        return coverage
+    stored = msgspec.structs.replace(coverage, compression=opened.compression, error=opened.error or coverage.error)
+    count = opened.unpacked_size
+    return stored if count is None else msgspec.structs.replace(stored, unpacked_size=count, bytes=count)
 
 
 def _unreadable(error: OSError | ValueError) -> Skip:

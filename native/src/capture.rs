@@ -21,6 +21,7 @@ use crate::lookups::Lookup;
 use crate::markers::Markers;
 use crate::talk::{NO_TIME, Recogniser};
 use crate::transport::{self, Segment, has_ports};
+use crate::unpack::Fault;
 
 /// Rows of one batch, about.
 const ROWS: usize = 8192;
@@ -147,10 +148,7 @@ impl Capture {
     fn end(&mut self, error: Option<std::io::Error>) -> Result<(), Error> {
         self.ended = true;
         if let Some(error) = error {
-            if self.reading.coverage.records == 0 {
-                return Err(error.into());
-            }
-            self.container.stop("read_error", error.to_string());
+            self.broken(error)?;
         }
         self.container.finish()?;
         self.reading.over.extend(self.reading.table.drain());
@@ -163,6 +161,17 @@ impl Capture {
         self.give_flows();
         self.give_lookups(&lookups);
         self.sum_up();
+        Ok(())
+    }
+
+    /// Notes why the input ended early, if anything was read before.
+    fn broken(&mut self, error: std::io::Error) -> Result<(), Error> {
+        match Fault::of(&error) {
+            Some(fault) if self.container.is_begun() => self.container.stop(fault.code, fault.message.clone()),
+            Some(fault) => return Err(Error::Compression(fault.clone())),
+            None if self.reading.coverage.records == 0 => return Err(error.into()),
+            None => self.container.stop("read_error", error.to_string()),
+        }
         Ok(())
     }
 
@@ -212,6 +221,7 @@ impl Capture {
         coverage.limit("fragments", self.reading.fragments.forgotten());
         (coverage.error, coverage.trailing_bytes) = self.container.end();
         coverage.size = sum.size;
+        coverage.unpacked = sum.unpacked;
         coverage.sha256 = sum.sha256.map(|digest| digest.iter().map(|byte| format!("{byte:02x}")).collect());
     }
 }

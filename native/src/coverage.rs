@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::unpack::Compression;
+
 /// Why a record is in no flow. The text is the key in `Coverage.skipped`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Skip {
@@ -40,9 +42,9 @@ impl Skip {
 /// Why reading stopped before the end of the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stop {
-    /// A stable word: `truncated`, `bad_record`, `read_error`.
+    /// A stable word: `truncated`, `bad_record`, `bad_compression`, `read_error`.
     pub code: &'static str,
-    /// Byte offset of the record that could not be read.
+    /// Byte offset, in the unpacked input, of the record that could not be read.
     pub offset: u64,
     /// One line for a person.
     pub message: String,
@@ -57,10 +59,12 @@ pub struct Coverage {
     pub link_types: BTreeSet<u16>,
     /// Largest snapshot length declared; 0 where the file says "no limit".
     pub snaplen: u32,
-    /// Bytes of the input.
+    /// Bytes of the input as stored.
     pub size: u64,
-    /// SHA-256 of the input, lower-case hexadecimal; none without digest or before the end.
+    /// SHA-256 of them, lower-case hexadecimal; none without digest or before the end.
     pub sha256: Option<String>,
+    /// How the input is compressed, and how many bytes were unpacked; none where it is not.
+    pub unpacked: Option<(Compression, u64)>,
     /// Packets in the file.
     pub records: u64,
     /// Packets that belong to a flow.

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::io;
 
+use crate::unpack::Fault;
+
 /// Why an input yields nothing.
 #[derive(Debug)]
 pub enum Error {
@@ -18,6 +20,8 @@ pub enum Error {
         /// What was found there.
         message: String,
     },
+    /// The input is compressed and broken before the capture in it begins.
+    Compression(Fault),
 }
 
 impl fmt::Display for Error {
@@ -25,6 +29,7 @@ impl fmt::Display for Error {
         match self {
             Self::Io(error) => write!(f, "{error}"),
             Self::NotACapture { offset, message } => write!(f, "not a capture file: {message} (at byte {offset})"),
+            Self::Compression(fault) => write!(f, "{fault}"),
         }
     }
 }

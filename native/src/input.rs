@@ -1,10 +1,11 @@
 //! Bytes of one input in blocks of 1 MiB, read by one thread and shared with the hasher's by `Arc`.
 //!
+//! gzip and zstd are told by their first bytes and unpacked in the reading thread; the digest is of the bytes as stored.
 //! No memory map (a mapped file that shrinks kills the process) and no allocation sized by the file: at most
 //! [`IN_FLIGHT`] blocks wait for each reader of them.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -12,6 +13,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+
+use crate::unpack::{Compression, Unpack};
 
 /// Bytes in one block.
 pub const BLOCK: usize = 1 << 20;
@@ -28,7 +31,8 @@ pub enum Next {
     Block(Block),
     /// Nothing yet; the caller may look whether it was interrupted and ask again.
     Idle,
-    /// The end: all bytes were given out, or reading failed with this error.
+    /// The end: all bytes were given out, or reading failed with this error (a [`crate::unpack::Fault`] where the
+    /// compressed stream is at fault).
     End(Option<io::Error>),
 }
 
@@ -37,17 +41,20 @@ pub enum Next {
 pub struct Input {
     blocks: Receiver<io::Result<Block>>,
     spare: Spare,
+    reader: Option<JoinHandle<Stored>>,
     hasher: Option<JoinHandle<[u8; 32]>>,
-    size: u64,
+    given: u64,
 }
 
 /// What is known of the bytes after the end.
 #[derive(Debug, Clone, Copy)]
 pub struct Sum {
-    /// Bytes read.
+    /// Bytes as stored.
     pub size: u64,
     /// SHA-256 of them, where a digest was asked for.
     pub sha256: Option<[u8; 32]>,
+    /// How they are compressed, and the bytes unpacked from them.
+    pub unpacked: Option<(Compression, u64)>,
 }
 
 impl Input {
@@ -81,16 +88,17 @@ impl Input {
         } else {
             (None, None)
         };
-        let mut reader = Reader { source, blocks: send, copies, used };
-        std::thread::Builder::new().name("flowwatch-read".into()).spawn(move || reader.run())?;
-        Ok(Self { blocks, spare, hasher, size: 0 })
+        let stored = Stored::new(source, copies, used, spare.clone());
+        let thread = std::thread::Builder::new().name("flowwatch-read".into());
+        let reader = Some(thread.spawn(move || Reader { stored, blocks: send }.run())?);
+        Ok(Self { blocks, spare, reader, hasher, given: 0 })
     }
 
     /// The next block; waits at most `patience`.
     pub fn next(&mut self, patience: Duration) -> Next {
         match self.blocks.recv_timeout(patience) {
             Ok(Ok(block)) => {
-                self.size += block.len() as u64;
+                self.given += block.len() as u64;
                 Next::Block(block)
             }
             Ok(Err(error)) => Next::End(Some(error)),
@@ -104,10 +112,13 @@ impl Input {
         self.spare.take_back(block);
     }
 
-    /// Size and digest, once the end was reached; waits for the hasher.
+    /// Sizes and digest, once the end was reached; waits for the hasher.
     pub fn sum(&mut self) -> Sum {
+        let stored = self.reader.take().and_then(|thread| thread.join().ok());
         let sha256 = self.hasher.take().and_then(|thread| thread.join().ok());
-        Sum { size: self.size, sha256 }
+        let size = stored.as_ref().map_or(self.given, |stored| stored.size);
+        let unpacked = stored.and_then(|stored| stored.compression).map(|compression| (compression, self.given));
+        Sum { size, sha256, unpacked }
     }
 }
 
@@ -125,38 +136,165 @@ impl Spare {
 
 /// The reading thread.
 struct Reader {
-    source: Box<dyn Read + Send>,
+    stored: Stored,
     blocks: SyncSender<io::Result<Block>>,
-    copies: Option<SyncSender<Block>>,
-    used: Receiver<Vec<u8>>,
 }
 
 impl Reader {
-    /// Fills blocks until the source ends; stops when nobody listens.
-    fn run(&mut self) {
+    /// Gives out blocks until the source ends; stops when nobody listens.
+    fn run(mut self) -> Stored {
+        let compression = Compression::of(self.stored.head());
+        self.stored.compression = compression;
+        let error = match compression {
+            None => self.plain(),
+            Some(kind) => self.unpacked(kind),
+        };
+        if let Some(error) = error {
+            let _ = self.blocks.send(Err(error));
+        }
+        self.stored.copies = None; // the hasher waits for its end
+        self.stored
+    }
+
+    fn plain(&mut self) -> Option<io::Error> {
         loop {
-            let mut bytes = self.used.try_recv().unwrap_or_default();
-            bytes.resize(BLOCK, 0);
-            let error = fill(self.source.as_mut(), &mut bytes);
-            let ended = bytes.is_empty();
-            if !ended && self.give(Arc::new(bytes)).is_none() {
-                return;
-            }
-            if let Some(error) = error {
-                let _ = self.blocks.send(Err(error));
-                return;
-            }
-            if ended {
-                return;
+            match self.stored.next() {
+                Ok(Some(block)) => self.blocks.send(Ok(block)).ok()?,
+                Ok(None) => return None,
+                Err(error) => return Some(error),
             }
         }
     }
 
-    fn give(&self, block: Block) -> Option<()> {
-        if let Some(copies) = &self.copies {
-            copies.send(Arc::clone(&block)).ok()?;
+    /// Unpacks block by block; what is stored is read to its end whatever is wrong with the stream.
+    fn unpacked(&mut self, kind: Compression) -> Option<io::Error> {
+        let mut unpack = match Unpack::new(kind, &mut self.stored) {
+            Ok(unpack) => unpack,
+            Err(error) => return Some(error),
+        };
+        let error = loop {
+            let mut bytes = unpack.stored().map_or_else(|| vec![0; BLOCK], |stored| stored.blank());
+            let error = fill(&mut unpack, &mut bytes);
+            let ended = bytes.is_empty();
+            if !ended {
+                self.blocks.send(Ok(Arc::new(bytes))).ok()?;
+            }
+            if ended || error.is_some() {
+                break error;
+            }
+        };
+        drop(unpack);
+        error.or(self.stored.drain().err())
+    }
+}
+
+/// The bytes as they are stored, each block given to the hasher too.
+struct Stored {
+    source: Box<dyn Read + Send>,
+    copies: Option<SyncSender<Block>>,
+    used: Receiver<Vec<u8>>,
+    spare: Spare,
+    /// Read, but not given out; from `at` on.
+    front: Option<Block>,
+    at: usize,
+    /// Why the source cannot be read on, once what came before was given out.
+    failed: Option<io::Error>,
+    size: u64,
+    compression: Option<Compression>,
+}
+
+impl Stored {
+    fn new(
+        source: Box<dyn Read + Send>,
+        copies: Option<SyncSender<Block>>,
+        used: Receiver<Vec<u8>>,
+        spare: Spare,
+    ) -> Self {
+        Self { source, copies, used, spare, front: None, at: 0, failed: None, size: 0, compression: None }
+    }
+
+    /// The first bytes, as many as tell a compression; they are given out again.
+    fn head(&mut self) -> &[u8] {
+        let mut head = self.read();
+        while head.len() < Compression::MAGIC && self.failed.is_none() {
+            let more = self.read();
+            if more.is_empty() {
+                break;
+            }
+            head.extend_from_slice(&more);
         }
-        self.blocks.send(Ok(block)).ok()
+        self.front = (!head.is_empty()).then(|| self.counted(head));
+        self.front.as_ref().map_or(&[], |block| block.as_slice())
+    }
+
+    fn next(&mut self) -> io::Result<Option<Block>> {
+        if self.front.is_some() {
+            return Ok(self.front.take());
+        }
+        let bytes = if self.failed.is_none() { self.read() } else { Vec::new() };
+        match self.failed.take() {
+            Some(error) if bytes.is_empty() => Err(error),
+            later => {
+                self.failed = later;
+                Ok((!bytes.is_empty()).then(|| self.counted(bytes)))
+            }
+        }
+    }
+
+    /// Reads what is left, for size and digest.
+    fn drain(&mut self) -> io::Result<()> {
+        self.front = None;
+        while let Some(block) = self.next()? {
+            self.spare.take_back(block);
+        }
+        Ok(())
+    }
+
+    /// Memory for one block, used before where there is any.
+    fn blank(&self) -> Vec<u8> {
+        let mut bytes = self.used.try_recv().unwrap_or_default();
+        bytes.resize(BLOCK, 0);
+        bytes
+    }
+
+    fn read(&mut self) -> Vec<u8> {
+        let mut bytes = self.blank();
+        self.failed = fill(&mut self.source, &mut bytes);
+        bytes
+    }
+
+    fn counted(&mut self, bytes: Vec<u8>) -> Block {
+        self.size += bytes.len() as u64;
+        let block = Arc::new(bytes);
+        if let Some(copies) = &self.copies {
+            let _ = copies.send(Arc::clone(&block));
+        }
+        block
+    }
+}
+
+impl BufRead for Stored {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.front.as_ref().is_none_or(|block| self.at >= block.len()) {
+            if let Some(block) = self.front.take() {
+                self.spare.take_back(block);
+            }
+            self.at = 0;
+            self.front = self.next()?;
+        }
+        Ok(self.front.as_ref().map_or(&[], |block| &block[self.at..]))
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.at += count;
+    }
+}
+
+impl Read for Stored {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
     }
 }
 
@@ -192,6 +330,7 @@ fn hash(blocks: &Receiver<Block>, spare: &Spare) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unpack::Fault;
 
     fn drain(mut input: Input) -> (Vec<u8>, Option<io::Error>, Sum) {
         let mut all = Vec::new();
@@ -237,6 +376,52 @@ mod tests {
         let (all, error, _) = drain(Input::from_read(Box::new(Fails(false)), false).unwrap());
         assert_eq!(all, b"abc");
         assert_eq!(error.unwrap().to_string(), "gone");
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        io::Write::write_all(&mut encoder, bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn a_compressed_input_is_unpacked_and_digested_as_stored() {
+        let bytes: Vec<u8> = (0..3 * BLOCK + 17).map(|i| (i * i % 251) as u8).collect();
+        for (kind, stored) in [
+            (Compression::Gzip, gzip(&bytes)),
+            (Compression::Zstd, zstd::stream::encode_all(bytes.as_slice(), 1).unwrap()),
+        ] {
+            let (all, error, sum) = drain(Input::from_read(Box::new(io::Cursor::new(stored.clone())), true).unwrap());
+            assert!(error.is_none() && all == bytes);
+            assert_eq!((sum.size, sum.unpacked), (stored.len() as u64, Some((kind, bytes.len() as u64))));
+            assert_eq!(sum.sha256.unwrap()[..], Sha256::digest(&stored)[..]);
+        }
+    }
+
+    #[test]
+    fn behind_a_fault_all_that_is_stored_is_digested() {
+        let stored = [gzip(b"first"), vec![7; 2 * BLOCK]].concat();
+        let (all, error, sum) = drain(Input::from_read(Box::new(io::Cursor::new(stored.clone())), true).unwrap());
+        assert_eq!(
+            (all.as_slice(), error.and_then(|e| Fault::of(&e).map(|f| f.code))),
+            (&b"first"[..], Some("bad_compression"))
+        );
+        assert_eq!((sum.size, sum.sha256.unwrap()[..] == Sha256::digest(&stored)[..]), (stored.len() as u64, true));
+    }
+
+    #[test]
+    fn a_source_that_gives_byte_by_byte_is_told_right() {
+        struct Slow(io::Cursor<Vec<u8>>);
+        impl Read for Slow {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let end = buffer.len().min(1);
+                self.0.read(&mut buffer[..end])
+            }
+        }
+        for (stored, told) in [(gzip(b"first"), &b"first"[..]), (b"abc".to_vec(), b"abc")] {
+            let (all, error, _) = drain(Input::from_read(Box::new(Slow(io::Cursor::new(stored))), false).unwrap());
+            assert!(error.is_none() && all == told);
+        }
     }
 
     #[test]

@@ -25,3 +25,4 @@ pub mod stream;
 pub mod talk;
 pub mod text;
 pub mod transport;
+pub mod unpack;

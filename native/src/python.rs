@@ -3,7 +3,7 @@
 //! Parsing runs without Python's lock, which is taken again after each block of the input to see whether the user
 //! interrupted. One error of the crate becomes one of two of Python's: `OSError` or `CaptureError`.
 
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,11 +23,14 @@ use crate::coverage::{Coverage, Stop};
 use crate::error::Error;
 use crate::jsonl;
 use crate::markers::Markers;
+use crate::unpack::{Compression, Fault, Unpack};
 
 /// How long Python's interrupt may wait.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Bytes asked for at once from a Python file.
 const READ: usize = 1 << 20;
+/// Bytes unpacked at once for a Python file.
+const UNPACK: usize = 1 << 16;
 
 create_exception!(
     flowwatch._native,
@@ -43,6 +46,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Batch>()?;
     module.add_class::<Table>()?;
     module.add_class::<Schema>()?;
+    module.add_class::<Unpacked>()?;
     module.add_function(wrap_pyfunction!(read_capture, module)?)?;
     module.add_function(wrap_pyfunction!(write_jsonl, module)?)?;
     module.add_function(wrap_pyfunction!(flows_schema, module)?)?;
@@ -50,12 +54,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__all__", ALL)
 }
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 10] = [
     "Batch",
     "CaptureError",
     "Reader",
     "Schema",
     "Table",
+    "Unpacked",
     "flows_schema",
     "lookups_schema",
     "read_capture",
@@ -157,6 +162,8 @@ fn coverage_dict<'py>(py: Python<'py>, coverage: &Coverage) -> PyResult<Bound<'p
     dict.set_item("snaplen", coverage.snaplen)?;
     dict.set_item("size", coverage.size)?;
     dict.set_item("sha256", coverage.sha256.as_deref())?;
+    dict.set_item("compression", coverage.unpacked.map(|(compression, _)| compression.text()))?;
+    dict.set_item("unpacked_size", coverage.unpacked.map(|(_, size)| size))?;
     dict.set_item("records", coverage.records)?;
     dict.set_item("used", coverage.used)?;
     dict.set_item("skipped", skipped)?;
@@ -186,6 +193,46 @@ fn stop_dict<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyDict>> 
     dict.set_item("offset", stop.offset)?;
     dict.set_item("message", &stop.message)?;
     Ok(dict)
+}
+
+/// The bytes of a gzip or zstd stream, unpacked from a binary file object of the stored ones.
+#[pyclass(module = "flowwatch._native")]
+struct Unpacked {
+    unpack: Mutex<Unpack<BufReader<File>>>,
+    fault: Option<Fault>,
+}
+
+#[pymethods]
+impl Unpacked {
+    #[new]
+    #[pyo3(signature = (source, compression, /))]
+    fn new(source: &Bound<'_, PyAny>, compression: &str) -> PyResult<Self> {
+        let kind = Compression::named(compression)
+            .ok_or_else(|| PyValueError::new_err(format!("no compression is called {compression}")))?;
+        let stored = BufReader::with_capacity(UNPACK, File::new(source)?);
+        Ok(Self { unpack: Mutex::new(Unpack::new(kind, stored)?), fault: None })
+    }
+
+    /// At most `size` bytes; none at the end of the stream, and where it breaks.
+    fn read<'py>(&mut self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let Self { unpack, fault } = self;
+        let unpack = unpack.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = vec![0; size.min(UNPACK)];
+        match py.detach(|| unpack.read(&mut bytes)) {
+            Ok(read) => bytes.truncate(read),
+            Err(error) => {
+                *fault = Some(Fault::of(&error).cloned().ok_or(error)?);
+                bytes.clear();
+            }
+        }
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// Why the stream could not be read to its end: (code, offset, message), or None.
+    #[getter]
+    fn fault(&self) -> Option<(&'static str, u64, &str)> {
+        self.fault.as_ref().map(|fault| (fault.code, fault.offset, fault.message.as_str()))
+    }
 }
 
 /// Some rows of one table; an Arrow record batch for whoever reads PyCapsules.
@@ -367,14 +414,17 @@ fn to_python(py: Python<'_>, error: Error, path: Option<&str>) -> PyErr {
             (Some(number), None) => PyOSError::new_err((number, reason(&error))),
             _ => error.into(),
         },
-        Error::NotACapture { offset, .. } => {
-            let raised = CaptureError::new_err(error.to_string());
-            let value = raised.value(py);
-            match value.setattr("code", "not_a_capture").and_then(|()| value.setattr("offset", offset)) {
-                Ok(()) => raised,
-                Err(other) => other,
-            }
-        }
+        Error::NotACapture { offset, .. } => capture_error(py, &error, "not_a_capture", offset),
+        Error::Compression(Fault { code, offset, .. }) => capture_error(py, &error, code, offset),
+    }
+}
+
+fn capture_error(py: Python<'_>, error: &Error, code: &str, offset: u64) -> PyErr {
+    let raised = CaptureError::new_err(error.to_string());
+    let value = raised.value(py);
+    match value.setattr("code", code).and_then(|()| value.setattr("offset", offset)) {
+        Ok(()) => raised,
+        Err(other) => other,
     }
 }
 

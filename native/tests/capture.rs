@@ -68,6 +68,35 @@ fn a_capture_cut_anywhere_keeps_what_was_before() {
     assert!((0..24).all(|cut| matches!(read(&whole[..cut], false), Err(Error::NotACapture { .. }))));
 }
 
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::stream::encode_all(bytes, 1).unwrap()
+}
+
+#[test]
+fn a_compressed_capture_gives_the_rows_of_the_plain_one() {
+    let (plain, packed) = (night(), zstd(&night()));
+    let (rows, coverage) = read(&plain, true).unwrap();
+    let (unpacked, told) = read(&packed, true).unwrap();
+    assert_eq!(unpacked, rows);
+    assert_eq!((told.size, told.unpacked.unwrap().1), (packed.len() as u64, coverage.size));
+    assert_eq!((told.records, told.error.clone(), coverage.unpacked), (coverage.records, None, None));
+}
+
+#[test]
+fn a_compressed_capture_that_breaks_keeps_what_was_read() {
+    let night = night();
+    let (first, second) = night.split_at(700);
+    let whole = [zstd(first), zstd(second)].concat();
+    let (_, coverage) = read(&whole[..whole.len() - 9], false).unwrap();
+    let stop = coverage.error.unwrap();
+    assert_eq!((stop.code, stop.offset + coverage.trailing_bytes), ("truncated", 700));
+    assert!(stop.message.contains("zstd") && coverage.records > 0);
+    match read(&whole[..10], false) {
+        Err(Error::Compression(fault)) => assert_eq!(fault.code, "truncated"),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn any_bytes_are_read_lawfully() {
     let whole = night();

@@ -1,10 +1,12 @@
 """Hand-made Zeek logs with reserved names and addresses, as tab-separated text and as JSON."""
 
+import gzip
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 CONN = {
@@ -132,6 +134,26 @@ def put(tmp_path: Path) -> Callable[..., str]:
         return str(path)
 
     return write
+
+
+def zstd_of(data: bytes) -> bytes:
+    """The bytes as a zstd stream of two frames with one to be skipped between them."""
+    half = len(data) // 2
+    frames: list[bytes] = [pa.compress(part, codec="zstd", asbytes=True) for part in (data[:half], data[half:])]
+    return b"\x53\x2a\x4d\x18\x02\0\0\0ab".join(frames)
+
+
+def gzip_of(data: bytes) -> bytes:
+    """The bytes as a gzip stream of two members and padding."""
+    half = len(data) // 2
+    return gzip.compress(data[:half]) + gzip.compress(data[half:]) + bytes(512)
+
+
+@pytest.fixture(params=[gzip_of, zstd_of], ids=["gzip", "zstd"])
+def packed(request: pytest.FixtureRequest) -> Callable[[bytes], bytes]:
+    """Compresses bytes, each way in turn."""
+    compress: Callable[[bytes], bytes] = request.param
+    return compress
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import struct
 import sys
 
 import pytest
+from msgspec import structs
 
 from flowwatch.model.records import FLOWS, LOOKUPS, Marker, ReadOptions
 from flowwatch.sources import collect, read
@@ -90,6 +91,37 @@ def test_a_capture_cut_short_keeps_what_was_read_and_says_where(put, capture):
     assert error.code == "truncated"
     assert error.offset is not None
     assert collected.lookups.num_rows == 1
+
+
+def test_a_compressed_capture_gives_the_rows_of_the_plain_one(put, capture, packed, monkeypatch):
+    stored = packed(capture)
+    plain, found = collect([put(capture)]), collect([put(stored)])
+    assert found.flows.equals(plain.flows)
+    assert found.lookups.equals(plain.lookups)
+    (coverage,) = found.coverage
+    assert (coverage.size, coverage.unpacked_size) == (len(stored), len(capture))
+    assert coverage.sha256 == hashlib.sha256(stored).hexdigest()
+    same = {"sha256": None, "size": None, "compression": None, "unpacked_size": None}
+    assert structs.replace(coverage, **same) == structs.replace(plain.coverage[0], **same)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stored)))
+    piped = collect(["-"])
+    assert piped.flows.drop_columns("source").equals(plain.flows.drop_columns("source"))
+    assert structs.replace(piped.coverage[0], source=coverage.source) == coverage
+
+
+def test_a_compressed_capture_that_breaks_keeps_what_was_read_and_says_where(put, capture, packed):
+    stored = packed(capture)
+    cut = stored.rindex(b"\x1f\x8b" if stored[:1] == b"\x1f" else b"\x28\xb5\x2f\xfd") + 5
+    collected = collect([put(stored[:cut])])
+    (coverage,) = collected.coverage
+    error = coverage.error
+    assert error is not None
+    assert (error.code, error.offset) == ("truncated", len(capture) // 2 - coverage.trailing_bytes)
+    assert coverage.records == 1
+    assert coverage.sha256 == hashlib.sha256(stored[:cut]).hexdigest()
+    (coverage,) = collect([put(stored[:6])]).coverage
+    assert coverage.error is not None
+    assert (coverage.error.code, coverage.size, coverage.records) == ("truncated", 6, 0)
 
 
 def test_what_only_begins_like_a_capture_is_told_with_size_and_digest(put):

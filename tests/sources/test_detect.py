@@ -1,6 +1,8 @@
 """Formats by content: what is read is detected, what is not is named, nothing is guessed."""
 
+import bz2
 import gzip
+import lzma
 import struct
 
 import pytest
@@ -11,7 +13,7 @@ from flowwatch.errors import UsageError
 from flowwatch.model.records import Skip
 from flowwatch.sources.detect import detect, named
 from flowwatch.sources.formats import FORMATS, Format
-from flowwatch.sources.opened import HEAD
+from flowwatch.sources.opened import Opened
 from flowwatch.sources.paths import expand
 
 
@@ -50,11 +52,19 @@ def test_another_zeek_log_is_named_and_not_read(tsv):
     assert (found.code, "http.log" in found.message) == ("unsupported_format", True)
 
 
-def test_a_compressed_input_is_told_how_to_be_read():
-    found = detect(gzip.compress(b"x"))
+@pytest.mark.parametrize(("make", "program"), [(bz2.compress, "bzip2"), (lzma.compress, "xz")])
+def test_a_compression_that_is_not_undone_is_told_how_to_be_read(make, program):
+    found = detect(make(b"x"))
     assert isinstance(found, Skip)
     assert found.code == "unknown_format"
-    assert "gzip -dc FILE | flowwatch scan -" in found.message
+    assert f"{program} -dc FILE | flowwatch scan -" in found.message
+
+
+def test_what_is_compressed_twice_is_told(put):
+    with Opened(put(gzip.compress(gzip.compress(b"x")))) as opened:
+        found = detect(opened.head)
+    assert isinstance(found, Skip)
+    assert "compressed twice" in found.message
 
 
 def test_empty_input_has_its_own_code():
@@ -111,7 +121,7 @@ _READ = {
     "badinput/rotation-": "bind-query",
 }
 _NAMED = {
-    ".gz": "gzip", ".xz": "xz", ".parquet": "Parquet", ".evtx": "EVTX", ".db": "SQLite", "nfcapd.2": "nfcapd",
+    ".xz": "xz", ".parquet": "Parquet", ".evtx": "EVTX", ".db": "SQLite", "nfcapd.2": "nfcapd",
     "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
     "unbound/sample": "unbound", "dnsmasq/sample": "dnsmasq", ".fstrm": "dnstap", ".dnstap": "dnstap", "cbor": "C-DNS",
     "cisco-asa/sample-ocsf-302013.log": "Cisco ASA", "coredns/sample": "CoreDNS", "envoy/": "Envoy", "silk/": "SiLK",
@@ -126,12 +136,12 @@ def test_every_shared_sample_is_detected_right_or_refused(shared_logs):
     wrong = []
     for path in expand([str(shared_logs)]):
         name = path.removeprefix(f"{shared_logs}/")
-        with open(path, "rb") as file:  # noqa: PTH123
-            found = detect(file.read(HEAD))
+        with Opened(path) as opened:
+            found = detect(opened.head)
         if isinstance(found, Format):
             if not any(part in name and expected == found.name for part, expected in _READ.items()):
                 wrong.append((name, found.name))
-        elif any(part in name for part in _READ if not part.startswith("zeek-")) and not name.endswith((".xz", ".gz")):
+        elif any(part in name for part in _READ if not part.startswith("zeek-")) and not name.endswith(".xz"):
             wrong.append((name, found.code))
     assert wrong == []
 
@@ -141,8 +151,8 @@ def test_every_known_shared_sample_is_refused_by_name(shared_logs):
     for path in expand([str(shared_logs)]):
         name = path.removeprefix(f"{shared_logs}/")
         expected = next((word for part, word in _NAMED.items() if part in name), None)
-        with open(path, "rb") as file:  # noqa: PTH123
-            found = detect(file.read(HEAD))
+        with Opened(path) as opened:
+            found = detect(opened.head)
         if (
             expected
             and isinstance(found, Skip)

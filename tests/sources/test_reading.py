@@ -7,6 +7,7 @@ import sys
 
 import pyarrow as pa
 import pytest
+from msgspec import structs
 
 from flowwatch.errors import UsageError
 from flowwatch.model.records import FLOWS, LOOKUPS, ReadOptions
@@ -50,7 +51,7 @@ def test_what_cannot_be_opened_is_told_and_never_raises(tmp_path, make, code):
 def test_an_unreadable_file_is_told(put, monkeypatch):
     source = put(b"x")
     if os.geteuid() == 0:
-        monkeypatch.setattr("flowwatch.sources.opened._open", _refused)
+        monkeypatch.setattr("flowwatch.sources.stored._open", _refused)
     else:
         os.chmod(source, 0)  # noqa: PTH101
     _, coverage = drained(source)
@@ -98,6 +99,44 @@ def test_progress_adds_up_to_the_bytes_read(put, rows, tsv):
 
 def test_no_digest_when_switched_off(put, rows, tsv):
     assert drained(put(tsv("ssl", rows("ssl", {}))), digest=False)[1].sha256 is None
+
+
+@pytest.mark.parametrize("path", ["conn", "dns", "ssl"])
+def test_a_compressed_log_gives_the_rows_and_the_account_of_the_plain_one(put, packed, rows, tsv, jsonl, path):
+    for data in (tsv(path, rows(path, *[{}] * 3000)), jsonl(rows(path, *[{}] * 3000))):
+        stored = packed(data)
+        plain, told = collect([put(data)]), collect([put(stored)])
+        assert told.flows.equals(plain.flows)
+        assert told.lookups.equals(plain.lookups)
+        coverage = told.coverage[0]
+        assert (coverage.size, coverage.unpacked_size) == (len(stored), len(data))
+        assert coverage.sha256 == hashlib.sha256(stored).hexdigest()
+        assert as_plain(coverage, data) == plain.coverage[0]
+
+
+def as_plain(coverage, data):
+    """The account with what is said of the bytes as stored put back to the plain ones."""
+    digest = hashlib.sha256(data).hexdigest()
+    return structs.replace(coverage, sha256=digest, size=len(data), compression=None, unpacked_size=None)
+
+
+def test_a_compressed_log_cut_short_keeps_its_whole_lines_and_is_incomplete(put, packed, rows, tsv):
+    data = tsv("conn", rows("conn", *[{"uid": f"C{at:x}"} for at in range(30_000)]))
+    stored = packed(data)
+    _, coverage = drained(put(stored[: len(stored) * 3 // 4]))
+    assert (coverage.error.code, coverage.incomplete, coverage.rejected) == ("truncated", True, 0)
+    assert coverage.compression in coverage.error.message
+    assert 0 < coverage.events < 30_000
+    assert coverage.error.offset == len(b"\n".join(data.split(b"\n")[: coverage.records])) + 1
+
+
+def test_a_compressed_input_that_cannot_be_read_is_told_by_its_code(put, packed):
+    _, coverage = drained(put(packed(b"nothing known\n" * 9000)))
+    assert (coverage.error.code, coverage.compression is None) == ("unknown_format", False)
+    _, coverage = drained(put(packed(b"#fields\tts\n")[:6]))
+    assert coverage.error.code == "truncated"
+    _, coverage = drained(put(packed(b"")))
+    assert coverage.error.code == "empty"
 
 
 def test_several_sources_stand_in_the_order_given_each_by_record(put, rows, tsv, jsonl):

@@ -130,7 +130,7 @@ impl Container {
             let message = if self.carry.is_empty() { "empty file" } else { "too short" };
             return Err(Error::NotACapture { offset: self.carry.len() as u64, message: message.into() });
         }
-        if !self.carry.is_empty() && self.stop.is_none() {
+        if !self.carry.is_empty() {
             let left = self.carry.len();
             self.trailing += left as u64;
             self.stop("truncated", format!("the last record is cut short: {left} bytes of it are there"));
@@ -138,7 +138,13 @@ impl Container {
         Ok(())
     }
 
-    /// Ends the reading for a reason from outside (a read error).
+    /// True once the file header was read.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        !matches!(self.format, Format::Unknown)
+    }
+
+    /// Ends the reading for a reason from outside (a read error, a broken compression).
     pub fn stop(&mut self, code: &'static str, message: String) {
         self.stop.get_or_insert(Stop { code, offset: self.offset, message });
     }
