@@ -48,7 +48,8 @@ def html(text: str) -> str:
 def code(text: str) -> str:
     r"""The text as a Markdown code span, where nothing is markup, a link, a mention or the end of a table's cell.
 
-    Beside everything invisible, what could end the span or the cell is `\u{hex}`: backtick, `|`, blanks at the ends; `\u{}` is the empty text.
+    Beside everything invisible, what could end the span or the cell is `\u{hex}`: backtick, `|`, blanks at the ends;
+    `\u{}` is the empty text.
     """
     return f"`{_NOT_CODE.sub(_code_point, html(text)) or _EMPTY}`"
 

@@ -1,8 +1,9 @@
 //! What conversations speak: each direction's first bytes shown to the recognisers until one knows them or all refuse.
 //!
-//! DNS is read to the end of its conversation, HTTP/1 to its last request; TLS is done with its hellos. What waits in
-//! all conversations together is bounded; a direction that cannot wait is given up and counted.
+//! DNS is read to the end of its conversation, HTTP/1 to its last request; TLS and QUIC are done with their hellos.
+//! What waits in all conversations together is bounded; a direction that cannot wait is given up and counted.
 
+mod datagrams;
 mod dns;
 mod search;
 mod streams;
@@ -23,8 +24,6 @@ use streams::Way;
 
 /// Bytes that may wait in all conversations together.
 const BUDGET: usize = 64 << 20;
-/// Datagrams shown to the DNS reader before a conversation counts as something else.
-const TRIES: u8 = 6;
 /// DNS questions that may wait for an answer.
 const OPEN_QUESTIONS: usize = 65_536;
 /// Stands for "no time" where a number is needed.
@@ -33,7 +32,7 @@ pub const NO_TIME: i64 = i64::MIN;
 /// What was recognised of a conversation.
 #[derive(Debug, Default)]
 pub struct Facts {
-    /// `tls`, `http`, `socks` or `dns`.
+    /// `tls`, `quic`, `http`, `socks` or `dns`.
     pub app: Option<&'static str>,
     /// Whether the payload of each end was read in clear; none where it was not recognised.
     pub clear: [Option<bool>; 2],
@@ -96,13 +95,14 @@ impl Recogniser {
         if segment.length == 0 {
             return;
         }
-        if !flow.talk.settled[side] {
-            let context = Context { flow, side, place };
-            match context.flow.key.proto {
-                TCP if segment.tcp.is_some() => self.segment(context, position, segment),
-                UDP if !segment.payload.is_empty() => self.datagram(context, segment),
-                _ => {}
+        match flow.key.proto {
+            TCP if segment.tcp.is_some() && !flow.talk.settled[side] => {
+                self.segment(Context { flow, side, place }, position, segment);
             }
+            UDP if !segment.payload.is_empty() && !datagrams::is_settled(flow, side, segment.payload) => {
+                self.datagram(Context { flow, side, place }, segment);
+            }
+            _ => {}
         }
         if self.markers.is_some() {
             self.search(flow, side, position, segment);

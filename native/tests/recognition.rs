@@ -154,3 +154,22 @@ fn clear_requests_through_socks_are_read() {
     has(&row, r#""app":"socks","http_host":"inner.example""#);
     has(&row, r#""src_clear":true,"sampled":1,"name":"203.0.113.7","name_source":"connect""#);
 }
+
+#[test]
+fn the_initial_of_a_quic_client_names_its_server() {
+    let digits = include_str!("../src/recognise/quic/rfc9001_client_initial.hex");
+    let digits: Vec<u8> = digits.bytes().filter_map(|b| char::from(b).to_digit(16)).map(|digit| digit as u8).collect();
+    let datagram: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    let mut file = File::new();
+    file.udp_on(4433, false, b"\x40 what the server sent before").udp_on(4433, true, &datagram);
+    let ([flows, lookups], coverage) = read(&file.0, false).unwrap();
+    has(&flows, r#""src_port":50000,"dst_port":4433"#);
+    has(&flows, r#""app":"quic","sni":"example.com","alpn":["alpn"],"tls_version":"1.3","ech":false"#);
+    has(&flows, r#""src_clear":false,"dst_clear":false"#);
+    assert!(lookups.is_empty() && coverage.limits.is_empty());
+    // Cut by the capture, it is still QUIC.
+    let mut file = File::new();
+    file.udp_on(4433, true, &datagram[..100]).udp_on(4433, true, &datagram[..100]);
+    let ([flows, _], _) = read(&file.0, false).unwrap();
+    has(&flows, r#""app":"quic","src_clear":false"#);
+}

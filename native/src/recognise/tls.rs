@@ -81,6 +81,26 @@ pub fn client_hello_cut(stream: &[u8]) -> Option<ClientHello> {
     }
 }
 
+/// The ClientHello that begins `message` without records around it, as QUIC carries it; TLS 1.3 by law (RFC 9001 4.2).
+///
+/// `whole` says that no more bytes will come: what stands of a hello is then told.
+#[must_use]
+pub fn bare_client_hello(message: &[u8], whole: bool) -> Outcome<ClientHello> {
+    if let (false, Some(&[CLIENT_HELLO, a, b, c])) = (whole, message.get(..4)) {
+        let length = u32::from_be_bytes([0, a, b, c]) as usize;
+        if length <= MOST_HELLO && message.len() < 4 + length {
+            return Outcome::NeedMore;
+        }
+    }
+    let hello = match message_of(message, CLIENT_HELLO) {
+        Handshake::Whole(body) => client_body(&body, false),
+        Handshake::Part(body) if whole => client_body(&body, true),
+        Handshake::Part(_) => return Outcome::NeedMore,
+        Handshake::No => None,
+    };
+    hello.map_or(Outcome::No, |hello| Outcome::Found(ClientHello { version: 0x0304, ..hello }))
+}
+
 /// The ServerHello, or HelloRetryRequest, at the front of one direction.
 #[must_use]
 pub fn server_hello(stream: &[u8]) -> Outcome<ServerHello> {

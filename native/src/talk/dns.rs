@@ -1,27 +1,14 @@
 //! DNS messages: lone in datagrams, or one behind the other in a stream.
 
 use super::streams::Step;
-use super::{Context, NO_TIME, Recogniser, TRIES};
+use super::{Context, NO_TIME, Recogniser};
 use crate::flows::key::{HIGH, LOW, other};
 use crate::flows::table::Flow;
 use crate::lookups::{Ends, Seen, Transport};
 use crate::recognise::Outcome;
 use crate::recognise::dns::{self, Ear};
-use crate::transport::Segment;
 
 impl Recogniser {
-    pub(super) fn datagram(&mut self, mut context: Context<'_>, segment: &Segment<'_>) {
-        let whole = segment.payload.len() == segment.length as usize;
-        let known = context.flow.facts.is_some() || ear(context.flow) == Ear::DnsPort;
-        let is_dns = self.message(&mut context, segment.payload, whole);
-        if known || is_dns {
-            return;
-        }
-        let talk = &mut context.flow.talk;
-        talk.tries += 1;
-        talk.settled = [talk.tries >= TRIES; 2];
-    }
-
     /// Reads DNS messages, each behind its length (RFC 1035 4.2.2).
     pub(super) fn frames(&mut self, context: &mut Context<'_>, stream: &[u8]) -> Step {
         let mut at = 0;
@@ -41,7 +28,7 @@ impl Recogniser {
     }
 
     /// Reads one DNS message; false when it is none.
-    fn message(&mut self, context: &mut Context<'_>, bytes: &[u8], whole: bool) -> bool {
+    pub(super) fn message(&mut self, context: &mut Context<'_>, bytes: &[u8], whole: bool) -> bool {
         let Context { flow, side, place } = context;
         let ear = ear(flow);
         let Some(message) = dns::message(bytes, whole, ear) else {

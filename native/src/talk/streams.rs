@@ -4,6 +4,7 @@ use super::dns::ear;
 use super::{BUDGET, Context, Facts, Recogniser, tunnel, web};
 use crate::flows::key::Side;
 use crate::flows::table::Flow;
+use crate::recognise::quic::Origin;
 use crate::recognise::{Outcome, dns, http, socks, tls};
 use crate::stream::{Read, Window};
 use crate::transport::Segment;
@@ -11,8 +12,10 @@ use crate::transport::Segment;
 /// One direction that is being read.
 #[derive(Debug, Default)]
 pub(super) struct Way {
-    window: Window,
-    what: What,
+    pub(super) window: Window,
+    pub(super) what: What,
+    /// Whose keys seal the Initials of a QUIC client.
+    pub(super) origin: Option<Box<Origin>>,
 }
 
 /// What a direction is taken for.
@@ -28,6 +31,8 @@ pub(super) enum What {
     Tunnel,
     /// What the server says inside a tunnel.
     TunnelBack,
+    /// The CRYPTO frames of a QUIC client.
+    Hello,
     Dns,
 }
 
@@ -89,6 +94,7 @@ impl Recogniser {
         match (way.what, flow.facts.as_deref_mut()) {
             (What::Unknown, None) if !front.is_empty() => unfinished(flow, side, front),
             (What::Requests, Some(Facts { http: Some(requests), .. })) => _ = requests.finish(front),
+            (What::Hello, Some(facts)) if !front.is_empty() => unfinished_hello(facts, front),
             (What::Tunnel, Some(facts)) => sealed = tunnel::unfinished(facts, front),
             _ => {}
         }
@@ -125,6 +131,7 @@ impl Recogniser {
             What::Answers => web::answers(stream),
             What::Tunnel => tunnel::there(flow, side, stream),
             What::TunnelBack => tunnel::back(flow, stream),
+            What::Hello => Step::Done,
             What::Dns => self.frames(context, stream),
         }
     }
@@ -177,6 +184,13 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Step {
         frame == Outcome::NeedMore,
     ];
     if open.contains(&true) { Step::On(0) } else { Step::Done }
+}
+
+/// The last word on a QUIC client's hello that never became whole.
+fn unfinished_hello(facts: &mut Facts, front: &[u8]) {
+    if let (None, Outcome::Found(hello)) = (&facts.client, tls::bare_client_hello(front, true)) {
+        facts.client = Some(Box::new(hello));
+    }
 }
 
 /// The last word on a front that never became whole.

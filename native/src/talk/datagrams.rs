@@ -1,0 +1,124 @@
+//! UDP: each datagram shown to the readers of QUIC and DNS.
+//!
+//! QUIC is looked for in every datagram of a conversation that is not known, and read until its client's hello is whole:
+//! keys follow from the connection id that the first Initial names, and change with a Retry.
+
+use super::dns::ear;
+use super::streams::{Way, What};
+use super::{Context, Recogniser};
+use crate::flows::key::{Side, other};
+use crate::flows::table::Flow;
+use crate::recognise::dns::Ear;
+use crate::recognise::quic::Opened;
+use crate::recognise::{Outcome, quic, tls};
+use crate::stream::{Read, Window};
+use crate::transport::Segment;
+
+/// Datagrams shown to the DNS reader before a conversation counts as something else.
+const TRIES: u8 = 6;
+
+/// Whether a datagram has nothing to tell of a conversation: its reading is over, and it is no late opening of QUIC.
+#[inline]
+pub(super) fn is_settled(flow: &Flow, side: Side, datagram: &[u8]) -> bool {
+    flow.talk.settled[side] && (flow.facts.is_some() || !quic::is_long(datagram))
+}
+
+impl Recogniser {
+    /// Shows a datagram to the readers.
+    pub(super) fn datagram(&mut self, mut context: Context<'_>, segment: &Segment<'_>) {
+        if quic::is_long(segment.payload) && self.initials(&mut context, segment.payload) {
+            return;
+        }
+        if context.flow.facts.as_ref().is_some_and(|facts| facts.app == Some("quic")) {
+            return;
+        }
+        let whole = segment.payload.len() == segment.length as usize;
+        let known = context.flow.facts.is_some() || ear(context.flow) == Ear::DnsPort;
+        let is_dns = self.message(&mut context, segment.payload, whole);
+        if known || is_dns {
+            return;
+        }
+        let talk = &mut context.flow.talk;
+        talk.tries = talk.tries.saturating_add(1);
+        talk.settled = [talk.tries >= TRIES; 2];
+    }
+
+    /// Reads the client's Initials in a datagram; false where the conversation was taken for something else.
+    fn initials(&mut self, context: &mut Context<'_>, datagram: &[u8]) -> bool {
+        let Context { flow, side, .. } = context;
+        let facts = flow.facts.get_or_insert_default();
+        if !facts.is("quic") {
+            return false;
+        }
+        facts.clear = [Some(false); 2];
+        let mut way = flow.talk.ways[*side].take().unwrap_or_default();
+        let before = way.window.held();
+        let read = way.initials(datagram);
+        self.held = self.held + way.window.held() - before;
+        let room = self.held <= super::BUDGET;
+        self.note("stream_budget", u64::from(!room));
+        self.note("stream_gaps", u64::from(read.lost));
+        if let Some(hello) = read.hello {
+            facts.client = Some(Box::new(hello));
+        }
+        let is_over = facts.client.is_some() || !room;
+        flow.talk.ways[*side] = Some(way);
+        if read.opened {
+            flow.asked_by(*side);
+            self.settle(flow, other(*side));
+        }
+        if is_over {
+            self.settle(flow, *side);
+        }
+        true
+    }
+}
+
+/// What the Initials of one datagram gave.
+#[derive(Default)]
+struct Heard {
+    opened: bool,
+    hello: Option<tls::ClientHello>,
+    /// Some of it could not be kept.
+    lost: bool,
+}
+
+impl Way {
+    /// Puts the CRYPTO frames of a datagram in order, up to a whole hello.
+    fn initials(&mut self, datagram: &[u8]) -> Heard {
+        let Self { window, what, origin } = self;
+        *what = What::Hello;
+        window.begin();
+        let mut heard = Heard::default();
+        let opened = quic::open(datagram, origin.as_deref(), |anew, offset, bytes| {
+            if anew {
+                *window = Window::default();
+                window.begin();
+            }
+            if heard.hello.is_none() {
+                heard.crypto(window, offset, bytes);
+            }
+        });
+        if let Opened::Anew(new) = opened {
+            *origin = Some(Box::new(new));
+        }
+        heard.opened = opened != Opened::Nothing;
+        heard
+    }
+}
+
+impl Heard {
+    fn crypto(&mut self, window: &mut Window, offset: u64, bytes: &[u8]) {
+        let (hello, mut over) = (&mut self.hello, false);
+        let fits = window.push(offset as i64, bytes, bytes.len() as u32, &mut |stream| {
+            match tls::bare_client_hello(stream, false) {
+                Outcome::NeedMore => return Read::On(0),
+                Outcome::Found(found) => *hello = Some(found),
+                Outcome::No => {}
+            }
+            over = true;
+            Read::Done
+        });
+        self.lost |= !fits && !over;
+    }
+}
