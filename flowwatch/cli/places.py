@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from flowwatch.model import Candidate, Fact, Place
     from flowwatch.places import Locator
+    from flowwatch.policy.terms import PlaceFact
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Location data: what is in use, what it says.")
 
@@ -57,10 +58,15 @@ def lookup(
 
 def _locator(policy: "Path | None", places: "list[Path] | None") -> "Locator":
     from flowwatch.places import Locator
-    from flowwatch.policy import load
 
     chosen = policy_or_default(policy)
-    return Locator(load(chosen).place_facts if chosen else (), places or ())
+    return Locator(_facts_of(chosen) if chosen else (), places or ())
+
+
+def _facts_of(policy: "Path") -> "tuple[PlaceFact, ...]":
+    from flowwatch.policy import load
+
+    return load(policy).place_facts
 
 
 def _check(address: str) -> None:

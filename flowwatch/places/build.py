@@ -41,6 +41,8 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     prefixes: Sequence[Prefix]
     countries: Mapping[tuple[str, str], str]
     """By (provider, region or AWS border group)."""
+    names: Mapping[tuple[str, str], str] = {}
+    """What users call a region, where its ranges call it otherwise: Azure's service tags shorten."""
     groups: bool = False
     """Whether AWS's rows name the border group rather than the region around it."""
 
@@ -48,14 +50,21 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
         """A region by its name; DigitalOcean's are the ISO 3166-2 codes of its geofeed."""
         if provider == "digitalocean":
             return Region(provider=provider, country=name[:2], subdivision=name)
-        country = self.countries.get((provider, name))
+        country = self.countries.get((provider, name)) or self._wavelength(provider, name)
         zones = {
             code
             for (whose, zone), code in self.countries.items()
             if (whose, zone[: len(name) + 1]) == (provider, f"{name}-")
         }
         elsewhere = () if self.groups else tuple(sorted(zones - {country}))
-        return Region(provider=provider, name=name, country=country, elsewhere=elsewhere)
+        called = self.names.get((provider, name), name)
+        return Region(provider=provider, name=called, country=country, elsewhere=elsewhere)
+
+    def _wavelength(self, provider: str, name: str) -> str | None:
+        """The country of `us-east-1-wl1-bos-wlz-1` from the row of `us-east-1-wl1`; no region stands for its groups."""
+        rows = [zone for whose, zone in self.countries if whose == provider and "-wl" in zone]
+        around = max((zone for zone in rows if name.startswith(f"{zone}-")), key=len, default=None)
+        return self.countries[provider, around] if around else None
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,7 +198,9 @@ def read(asked: argparse.Namespace, probes: Probes) -> tuple[Inputs, dict[str, P
     registry, registrations = packages.registrations(asked.registry, probes(borders))
     groups = packages.border_groups(asked.aws) if asked.aws else {}
     grouped = [_grouped(row, groups) for row in prefixes]
-    published = Published(prefixes=[*grouped, *_edges()], countries=_regions(), groups=bool(groups))
+    published = Published(
+        prefixes=[*grouped, *_edges()], countries=_regions("country"), names=_regions("called"), groups=bool(groups)
+    )
     inputs = Inputs(published=published, countries=countries, networks=networks, registrations=registrations)
     return inputs, {"provider": cloud, "location": country, "network": asn, "registration": registry}
 
@@ -221,8 +232,9 @@ def _edges() -> Iterator[Prefix]:
         yield Prefix(cidr=ipaddress.ip_network(row["cidr"]), provider=row["provider"], service=row["service"])
 
 
-def _regions() -> dict[tuple[str, str], str]:
-    return {(row["provider"], row["region"]): row["country"] for row in rows_of("cloud_regions.csv")}
+def _regions(column: str) -> dict[tuple[str, str], str]:
+    rows = rows_of("cloud_regions.csv")
+    return {(row["provider"], row["region"]): row[column] for row in rows if row[column]}
 
 
 def _ends(rows: Iterable[tuple[Span, *tuple[object, ...]]]) -> Iterator[int]:

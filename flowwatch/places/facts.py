@@ -8,11 +8,13 @@ Promises: of the facts in force at a time, the longest prefix that says somethin
 import bisect
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from flowwatch.model import Basis, Candidate, Instant
 from flowwatch.places.special import Address
-from flowwatch.policy.terms import PlaceFact
+
+if TYPE_CHECKING:  # start-up time: the policy room reads files that no look-up needs
+    from flowwatch.policy.terms import PlaceFact
 
 SOURCE = "policy"
 _Value = TypeVar("_Value")
@@ -21,7 +23,7 @@ _Value = TypeVar("_Value")
 class Facts:
     """Every fact of the operator."""
 
-    def __init__(self, facts: Iterable[PlaceFact]) -> None:
+    def __init__(self, facts: "Iterable[PlaceFact]") -> None:
         self._facts = tuple(sorted(facts, key=lambda fact: -fact.cidr.prefix))
         edges = {edge for fact in self._facts for edge in (fact.from_, fact.until) if edge is not None}
         self._edges = sorted(edges)
@@ -40,7 +42,7 @@ class Facts:
 class FactsAbout:
     """The facts that cover one address at one time, longest prefix first."""
 
-    def __init__(self, covering: Sequence[PlaceFact]) -> None:
+    def __init__(self, covering: "Sequence[PlaceFact]") -> None:
         self._covering = covering
 
     def __bool__(self) -> bool:
@@ -72,23 +74,23 @@ class FactsAbout:
         said = self._longest(lambda fact: fact.anycast)
         return any(said) if said else None
 
-    def _longest(self, value: Callable[[PlaceFact], _Value | None]) -> tuple[_Value, ...]:
+    def _longest(self, value: "Callable[[PlaceFact], _Value | None]") -> tuple[_Value, ...]:
         """Distinct values at the longest prefix that has one."""
         found = [(fact.cidr.prefix, one) for fact in self._covering if (one := value(fact)) is not None]
         return tuple(dict.fromkeys(one for prefix, one in found if prefix == found[0][0]))
 
 
-def _covers(fact: PlaceFact, version: int, value: int) -> bool:
+def _covers(fact: "PlaceFact", version: int, value: int) -> bool:
     return fact.cidr.version == version and fact.cidr.first <= value <= fact.cidr.last
 
 
-def _in_force(fact: PlaceFact, at: Instant | None) -> bool:
+def _in_force(fact: "PlaceFact", at: Instant | None) -> bool:
     if at is None:
         return True
     return (fact.from_ is None or fact.from_ <= at) and (fact.until is None or at < fact.until)
 
 
-def _candidate(fact: PlaceFact) -> Candidate | None:
+def _candidate(fact: "PlaceFact") -> Candidate | None:
     if not any((fact.country, fact.region, fact.city, fact.site, fact.provider_region)):
         return None
     precision = "site" if fact.site else "city" if fact.city else "region" if fact.region else "country"

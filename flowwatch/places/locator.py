@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -23,7 +23,9 @@ from flowwatch.places.facts import SOURCE, Facts, FactsAbout, plain
 from flowwatch.places.mmdb import Database
 from flowwatch.places.schemas import Said
 from flowwatch.places.special import Address, Block, Wrapped, special, unwrapped
-from flowwatch.policy.terms import PlaceFact
+
+if TYPE_CHECKING:  # start-up time: the policy room reads files that no look-up needs
+    from flowwatch.policy.terms import PlaceFact
 
 
 class _Sayings(msgspec.Struct, frozen=True):
@@ -44,7 +46,7 @@ class Locator:
 
     def __init__(
         self,
-        facts: Sequence[PlaceFact] = (),
+        facts: "Sequence[PlaceFact]" = (),
         databases: Sequence[Path] = (),
         *,
         embedded: Embedded | None = SHIPPED,

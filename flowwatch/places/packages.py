@@ -21,7 +21,10 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import maxminddb
 import msgspec
+
+from flowwatch.places.schemas import from_record
 
 Span = tuple[int, int]
 """First and last address of a range."""
@@ -77,8 +80,6 @@ def border_groups(ranges: Path) -> dict[str, str]:
 
 def countries(package: Path) -> tuple[Package, dict[int, list[tuple[Span, str]]]]:
     """The country of every range by IP version: DB-IP's MMDB, itself or in the npm package."""
-    import maxminddb  # noqa: PLC0415 - start-up time
-
     version, content = "", package.read_bytes()
     if package.suffix != ".mmdb":
         with tarfile.open(package) as files:
@@ -121,13 +122,18 @@ def registrations(wheel: Path, probes: Mapping[int, Iterable[int]]) -> tuple[Pac
 
 
 def registry_probes(edges: Mapping[int, Iterable[int]]) -> dict[int, Iterable[int]]:
-    """Every /24 of IPv4, every /32 of the IPv6 blocks that registries assign from, and the borders other data knows."""
-    blocks = map(ipaddress.IPv6Network, _REGISTRY_BLOCKS)
-    every = {
-        4: range(0, 1 << 32, 1 << 8),
-        6: itertools.chain.from_iterable(range(int(one[0]), int(one[-1]) + 2, 1 << 96) for one in blocks),
+    """Where to ask, rising: IPv4 at every /24, IPv6 at every /32 that registries assign from, and at known borders.
+
+    `edges` are the borders other data knows; where assignments of less than a /32 are common, also where these may end.
+    """
+    every = [range(_first(block), _last(block) + 2, 1 << 96) for block in _REGISTRY_BLOCKS]
+    short = [
+        range(_first(block) + (1 << shift), _last(block), 1 << 96) for block in _SHORT for shift in (80, 84, 88, 92)
+    ]
+    return {
+        4: heapq.merge(range(0, 1 << 32, 1 << 8), sorted(edges[4])),
+        6: heapq.merge(itertools.chain.from_iterable(every), *short, sorted(edges[6])),
     }
-    return {version: heapq.merge(keys, sorted(edges[version])) for version, keys in every.items()}
 
 
 def borders(probes: Iterable[int], ask: Ask) -> Iterator[tuple[int, str]]:
@@ -163,6 +169,16 @@ _REGISTRY_BLOCKS = (
     "2c00::/12",
 )
 """IPv6 Global Unicast Address Assignments, IANA."""
+_SHORT = ("2001::/16", "2602::/16", "2620::/16")
+"""Where assignments longer than /32 are common."""
+
+
+def _first(block: str) -> int:
+    return int(ipaddress.IPv6Network(block)[0])
+
+
+def _last(block: str) -> int:
+    return int(ipaddress.IPv6Network(block)[-1])
 
 
 def _asker(country_code: Callable[[list[str]], list[str | None]], version: int) -> Ask:
@@ -182,8 +198,6 @@ def _text(key: int, version: int) -> str:
 
 
 def _country(record: object) -> str:
-    from flowwatch.places.schemas import from_record  # noqa: PLC0415 - for the build alone
-
     return from_record(record).country or ""
 
 

@@ -71,9 +71,9 @@ def names(one: Destination | Finding) -> list[tuple[str, str]]:
 
 
 def place(one: Destination) -> list[str]:
-    """Located, registered, operated; empty where it was not looked up."""
+    """Located, registered, operated; one line alone where there is no place, why."""
     if one.place is None:
-        return []
+        return [phrases.unplaced(one)]
     return [phrases.located(one.place), phrases.registered(one.place), phrases.operated(one.place)]
 
 
@@ -121,7 +121,7 @@ def _short_facts(one: Finding) -> list[tuple[str, str]]:
         ("From", phrases.senders(one)),
         ("To", phrases.receiver(one)),
         ("Names", ", ".join(f"{name} ({classes})" for name, classes in names(one))),
-        ("Located", phrases.located(one.place) if one.place else ""),
+        ("Located", phrases.located(one.place) if one.place else phrases.unplaced(one) if one.receiver else ""),
         ("Rule", phrases.rule(one.rule)),
         ("Finding", one.id),
     ]

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from flowwatch.model import Confidence, Destination, Group, Verdict
+from flowwatch.reports import phrases
 
 _SMALL = 4.0
 """Shapes below this many square pixels are drawn as a dot."""
@@ -125,7 +126,7 @@ def _keys(one: Destination) -> list[tuple[str, str]]:
     if one.zone is not None and not one.asked:
         return [("", "in a zone of the policy")]
     if place is None:
-        return [("", "known to a proxy by name only" if one.via and one.asked else "not looked up")]
+        return [("", phrases.unplaced(one))]
     special = place.confidence is Confidence.NOT_APPLICABLE
     return [("", "special-purpose addresses" if special else "could not be located")]
 

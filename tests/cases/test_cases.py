@@ -72,6 +72,8 @@ def facts(one: Decision) -> dict[str, Any]:
         "notes": [str(note) for note in one.notes],
         "labels": sorted(label.name for label in one.labels),
         "server": one.server,
+        "via": one.via,
+        "asked": one.asked,
         "rule": one.rule and one.rule.id,
         "attempted": sent.attempted,
         "sent": sent.sent.exact,

@@ -26,6 +26,7 @@ COUNTRIES = {
     ("aws", "xa-1"): "XA",
     ("aws", "xb-1"): "XB",
     ("aws", "xa-1-ist-1"): "XC",
+    ("aws", "xb-1-wl1"): "XB",
     ("azure", "xa"): "XA",
 }
 
@@ -119,6 +120,12 @@ def test_a_border_group_beats_the_region_around_it():
     assert at(rows, "198.51.100.1", groups=True) == Region(provider="aws", name="xa-1", country="XA")
 
 
+@pytest.mark.parametrize(("group", "country"), [("xb-1-wl1-abc-wlz-1", "XB"), ("xb-1-new-1", None)])
+def test_a_border_group_of_no_row_has_the_country_of_its_wavelength_group_never_of_its_region(group, country):
+    rows = [prefix("198.51.100.0/24", region=group)]
+    assert at(rows, "198.51.100.1", groups=True) == Region(provider="aws", name=group, country=country)
+
+
 def test_where_border_groups_are_not_told_a_region_names_the_countries_of_its_zones_abroad():
     assert at([prefix("198.51.100.0/24", region="xa-1")], "198.51.100.1") == Region(
         provider="aws", name="xa-1", country="XA", elsewhere=("XC",)
@@ -133,6 +140,11 @@ def test_a_region_of_no_table_has_no_country_and_a_geofeeds_is_in_its_code():
     assert at([prefix("198.51.100.0/24", "digitalocean", "XA-01")], "198.51.100.1") == Region(
         provider="digitalocean", country="XA", subdivision="XA-01"
     )
+
+
+def test_a_region_has_the_name_users_give_it():
+    published = Published(prefixes=[], countries=COUNTRIES, names={("azure", "xa"): "xacentral"})
+    assert published.region("azure", "xa") == Region(provider="azure", name="xacentral", country="XA")
 
 
 def test_the_truth_is_an_address_of_each_regional_prefix():

@@ -41,8 +41,8 @@
   };
 
   const placeList = (facts) => {
-    if (!facts.length) return element('span', 'note', 'not looked up');
     const [located, registered, operated] = facts;
+    if (facts.length === 1) return element('span', 'note', located);
     const line = (what, told) => element('li', '', element('span', 'note', what), ' ', told);
     const by = element('bdi', '', operated);
     return element('ul', '', line('located', located), line('registered', registered), line('operated', by));
