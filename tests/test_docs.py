@@ -1,13 +1,14 @@
-"""docs/records.md names every column of the two tables, in order, and no other."""
+"""docs/records.md names every column of the two tables, in order; docs/policy.md names reasons that exist."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from flowwatch.model import FLOWS, LOOKUPS
+from flowwatch.model import FLOWS, LOOKUPS, Reason
 
-PAGE = (Path(__file__).parent.parent / "docs" / "records.md").read_text()
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = (DOCS / "records.md").read_text()
 
 
 @pytest.mark.parametrize(("title", "schema"), [("FLOWS", FLOWS), ("LOOKUPS", LOOKUPS)])
@@ -15,3 +16,9 @@ def test_the_page_and_the_schema_name_the_same_columns(title, schema):
     section = PAGE.split(f"## {title}\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| (`[^|]*) \|", section, re.MULTILINE)
     assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == schema.names
+
+
+def test_the_reasons_the_policy_page_names_exist():
+    codes = set(re.findall(r"`([a-z]+\.[a-z_]+)`", (DOCS / "policy.md").read_text()))
+    assert codes
+    assert codes <= {reason.value for reason in Reason}
