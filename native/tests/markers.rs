@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use _native::capture::Options;
 use _native::markers::Markers;
-use wire::{ACK, File, PUSH, dialogue, has, hello, opened, read, read_for};
+use wire::{ACK, File, PUSH, answer, dialogue, has, hello, opened, read, read_for};
 
 const TALLY: &[u8] = b"<Tally xmlns='urn:results:2'>";
 const SEAL: &[u8] = b"\x00\x01seal\xff";
@@ -191,4 +191,58 @@ fn tls_inside_a_tunnel_is_not_searched_and_what_came_before_it_is() {
     // A tunnel is searched as long as it is in clear.
     let flows = searched(&dialogue(&[connect, b"HTTP/1.1 200 OK\r\n\r\n", TALLY, b"thanks"], 1000));
     has(&flows, r#""src_markers":["tally"],"src_clear":true,"dst_clear":false"#);
+}
+
+/// What each end says, in turns: requests, a tunnel, TLS in it; and what is said through SOCKS.
+fn talks() -> Vec<Vec<Vec<u8>>> {
+    let agreed = b"HTTP/1.1 200 OK\r\n\r\n".to_vec();
+    let request =
+        [b"PUT / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 600\r\n\r\n", &[b'x'; 600][..], TALLY].concat();
+    let connect = b"CONNECT b.example:443 HTTP/1.1\r\n\r\n".to_vec();
+    let ask = b"\x05\x01\x00\x05\x01\x00\x03\x09b.example\x01\xbb".to_vec();
+    let grant = b"\x05\x00\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00".to_vec();
+    vec![
+        vec![request.clone(), agreed.clone(), connect.clone(), agreed.clone(), hello(), answer()],
+        vec![connect, agreed, request, SEAL.to_vec()],
+        vec![ask, grant, hello(), answer(), vec![b'z'; 3000]],
+        vec![TALLY.to_vec(), vec![b'y'; 70_000], SEAL.to_vec()],
+    ]
+}
+
+#[test]
+fn segments_lost_doubled_shuffled_and_changed_are_read_lawfully() {
+    let mut state = 11_u64;
+    let mut random = |bound: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % bound
+    };
+    for round in 0..200 {
+        let mut parts = Vec::new();
+        let (mut next, size) = ([101_u32, 901], [40, 400, 1400][random(3)]);
+        for (turn, bytes) in talks()[round % 4].iter().enumerate() {
+            for part in bytes.chunks(size) {
+                parts.push((turn % 2 == 0, next[turn % 2], part.to_vec()));
+                next[turn % 2] += part.len() as u32;
+            }
+        }
+        for _ in 0..random(8) {
+            let (one, other) = (random(parts.len()), random(parts.len()));
+            match random(4) {
+                0 => parts.swap(one, other),
+                1 if parts.len() > 1 => drop(parts.remove(one)),
+                2 => parts.insert(one, parts[other].clone()),
+                _ => parts[one].2[0] ^= 1 << random(8),
+            }
+        }
+        let mut file = if random(2) == 0 { opened() } else { File::new() };
+        for (to_server, seq, bytes) in &parts {
+            file.tcp(*to_server, PUSH, *seq, 901, bytes);
+        }
+        let patterns = [("tally".to_owned(), TALLY.to_vec()), ("seal".to_owned(), SEAL.to_vec())];
+        let options = Options { markers: Markers::new(&patterns).unwrap(), ..Options::default() };
+        let ([flows, _], coverage) = read_for(&file.0, options).unwrap();
+        assert!(coverage.is_lawful());
+        // What is not there is never found.
+        assert!(round % 4 != 0 || !flows.contains("seal"), "{flows}");
+    }
 }

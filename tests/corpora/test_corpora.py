@@ -1,14 +1,16 @@
 """Captures nobody here made: nothing crashes, every record is accounted for, and accuracy only rises.
 
 Floors stand in tests/floors.json. What is missed against tshark's answers lies in compressed and ERF files, link types
-and tunnels that are not opened yet, QUIC, and datagrams whose first fragment was never recorded; every one of those is
-counted in Coverage and makes the run incomplete where it hides traffic.
+and tunnels that are not opened yet, gQUIC, and datagrams whose first fragment was never recorded; every one of those is
+counted in Coverage and makes the run incomplete where it hides traffic. What is told and tshark does not tell is either
+wrong or explained here.
 """
 
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,11 @@ from flowwatch.model import ReadOptions
 
 ROOT = Path(__file__).parent.parent.parent
 CORPORA = ROOT.parent / "shared" / "corpora"
+EXPLAINED = {
+    # The hello behind a CONNECT whose answer the capture has not: tshark waits for the answer.
+    "sni": {"suricata-verify/tests/bug-2512/sample_10.62.112.41_62227.pcap": 1},
+}
+"""By measure and capture: how much more than tshark is rightly told."""
 FLOORS = json.loads((ROOT / "tests" / "floors.json").read_text())
 
 pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora are not beside this checkout")
@@ -53,5 +60,13 @@ def test_accuracy_does_not_fall(tmp_path):
     found = json.loads(out.read_text())
     assert len(found["failures"]) <= FLOORS["failed_runs"]
     for measure, tally in found["tally"].items():
-        for side in ("recall", "precision"):
-            assert tally[side] >= FLOORS[measure][side], (measure, side, tally[side])
+        told = tally["found"] + tally["invented"] - explained(measure, tally["where"])
+        for side, value in (("recall", tally["recall"]), ("precision", tally["found"] / told)):
+            assert value >= FLOORS[measure][side], (measure, side, value)
+
+
+def explained(measure: str, where: list[list[Any]]) -> int:
+    """How many of the facts that tshark does not tell are explained."""
+    allowed = EXPLAINED.get(measure, {})
+    names = ((str(Path(path).relative_to(CORPORA / "captures")), invented) for _, path, _, invented in where)
+    return sum(min(len(invented), allowed.get(name, 0)) for name, invented in names)

@@ -55,12 +55,12 @@ impl Recogniser {
         } else {
             search.datagram(markers, segment);
         }
-        let held = self.held + search.window.held() - before;
-        if held > BUDGET {
+        let waits = !search.window.is_whole() && self.held + search.window.held() - before > BUDGET;
+        if waits {
             search.no_longer_wait(markers);
         }
         self.held = self.held + search.window.held() - before;
-        self.note("stream_budget", u64::from(held > BUDGET));
+        self.note("stream_budget", u64::from(waits));
     }
 
     /// From `position` of this side's direction on all is encrypted, and all that the other says from now on.
