@@ -178,7 +178,8 @@ def read_capture(
     `digest=False` leaves out the SHA-256 of the input. pcap and pcapng are read, told apart by content; gzip and zstd
     are unpacked on the way.
     `markers` are ids with the bytes they stand for; an id may have several. They are looked for in the first 64 KiB
-    that each end of a conversation sent in clear, and `src_markers`, `dst_markers` say which were found.
+    that each end of a conversation sent in clear, and `src_markers`, `dst_markers` say which were found: an empty list
+    where none was, null where that could not be told (encrypted, compressed, or some of it not recorded).
 
     Raises ValueError for a marker without bytes, OSError (its subclass, with errno and filename) here or on the first
     batch when the input cannot be read, and CaptureError on the first batch when it is no capture.

@@ -13,6 +13,9 @@ use aho_corasick::{Anchored, MatchKind, Span};
 /// Payload bytes of one direction that are looked at.
 pub const MOST: i64 = 64 * 1024;
 
+/// Header lines that say that a body is compressed: its bytes are not those that were meant.
+const ENCODED: [&[u8]; 3] = [b"\nContent-Encoding:", b"\ncontent-encoding:", b"\nContent-encoding:"];
+
 /// The patterns, and the ids they stand for.
 #[derive(Debug)]
 pub struct Markers {
@@ -20,7 +23,7 @@ pub struct Markers {
     start: StateID,
     /// Sorted, each once.
     ids: Vec<Arc<str>>,
-    /// By pattern: the index of its id.
+    /// By pattern: the index of its id; for [`ENCODED`] the one behind the last.
     of: Vec<u32>,
 }
 
@@ -44,16 +47,23 @@ impl Markers {
         if let Some((id, _)) = patterns.iter().find(|(_, bytes)| bytes.is_empty()) {
             return Err(format!("the pattern of marker {id} is empty"));
         }
-        let bytes = patterns.iter().map(|(_, bytes)| bytes);
+        let bytes = patterns.iter().map(|(_, bytes)| bytes.as_slice()).chain(ENCODED);
         let automaton =
             NFA::builder().match_kind(MatchKind::Standard).build(bytes).map_err(|error| error.to_string())?;
         let start = automaton.start_state(Anchored::No).map_err(|error| error.to_string())?;
         let mut ids: Vec<&str> = patterns.iter().map(|(id, _)| id.as_str()).collect();
         ids.sort_unstable();
         ids.dedup();
-        let of = patterns.iter().map(|(id, _)| ids.partition_point(|other| *other < id.as_str()) as u32).collect();
+        let place = |id: &str| ids.partition_point(|other| *other < id);
+        let of = patterns.iter().map(|(id, _)| place(id)).chain([ids.len(); ENCODED.len()]);
+        let of = of.map(|place| place as u32).collect();
         let ids = ids.into_iter().map(Arc::from).collect();
         Ok(Some(Self { automaton, start, ids, of }))
+    }
+
+    /// Stands for [`ENCODED`] where ids are counted.
+    fn encoded(&self) -> u32 {
+        self.ids.len() as u32
     }
 
     /// The first place from `next` on where a pattern may begin, its end perhaps behind these bytes.
@@ -109,7 +119,13 @@ impl Scan {
     /// Whether no more can be found.
     #[must_use]
     pub fn is_complete(&self, markers: &Markers) -> bool {
-        self.found.len() == markers.ids.len()
+        self.found.range(..markers.encoded()).count() == markers.ids.len()
+    }
+
+    /// Whether some of what was read is compressed, so that nothing found means nothing.
+    #[must_use]
+    pub fn is_encoded(&self, markers: &Markers) -> bool {
+        self.found.contains_key(&markers.encoded())
     }
 
     fn note(&mut self, markers: &Markers, state: StateID, end: i64) {
@@ -183,6 +199,17 @@ mod tests {
         assert!(scan.is_complete(&markers));
         scan.forget_from(14);
         assert!(markers.names(&scan).is_empty());
+    }
+
+    #[test]
+    fn what_is_compressed_is_told() {
+        let markers = markers(&[("a", b"abcd"), ("b", b"Content")]);
+        for (head, encoded) in [("Content-Encoding: gzip", true), ("Accept-Encoding: gzip", false)] {
+            let mut scan = Scan::default();
+            scan.read(&markers, 0, format!("POST / HTTP/1.1\r\n{head}\r\n\r\nabcd").as_bytes());
+            assert_eq!((scan.is_encoded(&markers), scan.is_complete(&markers)), (encoded, encoded));
+            assert_eq!(markers.names(&scan).len(), if encoded { 2 } else { 1 });
+        }
     }
 
     #[test]

@@ -76,6 +76,13 @@ fn both_bodies_of_an_http_conversation_are_searched() {
 }
 
 #[test]
+fn a_compressed_body_leaves_it_untold() {
+    let response = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08";
+    let (flows, _) = searched(&dialogue(&[b"GET / HTTP/1.1\r\nAccept-Encoding: gzip\r\n\r\n", response], 50));
+    has(&flows, r#""src_markers":[],"src_clear":true,"dst_clear":true"#);
+}
+
+#[test]
 fn a_direction_that_was_read_and_has_none_gives_an_empty_list() {
     let mut file = upload(&[(101, b"nothing of note")]);
     file.tcp(false, PUSH, 901, 116, b"ok");

@@ -161,10 +161,11 @@ impl Search {
         self.scan.forget_from(self.end);
     }
 
-    /// The ids found; none where there was nothing to search, or not all of it was there and nothing was found.
+    /// The ids found; none where there was nothing to search, or nothing was found and not all could be read.
     fn told(&self, markers: &Markers) -> Option<Vec<Arc<str>>> {
         let ids = markers.names(&self.scan);
-        (self.begun && !(self.broken && ids.is_empty())).then_some(ids)
+        let unread = self.broken || self.scan.is_encoded(markers);
+        (self.begun && !(unread && ids.is_empty())).then_some(ids)
     }
 
     fn settle(&mut self, markers: &Markers) {
