@@ -30,7 +30,7 @@ def run(line: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("command", ["flowwatch --help", "flowwatch policy explain"])
+@pytest.mark.parametrize("command", ["flowwatch --help", "flowwatch places lookup", "flowwatch policy explain"])
 def test_output_shown_is_the_output(command):
     line, _, shown = block(command).partition("\n")
     assert run(line).rstrip() == shown.rstrip()

@@ -11,6 +11,7 @@ import re
 _LONGEST_LABEL = 63
 _LONGEST_NAME = 253
 _ESCAPED = re.compile(r"\\\d{3}")
+_PLAIN_LABELS = re.compile(r"[^.\\]{1,63}(?:\.[^.\\]{1,63})*")
 
 
 def printable(data: bytes) -> str:
@@ -34,7 +35,7 @@ def exact(escaped: str) -> bool:
     A source that joins labels with dots does not mark a dot inside one; an empty or overlong label shows that it
     happened.
     """
-    if escaped == ".":
+    if escaped == "." or (len(escaped) <= _LONGEST_NAME and _PLAIN_LABELS.fullmatch(escaped)):
         return True
     sizes = [len(_ESCAPED.sub("x", part)) for part in escaped.split(".")]
     return sum(sizes) + len(sizes) - 1 <= _LONGEST_NAME and all(0 < size <= _LONGEST_LABEL for size in sizes)

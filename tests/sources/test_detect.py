@@ -117,6 +117,7 @@ _READ = {
     "badinput/long-line.log": "bind-query",
     "badinput/nul-block.log": "bind-query",
     "badinput/plain-named.gz": "bind-query",
+    "badinput/query": "bind-query",
     "badinput/truncated-last-line.log": "bind-query",
     "badinput/rotation-": "bind-query",
 }

@@ -1,7 +1,8 @@
 """EVE `tls` and `quic`: what a handshake showed, as a flow without counts that `conn_id` joins to its conversation.
 
 `tls.fingerprint` is SHA-1 and has no column; the digest is taken where the certificate itself is logged. A handshake
-behind HTTP CONNECT names what the proxy reached; the conversation is still one that began as `http`. A `quic` record is
+behind HTTP CONNECT names what the proxy reached; the conversation is still one that began as `http`, and is sealed but
+for the CONNECT itself. After STARTTLS what came before may have been in clear, so that is not told. A `quic` record is
 logged for either direction; only the one with a server name is the client's, and a client's port is the higher one.
 """
 
@@ -30,7 +31,7 @@ _SERVICES = 1024
 def rows(cells: Cells) -> Rows:
     """Records of type `tls` as rows of FLOWS."""
     time = cells.time("timestamp")
-    whole = pc.is_null(cells.values("tls.from_proto"))
+    sealed = pc.is_in(cells.each(_began_as), pa.array(["tls", "http"]))
     columns = {
         **identity(cells, time, time),
         "bytes_scope": cells.all("unknown"),
@@ -45,7 +46,7 @@ def rows(cells: Cells) -> Rows:
         "cert_names": cells.each(_certified, _WORDS),
         "cert_not_before": _day(cells, "tls.notbefore"),
         "cert_not_after": _day(cells, "tls.notafter"),
-        **{f"{side}_clear": pc.if_else(whole, pa.scalar(value=False), None) for side in ("src", "dst")},
+        **{f"{side}_clear": pc.if_else(sealed, pa.scalar(value=False), None) for side in ("src", "dst")},
     }
     return Rows(columns=columns, start=time, end=time)
 

@@ -187,3 +187,14 @@ def test_bad_input_of_this_format_is_refused_line_by_line(name, events, noise, c
     assert [one.code for one in coverage.rejects] == codes
     assert coverage.held_back == (name == "truncated-last-line.log")
     assert lawful(coverage)
+
+
+def test_a_compressed_log_is_read_as_far_as_it_goes(shared_logs):
+    names = ("query.log.gz", "query-two-members.log.gz", "query-truncated.log.gz")
+    whole, joined, cut = (collect([str(shared_logs / "badinput" / name)]) for name in names)
+    assert [one.coverage[0].rejected for one in (whole, joined, cut)] == [0, 0, 0]
+    assert [one.coverage[0].error is None for one in (whole, joined, cut)] == [True, True, False]
+    assert (whole.coverage[0].events, joined.coverage[0].events) == (45, 45)
+    assert 0 < cut.coverage[0].events < 45
+    assert asked(cut.lookups) == asked(whole.lookups)[: cut.lookups.num_rows]
+    assert all(lawful(one.coverage[0]) for one in (whole, joined, cut))

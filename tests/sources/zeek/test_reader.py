@@ -25,7 +25,13 @@ def read(source, kind="conn", *, block=1 << 22, forced=False):
             batch.validate(full=True)
     schema = KINDS[kind].schema
     same = [batch for batch in batches if batch.schema.equals(schema)]
-    return pa.Table.from_batches(same, schema).unify_dictionaries(), records.coverage
+    return decoded(pa.Table.from_batches(same, schema)), records.coverage
+
+
+def decoded(table):
+    """The rows without dictionaries, which may hold values of rows that are not there."""
+    kinds = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in table.schema]
+    return table.cast(pa.schema(list(zip(table.column_names, kinds, strict=True))))
 
 
 def lawful(coverage):

@@ -1,0 +1,54 @@
+"""JSON objects of a log, however they stand in it."""
+
+import json
+
+import pytest
+
+from flowwatch.sources.lines import LONGEST, Block
+from flowwatch.sources.objects import DEEPEST, Objects, broken_code, too_deep
+
+
+def decode(data):
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return broken_code(data)
+    if not isinstance(value, dict):
+        return "json_syntax"
+    return value if value.get("a") != "bad" else "bad_field:a"
+
+
+def told(text):
+    objects = Objects(decode)
+    found, blank = objects.split(Block(text.encode(), 100, 5))
+    return [
+        (one.number, one.offset, one.row if one.row is not None else one.code) for one in found + objects.end()
+    ], blank
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "blank"),
+    [
+        ('{"a":1}\n{"a":2}', [(5, 100, {"a": 1}), (6, 108, {"a": 2})], 0),
+        ('{"a":1}\n\n \n{"a":2}', [(5, 100, {"a": 1}), (8, 111, {"a": 2})], 2),
+        ('[{"a":1}, {"a":2}]', [(5, 101, {"a": 1}), (5, 110, {"a": 2})], 0),
+        ('{\n"a":1}\n\n{"a":2}', [(5, 100, {"a": 1}), (8, 110, {"a": 2})], 0),
+        ('{\n"a":1}\n{\n"a":2\n}', [(5, 100, {"a": 1}), (7, 109, {"a": 2})], 0),
+        ('{"a":1}\n{"a":', [(5, 100, {"a": 1}), (6, 108, "json_syntax")], 0),
+        ('[{"a":1},\n{"a":', [(5, 101, {"a": 1}), (6, 110, "json_syntax")], 0),
+        ('{"a":"bad"}\n{"a":2}', [(5, 100, "bad_field:a"), (6, 112, {"a": 2})], 0),
+        ('7\n{"a":2}', [(5, 100, "json_syntax"), (6, 102, {"a": 2})], 0),
+    ],
+)
+def test_forms(text, expected, blank):
+    assert told(text) == (expected, blank)
+
+
+def test_what_is_too_much_is_refused_before_it_is_decoded():
+    assert told('{"a":1}\n{"a":' + "[" * DEEPEST + "]" * DEEPEST + "}")[0][1][2] == "json_depth"
+    assert told('{"a":1}\n{"a":"' + "x" * LONGEST + '"}')[0][1][2] == "line_too_long"
+    assert not too_deep(b'{"a":' + b"[]," * DEEPEST)
+
+
+def test_what_is_no_text_is_told_apart():
+    assert (broken_code(b"\xff"), broken_code(b"{")) == ("not_utf8", "json_syntax")
