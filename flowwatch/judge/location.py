@@ -39,10 +39,13 @@ def location_checks(
 
 
 def _country(expected: Sequence[str], place: Place, at: Instant, locations: str) -> Check:
+    """Only candidates that name a country speak for the expected one; one that names none may still be there."""
     truth = UNSEEN
-    if place.located and place.confidence is not Confidence.INDETERMINATE:
-        fits = [None if one.country is None else one.country in expected for one in place.located]
-        truth = _agree(fits, locations, founded=_founded(place, place.located, at))
+    spoken = [one for one in place.located if one.country is not None]
+    if spoken and place.confidence is not Confidence.INDETERMINATE:
+        fits = [one.country in expected for one in spoken]
+        silent = len(spoken) < len(place.located)
+        truth = _agree(fits, locations, founded=not silent and _founded(place, spoken, at))
     observed = f"{listed(place.countries)} ({place.confidence})"
     return _compared("location.country", truth, listed(expected), observed, Reason.COUNTRY_UNEXPECTED)
 

@@ -190,14 +190,20 @@ def unplaced(one: Finding | Destination) -> str:
 
 
 def located(place: Place | None) -> str:
-    """Countries with the confidence word, or why there are none."""
+    """Countries with the confidence word and the provider's region, or why there are none."""
     if place is None:
         return "not looked up"
     if place.confidence is Confidence.NOT_APPLICABLE:
         return place.special or words(place.confidence)
     if not place.countries:
-        return words(place.confidence)
-    return f"{', '.join(place.countries)} ({words(place.confidence)})"
+        return f"{words(place.confidence)} ({place.why})" if place.why else words(place.confidence)
+    return f"{', '.join(place.countries)} ({', '.join([words(place.confidence), *_regions(place)])})"
+
+
+def _regions(place: Place) -> list[str]:
+    """`provider region` of every candidate that names one, each once."""
+    named = (f"{one.provider or ''} {one.provider_region}".strip() for one in place.located if one.provider_region)
+    return list(dict.fromkeys(named))
 
 
 def registered(place: Place | None) -> str:
@@ -283,9 +289,10 @@ def policy(one: PolicyInfo) -> str:
 
 
 def reference(one: ReferenceData) -> str:
-    """Name, kind, date and attribution of a body of location data."""
+    """Name, version, kind, date and attribution of a body of location data."""
+    named = f"{one.name} {one.version}" if one.version else one.name
     dated = f"of {one.date}" if one.date else "undated"
-    return ", ".join(part for part in (one.name, one.kind, dated, one.attribution) if part)
+    return ", ".join(part for part in (named, one.kind, dated, one.attribution) if part)
 
 
 def check(one: Check) -> str:

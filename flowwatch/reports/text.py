@@ -245,9 +245,7 @@ def _unused(report: Report, console: Console) -> None:
 def _basis(report: Report, console: Console) -> None:
     _heading(console, "JUDGED WITH", f"flowwatch {report.version}")
     facts = [("policy", phrases.policy(one)) for one in report.policies] or [("policy", "none")]
-    facts += [("places", phrases.reference(one)) for one in report.reference] or [
-        ("places", "no location database given")
-    ]
+    facts += [("places", phrases.reference(one)) for one in report.reference]
     _say(console, _facts(facts))
 
 

@@ -33,6 +33,7 @@ def _told(make, place, expect=EXPECT, defaults=""):
         (DIFFERS, ["XC", "XD"], {"confidence": Confidence.DISPUTED}),
         (UNPROVEN, ["XA", "XC"], {"confidence": Confidence.DISPUTED}),
         (UNPROVEN, ["XC", None], {}),
+        (HOLDS, [None, "XA"], {"confidence": Confidence.SINGLE_SOURCE}),
         (UNPROVEN, ["XA"], {"confidence": Confidence.INDETERMINATE}),
         (UNPROVEN, ["XC"], {"confidence": Confidence.INDETERMINATE}),
         (UNPROVEN, [], {"confidence": Confidence.INDETERMINATE}),
