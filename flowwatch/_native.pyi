@@ -91,6 +91,8 @@ class _Coverage(TypedDict):
     flows: int
     lookups: int
     one_way_flows: int
+    opaque_tunnels: int
+    """Flows that are tunnels whose inside cannot be read (`esp`, `wireguard`)."""
     limits: dict[str, int]
     """Limits that were hit, how often."""
     error: _Stop | None

@@ -22,8 +22,8 @@ _SECTION = bytes.fromhex("0a0d0d0a")
 _ORDERS = (bytes.fromhex("1a2b3c4d"), bytes.fromhex("4d3c2b1a"))
 _SCHEMAS = {"flows": FLOWS, "lookups": LOOKUPS}
 _LINK_TYPES = {
-    0: "null", 1: "ethernet", 12: "raw", 14: "raw", 101: "raw", 108: "loop", 113: "linux_sll", 228: "ipv4", 229: "ipv6",
-    276: "linux_sll2",
+    0: "null", 1: "ethernet", 9: "ppp", 12: "raw", 14: "raw", 50: "ppp_hdlc", 51: "pppoe", 101: "raw", 108: "loop",
+    113: "linux_sll", 228: "ipv4", 229: "ipv6", 276: "linux_sll2",
 }  # fmt: skip
 _REMARKS = {
     "unknown_blocks": "pcapng block of a type that is not read",

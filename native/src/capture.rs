@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use ahash::RandomState;
 use arrow_array::RecordBatch;
 
 use crate::batch;
@@ -13,14 +14,16 @@ use crate::coverage::{Coverage, Skip};
 use crate::error::Error;
 use crate::flows::fragments::{First, Fragments};
 use crate::flows::key::Ends;
-use crate::flows::table::{self, Flow, Place, Table};
+use crate::flows::table::{self, Carried, Flow, Place, Table};
 use crate::input::{Input, Next};
 use crate::ip::{self, Datagram};
-use crate::link;
+use crate::link::{self, Network};
 use crate::lookups::Lookup;
 use crate::markers::Markers;
+use crate::opaque;
 use crate::talk::{NO_TIME, Recogniser};
 use crate::transport::{self, Segment, has_ports};
+use crate::tunnel::{self, Layers};
 use crate::unpack::Fault;
 
 /// Rows of one batch, about.
@@ -76,6 +79,8 @@ struct Reading {
     fragments: Fragments,
     table: Table,
     recogniser: Recogniser,
+    /// Names tunnels.
+    hasher: RandomState,
     over: Vec<Flow>,
 }
 
@@ -104,6 +109,7 @@ impl Capture {
             fragments: Fragments::default(),
             table: Table::new(table::MOST),
             recogniser: Recogniser::new(options.markers.take()),
+            hasher: RandomState::new(),
             over: Vec::new(),
         };
         let container = Container::new();
@@ -180,6 +186,7 @@ impl Capture {
         for mut flow in self.reading.over.drain(..) {
             self.reading.recogniser.finish(&mut flow);
             self.reading.coverage.flows += 1;
+            self.reading.coverage.opaque_tunnels += u64::from(opaque::is(&flow));
             self.reading.coverage.one_way_flows += u64::from(flow.sums.iter().any(|sum| sum.packets == 0));
             self.flows.push(flow);
         }
@@ -244,35 +251,90 @@ impl Reading {
         let place = Place { record: number, offset, time: frame.time };
         let network = link::open(frame.link.ok_or(Skip::BadHeader)?, frame.bytes, frame.wire)?;
         let datagram = ip::open(&network)?;
-        let (proto, segment) = self.segment(&datagram, place)?;
-        let ends =
-            Ends { v6: datagram.v6, proto, src: (datagram.src, segment.ports.0), dst: (datagram.dst, segment.ports.1) };
-        let (flow, side, counted) =
-            self.table.take(&ends, place, datagram.length, &segment, network.vlans, &mut self.over);
-        if counted.overflow {
-            self.coverage.limit("tcp_gaps", 1);
+        let Some((proto, segment)) = self.segment(&datagram, 0, place)? else { return Ok(()) };
+        if network.pppoe.is_some() || tunnel::may_carry(proto, segment.ports) {
+            return self.unwrap(&network, datagram, place);
         }
-        self.recogniser.take(flow, side, place, counted.position, &segment);
+        let carried = Carried { vlans: network.vlans, layers: &[] };
+        self.count(proto, &datagram, &segment, 0, carried, place);
         Ok(())
     }
 
-    /// The segment in a datagram; a later fragment belongs to the conversation of its first.
+    /// Follows encapsulations inwards; the innermost packet that can be read belongs to the conversation.
+    #[cold]
+    fn unwrap<'a>(&mut self, network: &Network<'a>, mut datagram: Datagram<'a>, place: Place) -> Result<(), Skip> {
+        let mut layers = Layers::of(network);
+        while let Some(inner) = tunnel::open(&datagram) {
+            let name = layers.name(&self.hasher);
+            if !layers.enter(&inner) {
+                self.coverage.limit("tunnel_depth", 1);
+                break;
+            }
+            let time = place.time.unwrap_or(NO_TIME);
+            self.fragments.remember(
+                &datagram,
+                name,
+                First { proto: datagram.proto, ports: (0, 0), is_tunnel: true, time },
+            );
+            datagram = inner.datagram;
+        }
+        let name = layers.name(&self.hasher);
+        let Some((proto, segment)) = self.segment(&datagram, name, place)? else { return Ok(()) };
+        let carried = Carried { vlans: network.vlans, layers: layers.all() };
+        self.count(proto, &datagram, &segment, name, carried, place);
+        Ok(())
+    }
+
+    /// Counts a packet in its conversation and shows it to the recognisers.
     #[inline]
-    fn segment<'a>(&mut self, datagram: &Datagram<'a>, place: Place) -> Result<(u8, Segment<'a>), Skip> {
+    fn count(
+        &mut self,
+        proto: u8,
+        datagram: &Datagram<'_>,
+        segment: &Segment<'_>,
+        tunnel: u64,
+        carried: Carried<'_>,
+        place: Place,
+    ) {
+        let (src, dst) = ((datagram.src, segment.ports.0), (datagram.dst, segment.ports.1));
+        let ends = Ends { v6: datagram.v6, proto, tunnel, src, dst };
+        let (flow, side, counted) = self.table.take(&ends, place, datagram.length, segment, carried, &mut self.over);
+        if counted.overflow {
+            self.coverage.limit("tcp_gaps", 1);
+        }
+        if let Some(app) = opaque::app(proto, segment) {
+            opaque::mark(flow, app);
+            return;
+        }
+        self.recogniser.take(flow, side, place, counted.position, segment);
+    }
+
+    /// The segment in a datagram; a later fragment belongs to the conversation of its first.
+    ///
+    /// None for a later fragment of a datagram that holds another packet: that one's header counted all of it.
+    #[inline]
+    fn segment<'a>(
+        &mut self,
+        datagram: &Datagram<'a>,
+        tunnel: u64,
+        place: Place,
+    ) -> Result<Option<(u8, Segment<'a>)>, Skip> {
         let Some(fragment) = datagram.fragment else {
-            return Ok((datagram.proto, transport::open(datagram)?));
+            return Ok(Some((datagram.proto, transport::open(datagram)?)));
         };
         let time = place.time.unwrap_or(NO_TIME);
         if fragment.offset == 0 {
             let segment = transport::open(datagram)?;
-            self.fragments.remember(datagram, First { proto: datagram.proto, ports: segment.ports, time });
-            return Ok((datagram.proto, Segment { payload: &[], ..segment }));
+            let first = First { proto: datagram.proto, ports: segment.ports, is_tunnel: false, time };
+            self.fragments.remember(datagram, tunnel, first);
+            return Ok(Some((datagram.proto, Segment { payload: &[], ..segment })));
         }
         let segment = Segment { payload: &[], ..transport::rest(datagram) };
-        match self.fragments.first_of(datagram, time) {
-            Some(first) => Ok((first.proto, Segment { ports: first.ports, ..segment })),
+        match self.fragments.first_of(datagram, tunnel, time) {
+            Some(first) if first.is_tunnel => Ok(None),
+            Some(first) => Ok(Some((first.proto, Segment { ports: first.ports, ..segment }))),
             None if has_ports(datagram.proto) => Err(Skip::FragmentWithoutFirst),
-            None => Ok((datagram.proto, segment)),
+            None => Ok(Some((datagram.proto, segment))),
         }
     }
 }

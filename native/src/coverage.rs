@@ -97,6 +97,8 @@ pub struct Coverage {
     pub lookups: u64,
     /// Flows with packets from one side only.
     pub one_way_flows: u64,
+    /// Flows that are tunnels whose inside cannot be read.
+    pub opaque_tunnels: u64,
     /// Limits that were hit, how often.
     pub limits: BTreeMap<&'static str, u64>,
     /// Why reading stopped early, if it did.

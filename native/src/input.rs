@@ -4,8 +4,10 @@
 //! No memory map (a mapped file that shrinks kills the process) and no allocation sized by the file: at most
 //! [`IN_FLIGHT`] blocks wait for each reader of them.
 
+mod stored;
+
 use std::fs::File;
-use std::io::{self, BufRead, Read};
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use self::stored::Stored;
 use crate::unpack::{Compression, Unpack};
 
 /// Bytes in one block.
@@ -188,116 +191,6 @@ impl Reader {
     }
 }
 
-/// The bytes as they are stored, each block given to the hasher too.
-struct Stored {
-    source: Box<dyn Read + Send>,
-    copies: Option<SyncSender<Block>>,
-    used: Receiver<Vec<u8>>,
-    spare: Spare,
-    /// Read, but not given out; from `at` on.
-    front: Option<Block>,
-    at: usize,
-    /// Why the source cannot be read on, once what came before was given out.
-    failed: Option<io::Error>,
-    size: u64,
-    compression: Option<Compression>,
-}
-
-impl Stored {
-    fn new(
-        source: Box<dyn Read + Send>,
-        copies: Option<SyncSender<Block>>,
-        used: Receiver<Vec<u8>>,
-        spare: Spare,
-    ) -> Self {
-        Self { source, copies, used, spare, front: None, at: 0, failed: None, size: 0, compression: None }
-    }
-
-    /// The first bytes, as many as tell a compression; they are given out again.
-    fn head(&mut self) -> &[u8] {
-        let mut head = self.read();
-        while head.len() < Compression::MAGIC && self.failed.is_none() {
-            let more = self.read();
-            if more.is_empty() {
-                break;
-            }
-            head.extend_from_slice(&more);
-        }
-        self.front = (!head.is_empty()).then(|| self.counted(head));
-        self.front.as_ref().map_or(&[], |block| block.as_slice())
-    }
-
-    fn next(&mut self) -> io::Result<Option<Block>> {
-        if self.front.is_some() {
-            return Ok(self.front.take());
-        }
-        let bytes = if self.failed.is_none() { self.read() } else { Vec::new() };
-        match self.failed.take() {
-            Some(error) if bytes.is_empty() => Err(error),
-            later => {
-                self.failed = later;
-                Ok((!bytes.is_empty()).then(|| self.counted(bytes)))
-            }
-        }
-    }
-
-    /// Reads what is left, for size and digest.
-    fn drain(&mut self) -> io::Result<()> {
-        self.front = None;
-        while let Some(block) = self.next()? {
-            self.spare.take_back(block);
-        }
-        Ok(())
-    }
-
-    /// Memory for one block, used before where there is any.
-    fn blank(&self) -> Vec<u8> {
-        let mut bytes = self.used.try_recv().unwrap_or_default();
-        bytes.resize(BLOCK, 0);
-        bytes
-    }
-
-    fn read(&mut self) -> Vec<u8> {
-        let mut bytes = self.blank();
-        self.failed = fill(&mut self.source, &mut bytes);
-        bytes
-    }
-
-    fn counted(&mut self, bytes: Vec<u8>) -> Block {
-        self.size += bytes.len() as u64;
-        let block = Arc::new(bytes);
-        if let Some(copies) = &self.copies {
-            let _ = copies.send(Arc::clone(&block));
-        }
-        block
-    }
-}
-
-impl BufRead for Stored {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.front.as_ref().is_none_or(|block| self.at >= block.len()) {
-            if let Some(block) = self.front.take() {
-                self.spare.take_back(block);
-            }
-            self.at = 0;
-            self.front = self.next()?;
-        }
-        Ok(self.front.as_ref().map_or(&[], |block| &block[self.at..]))
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.at += count;
-    }
-}
-
-impl Read for Stored {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.fill_buf()?.read(buffer)?;
-        self.consume(read);
-        Ok(read)
-    }
-}
-
 /// One block: full, or what a slow source gave at once.
 ///
 /// A pipe hands over less than a block; the bytes are passed on as they come, so that a live source is seen at once.
@@ -328,105 +221,4 @@ fn hash(blocks: &Receiver<Block>, spare: &Spare) -> [u8; 32] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::unpack::Fault;
-
-    fn drain(mut input: Input) -> (Vec<u8>, Option<io::Error>, Sum) {
-        let mut all = Vec::new();
-        let error = loop {
-            match input.next(Duration::from_secs(5)) {
-                Next::Block(block) => all.extend_from_slice(&block),
-                Next::Idle => panic!("a slice never makes one wait"),
-                Next::End(error) => break error,
-            }
-        };
-        (all, error, input.sum())
-    }
-
-    #[test]
-    fn all_bytes_arrive_in_order_with_their_digest() {
-        let bytes: Vec<u8> = (0..3 * BLOCK + 17).map(|i| (i % 251) as u8).collect();
-        let source = Box::new(io::Cursor::new(bytes.clone()));
-        let (all, error, sum) = drain(Input::from_read(source, true).unwrap());
-        assert!(error.is_none());
-        assert_eq!(all, bytes);
-        assert_eq!(sum.size, bytes.len() as u64);
-        assert_eq!(sum.sha256.unwrap()[..], Sha256::digest(&bytes)[..]);
-    }
-
-    #[test]
-    fn no_digest_is_no_digest() {
-        let (_, _, sum) = drain(Input::from_read(Box::new(io::empty()), false).unwrap());
-        assert_eq!((sum.size, sum.sha256), (0, None));
-    }
-
-    #[test]
-    fn a_failing_source_gives_what_it_had() {
-        struct Fails(bool);
-        impl Read for Fails {
-            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                if std::mem::replace(&mut self.0, true) {
-                    return Err(io::Error::other("gone"));
-                }
-                buffer[..3].copy_from_slice(b"abc");
-                Ok(3)
-            }
-        }
-        let (all, error, _) = drain(Input::from_read(Box::new(Fails(false)), false).unwrap());
-        assert_eq!(all, b"abc");
-        assert_eq!(error.unwrap().to_string(), "gone");
-    }
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        io::Write::write_all(&mut encoder, bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    #[test]
-    fn a_compressed_input_is_unpacked_and_digested_as_stored() {
-        let bytes: Vec<u8> = (0..3 * BLOCK + 17).map(|i| (i * i % 251) as u8).collect();
-        for (kind, stored) in [
-            (Compression::Gzip, gzip(&bytes)),
-            (Compression::Zstd, zstd::stream::encode_all(bytes.as_slice(), 1).unwrap()),
-        ] {
-            let (all, error, sum) = drain(Input::from_read(Box::new(io::Cursor::new(stored.clone())), true).unwrap());
-            assert!(error.is_none() && all == bytes);
-            assert_eq!((sum.size, sum.unpacked), (stored.len() as u64, Some((kind, bytes.len() as u64))));
-            assert_eq!(sum.sha256.unwrap()[..], Sha256::digest(&stored)[..]);
-        }
-    }
-
-    #[test]
-    fn behind_a_fault_all_that_is_stored_is_digested() {
-        let stored = [gzip(b"first"), vec![7; 2 * BLOCK]].concat();
-        let (all, error, sum) = drain(Input::from_read(Box::new(io::Cursor::new(stored.clone())), true).unwrap());
-        assert_eq!(
-            (all.as_slice(), error.and_then(|e| Fault::of(&e).map(|f| f.code))),
-            (&b"first"[..], Some("bad_compression"))
-        );
-        assert_eq!((sum.size, sum.sha256.unwrap()[..] == Sha256::digest(&stored)[..]), (stored.len() as u64, true));
-    }
-
-    #[test]
-    fn a_source_that_gives_byte_by_byte_is_told_right() {
-        struct Slow(io::Cursor<Vec<u8>>);
-        impl Read for Slow {
-            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                let end = buffer.len().min(1);
-                self.0.read(&mut buffer[..end])
-            }
-        }
-        for (stored, told) in [(gzip(b"first"), &b"first"[..]), (b"abc".to_vec(), b"abc")] {
-            let (all, error, _) = drain(Input::from_read(Box::new(Slow(io::Cursor::new(stored))), false).unwrap());
-            assert!(error.is_none() && all == told);
-        }
-    }
-
-    #[test]
-    fn a_missing_file_is_an_error() {
-        let error = Input::open(Path::new("does/not/exist"), false).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::NotFound);
-    }
-}
+mod tests;

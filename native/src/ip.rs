@@ -266,7 +266,7 @@ pub(crate) mod tests {
     }
 
     fn opened(bytes: &[u8], wire: usize) -> Result<Datagram<'_>, Skip> {
-        open(&Network { bytes, wire: wire as u32, vlans: Vlans::default() })
+        open(&Network { bytes, wire: wire as u32, vlans: Vlans::default(), pppoe: None })
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod jsonl;
 pub mod link;
 pub mod lookups;
 pub mod markers;
+pub mod opaque;
 #[cfg(feature = "python")]
 mod python;
 pub mod recognise;
@@ -25,4 +26,5 @@ pub mod stream;
 pub mod talk;
 pub mod text;
 pub mod transport;
+pub mod tunnel;
 pub mod unpack;

@@ -182,6 +182,7 @@ fn coverage_dict<'py>(py: Python<'py>, coverage: &Coverage) -> PyResult<Bound<'p
     dict.set_item("flows", coverage.flows)?;
     dict.set_item("lookups", coverage.lookups)?;
     dict.set_item("one_way_flows", coverage.one_way_flows)?;
+    dict.set_item("opaque_tunnels", coverage.opaque_tunnels)?;
     dict.set_item("limits", limits)?;
     dict.set_item("error", coverage.error.as_ref().map(|stop| stop_dict(py, stop)).transpose()?)?;
     Ok(dict)

@@ -226,7 +226,8 @@ mod tests {
 
     fn with<T>(proto: u8, payload: &[u8], captured: usize, check: impl Fn(Result<Segment<'_>, Skip>) -> T) -> T {
         let bytes = v4_packet(proto, 0, payload);
-        let network = Network { bytes: &bytes[..20 + captured], wire: bytes.len() as u32, vlans: Vlans::default() };
+        let network =
+            Network { bytes: &bytes[..20 + captured], wire: bytes.len() as u32, vlans: Vlans::default(), pppoe: None };
         check(open(&ip::open(&network).unwrap()))
     }
 

@@ -19,6 +19,7 @@ use crate::recognise::http::Requests;
 use crate::recognise::tls::version_text;
 use crate::talk::Facts;
 use crate::transport::{ICMP, ICMP6, SCTP, TCP, UDP, has_ports};
+use crate::tunnel::Layer;
 
 /// Every column, in order.
 pub(super) fn columns() -> Vec<Column<Flow>> {
@@ -65,8 +66,8 @@ fn how_much() -> Vec<Column<Flow>> {
         c("dst_acked", UInt64, |r| number(r, |f| acked(f, f.dst()))),
         c("missing_bytes", UInt64, |r| number(r, missing)),
         c("state", Utf8, |r| text(r, conn_state)),
-        c("vlan", list(UInt16), |r| numbers(r, |f| f.vlans.as_deref().map_or(&[], |vlans| vlans.ids()))),
-        c("tunnel", list(Utf8), |r| texts(r, |_| Some([""; 0]))),
+        c("vlan", list(UInt16), |r| numbers(r, |f| f.carrier.as_deref().map_or(&[], |carrier| carrier.vlans.ids()))),
+        c("tunnel", list(Utf8), |r| texts(r, |f| Some(layers(f).iter().map(|layer| layer.kind.text())))),
         c("tunnel_ends", tunnel_ends_type(), tunnel_ends),
         c("community_id", Utf8, |r| text(r, |f| Some(community(f)))),
     ]
@@ -170,6 +171,10 @@ fn community(flow: &Flow) -> String {
     community_id(flow.key.proto, flow.key.ip(src), flow.key.ip(other(src)), ports)
 }
 
+fn layers(flow: &Flow) -> &[Layer] {
+    flow.carrier.as_deref().map_or(&[], |carrier| &carrier.layers)
+}
+
 fn facts(flow: &Flow) -> Option<&Facts> {
     flow.facts.as_deref()
 }
@@ -211,11 +216,21 @@ fn tunnel_ends_type() -> DataType {
     list(DataType::Struct(end_fields()))
 }
 
-/// No tunnels are opened: an empty list in every row.
+/// Outer addresses of every layer; `src` is on the initiator's side.
 fn tunnel_ends(rows: Rows<'_, Flow>) -> ArrayRef {
     let ends = StructBuilder::new(end_fields(), vec![Box::new(StringBuilder::new()), Box::new(StringBuilder::new())]);
     let mut out = ListBuilder::new(ends);
-    rows.rows.iter().for_each(|_| out.append(true));
+    for flow in rows.rows {
+        for layer in layers(flow) {
+            let (src, dst) = layer.ends_text(flow.src != flow.first_sender).unzip();
+            for (column, value) in [src, dst].into_iter().enumerate() {
+                let texts = out.values().field_builder::<StringBuilder>(column);
+                texts.expect("both fields are text").append_option(value);
+            }
+            out.values().append(true);
+        }
+        out.append(true);
+    }
     let array: Arc<dyn Array> = Arc::new(out.finish());
     array
 }

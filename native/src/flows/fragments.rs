@@ -17,15 +17,16 @@ struct Name {
     src: Address,
     dst: Address,
     id: u32,
+    tunnel: u64,
     proto: u8,
     v6: bool,
 }
 
 impl Name {
-    fn of(datagram: &Datagram<'_>) -> Option<Self> {
+    fn of(datagram: &Datagram<'_>, tunnel: u64) -> Option<Self> {
         let fragment = datagram.fragment?;
         let Datagram { src, dst, v6, .. } = *datagram;
-        Some(Self { src, dst, id: fragment.id, proto: fragment.proto, v6 })
+        Some(Self { src, dst, id: fragment.id, tunnel, proto: fragment.proto, v6 })
     }
 }
 
@@ -36,6 +37,8 @@ pub struct First {
     pub proto: u8,
     /// Ports.
     pub ports: (u16, u16),
+    /// The datagram holds another packet, whose header counted all of it.
+    pub is_tunnel: bool,
     /// Time of the record.
     pub time: i64,
 }
@@ -49,9 +52,9 @@ pub struct Fragments {
 }
 
 impl Fragments {
-    /// Remembers a first fragment.
-    pub fn remember(&mut self, datagram: &Datagram<'_>, first: First) {
-        let Some(name) = Name::of(datagram) else { return };
+    /// Remembers a first fragment within a tunnel (0 for none).
+    pub fn remember(&mut self, datagram: &Datagram<'_>, tunnel: u64, first: First) {
+        let Some(name) = Name::of(datagram, tunnel) else { return };
         if self.known.insert(name, first).is_some() {
             return;
         }
@@ -66,8 +69,8 @@ impl Fragments {
 
     /// What the first fragment of this later one said, if it was seen.
     #[must_use]
-    pub fn first_of(&self, datagram: &Datagram<'_>, time: i64) -> Option<First> {
-        let first = self.known.get(&Name::of(datagram)?)?;
+    pub fn first_of(&self, datagram: &Datagram<'_>, tunnel: u64, time: i64) -> Option<First> {
+        let first = self.known.get(&Name::of(datagram, tunnel)?)?;
         (time.saturating_sub(first.time) <= PATIENCE).then_some(*first)
     }
 
@@ -99,20 +102,21 @@ mod tests {
     #[test]
     fn a_later_fragment_finds_its_first_for_a_minute() {
         let mut fragments = Fragments::default();
-        let first = First { proto: 17, ports: (1, 2), time: 0 };
-        fragments.remember(&piece(1), first);
-        assert_eq!(fragments.first_of(&piece(1), PATIENCE), Some(first));
-        assert_eq!(fragments.first_of(&piece(1), PATIENCE + 1), None);
-        assert_eq!(fragments.first_of(&piece(2), 0), None);
+        let first = First { proto: 17, ports: (1, 2), is_tunnel: false, time: 0 };
+        fragments.remember(&piece(1), 0, first);
+        assert_eq!(fragments.first_of(&piece(1), 0, PATIENCE), Some(first));
+        assert_eq!(fragments.first_of(&piece(1), 0, PATIENCE + 1), None);
+        assert_eq!(fragments.first_of(&piece(2), 0, 0), None);
+        assert_eq!(fragments.first_of(&piece(1), 7, 0), None);
     }
 
     #[test]
     fn the_memory_is_bounded_and_says_what_it_forgot() {
         let mut fragments = Fragments::default();
         for id in 0..MOST as u32 + 3 {
-            fragments.remember(&piece(id), First { proto: 17, ports: (1, 2), time: 0 });
+            fragments.remember(&piece(id), 0, First { proto: 17, ports: (1, 2), is_tunnel: false, time: 0 });
         }
         assert_eq!((fragments.forgotten(), fragments.known.len()), (3, MOST));
-        assert_eq!(fragments.first_of(&piece(0), 0), None);
+        assert_eq!(fragments.first_of(&piece(0), 0, 0), None);
     }
 }

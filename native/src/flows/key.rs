@@ -1,5 +1,6 @@
-//! Who talks to whom: [`Ends`] as one packet says it, [`Key`] for both directions alike.
+//! Who talks to whom, in which tunnel: [`Ends`] as one packet says it, [`Key`] for both directions alike.
 
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 use crate::ip::Address;
@@ -11,6 +12,8 @@ pub struct Ends {
     pub v6: bool,
     /// IANA protocol number.
     pub proto: u8,
+    /// Name of the encapsulations around the packet ([`crate::tunnel::Layers::name`]); 0 for none.
+    pub tunnel: u64,
     /// Sender.
     pub src: (Address, u16),
     /// Receiver.
@@ -18,14 +21,29 @@ pub struct Ends {
 }
 
 /// The conversation a packet belongs to, the same for either direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     /// The end that sorts first ([`LOW`]) and the other ([`HIGH`]).
     ends: [(Address, u16); 2],
+    /// Name of the encapsulations; 0 for none.
+    tunnel: u64,
     /// IANA protocol number.
     pub proto: u8,
     /// True for IPv6.
     pub v6: bool,
+}
+
+// By hand: a few whole words instead of many small fields.
+impl Hash for Key {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [(low, low_port), (high, high_port)] = self.ends;
+        let rest = [low_port, high_port, u16::from(self.proto), u16::from(self.v6)];
+        state.write_u128(u128::from_ne_bytes(low.0));
+        state.write_u128(u128::from_ne_bytes(high.0));
+        state.write_u64(rest.into_iter().fold(0, |word, part| word << 16 | u64::from(part)));
+        state.write_u64(self.tunnel);
+    }
 }
 
 /// Index of one end of a [`Key`] and of everything kept by end.
@@ -49,7 +67,7 @@ impl Ends {
     pub fn key(&self) -> (Key, Side) {
         let (ends, sender) =
             if self.src <= self.dst { ([self.src, self.dst], LOW) } else { ([self.dst, self.src], HIGH) };
-        (Key { ends, proto: self.proto, v6: self.v6 }, sender)
+        (Key { ends, tunnel: self.tunnel, proto: self.proto, v6: self.v6 }, sender)
     }
 }
 
@@ -74,12 +92,13 @@ mod tests {
     #[test]
     fn both_directions_have_one_key() {
         let (a, b) = ((Address([1; 16]), 53), (Address([1; 16]), 40_000));
-        let there = Ends { v6: false, proto: 17, src: a, dst: b };
+        let there = Ends { v6: false, proto: 17, tunnel: 0, src: a, dst: b };
         let back = Ends { src: b, dst: a, ..there };
         assert_eq!(there.key().0, back.key().0);
         assert_eq!((there.key().1, back.key().1), (LOW, HIGH));
         assert_ne!(there.key().0, Ends { proto: 6, ..there }.key().0);
         assert_ne!(there.key().0, Ends { v6: true, ..there }.key().0);
+        assert_ne!(there.key().0, Ends { tunnel: 1, ..there }.key().0);
         assert_eq!(there.key().0.port(HIGH), 40_000);
     }
 }

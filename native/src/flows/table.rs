@@ -12,6 +12,7 @@ use super::tcp::Half;
 use crate::link::Vlans;
 use crate::talk::{Facts, Talk};
 use crate::transport::{Segment, TCP};
+use crate::tunnel::Layer;
 
 /// Conversations kept at once.
 pub const MOST: usize = 1 << 20;
@@ -49,6 +50,32 @@ pub struct Place {
     pub time: Option<i64>,
 }
 
+/// What a packet travelled in.
+#[derive(Debug, Clone, Copy)]
+pub struct Carried<'a> {
+    /// VLAN tags of the frame.
+    pub vlans: Vlans,
+    /// Encapsulations, outer to inner.
+    pub layers: &'a [Layer],
+}
+
+/// What the first packet of a conversation travelled in, kept.
+#[derive(Debug)]
+pub struct Carrier {
+    /// VLAN tags of the frame.
+    pub vlans: Vlans,
+    /// Encapsulations, outer to inner.
+    pub layers: Box<[Layer]>,
+}
+
+impl Carrier {
+    fn of(carried: Carried<'_>) -> Option<Box<Self>> {
+        let Carried { vlans, layers } = carried;
+        let is_bare = vlans.ids().is_empty() && layers.is_empty();
+        (!is_bare).then(|| Box::new(Self { vlans, layers: layers.into() }))
+    }
+}
+
 /// One conversation.
 #[derive(Debug)]
 pub struct Flow {
@@ -74,8 +101,8 @@ pub struct Flow {
     pub basis: Basis,
     /// Type and code of the first ICMP message.
     pub message: Option<(u8, u8)>,
-    /// VLAN tags of the first record, where it had any.
-    pub vlans: Option<Box<Vlans>>,
+    /// What the first record travelled in, where that was anything.
+    pub carrier: Option<Box<Carrier>>,
     /// What was recognised.
     pub facts: Option<Box<Facts>>,
     /// The recognition, while it goes on.
@@ -83,7 +110,7 @@ pub struct Flow {
 }
 
 impl Flow {
-    fn new(key: Key, sender: Side, place: Place, segment: &Segment<'_>, vlans: Vlans) -> Self {
+    fn new(key: Key, sender: Side, place: Place, segment: &Segment<'_>, carried: Carried<'_>) -> Self {
         let (from_sender, basis) = direction::of_first(key.proto, segment);
         Self {
             key,
@@ -97,7 +124,7 @@ impl Flow {
             src: if from_sender { sender } else { other(sender) },
             basis,
             message: segment.message,
-            vlans: (!vlans.ids().is_empty()).then(|| Box::new(vlans)),
+            carrier: Carrier::of(carried),
             facts: None,
             talk: Talk::default(),
         }
@@ -225,7 +252,7 @@ impl Table {
         place: Place,
         length: u32,
         segment: &Segment<'_>,
-        vlans: Vlans,
+        carried: Carried<'_>,
         over: &mut Vec<Flow>,
     ) -> (&mut Flow, Side, Counted) {
         self.since_sweep += 1;
@@ -237,10 +264,10 @@ impl Table {
         let found = self.index.find(hash, |&slot| is_at(&self.slots, slot, &key)).copied();
         let slot = match found {
             Some(slot) => {
-                self.renew(slot, key, sender, place, segment, vlans, over);
+                self.renew(slot, key, sender, place, segment, carried, over);
                 slot
             }
-            None => self.insert(hash, Flow::new(key, sender, place, segment, vlans), over),
+            None => self.insert(hash, Flow::new(key, sender, place, segment, carried), over),
         };
         let flow = self.slots[slot as usize].as_mut().expect("the index names filled slots only");
         let counted = flow.count(sender, place, length, segment);
@@ -266,12 +293,12 @@ impl Table {
         sender: Side,
         place: Place,
         segment: &Segment<'_>,
-        vlans: Vlans,
+        carried: Carried<'_>,
         over: &mut Vec<Flow>,
     ) {
         let flow = self.slots[slot as usize].as_mut().expect("the index names filled slots only");
         if flow.is_over(place.time) || flow.is_reopened(sender, segment) {
-            over.push(std::mem::replace(flow, Flow::new(key, sender, place, segment, vlans)));
+            over.push(std::mem::replace(flow, Flow::new(key, sender, place, segment, carried)));
         }
     }
 

@@ -1,4 +1,4 @@
-//! From a link-layer frame to the IP packet in it: Ethernet with VLAN tags, raw IP, null/loop, Linux cooked.
+//! From a link-layer frame to the IP packet in it: Ethernet with VLAN tags, MPLS, PPP, raw IP, null/loop, Linux cooked.
 //!
 //! What is no IP is told by its reason; nothing is guessed from the bytes of an unknown protocol.
 
@@ -39,6 +39,8 @@ pub struct Network<'a> {
     pub wire: u32,
     /// The tags before it.
     pub vlans: Vlans,
+    /// The PPPoE session before it.
+    pub pppoe: Option<u16>,
 }
 
 /// The IP packet in a frame of a link type, or why there is none.
@@ -50,7 +52,7 @@ pub fn open(link: u16, bytes: &[u8], wire: u32) -> Result<Network<'_>, Skip> {
     if bytes.is_empty() {
         return Err(Skip::Empty);
     }
-    let rest = Rest { bytes, wire: wire.max(bytes.len() as u32), vlans: Vlans::default() };
+    let rest = Rest::of(bytes, wire);
     match link {
         1 => ethernet(rest),
         12 | 14 | 101 => Ok(rest.network()),
@@ -58,10 +60,36 @@ pub fn open(link: u16, bytes: &[u8], wire: u32) -> Result<Network<'_>, Skip> {
         229 if bytes[0] >> 4 == 6 => Ok(rest.network()),
         228 | 229 => Err(Skip::BadHeader),
         0 | 108 => loopback(rest),
+        9 | 50 => ppp(rest),
+        51 => session(rest),
         113 => cooked(rest),
         276 => cooked2(rest),
         other => Err(Skip::UnsupportedLinkType(other)),
     }
+}
+
+/// The IP packet in an Ethernet frame that a tunnel carries.
+///
+/// # Errors
+/// Why there is none.
+pub fn ethernet_in(bytes: &[u8], wire: u32) -> Result<Network<'_>, Skip> {
+    ethernet(Rest::of(bytes, wire))
+}
+
+/// The IP packet in what a tunnel carries under an EtherType.
+///
+/// # Errors
+/// Why there is none.
+pub fn ethertype_in(kind: u16, bytes: &[u8], wire: u32) -> Result<Network<'_>, Skip> {
+    ethertype(kind, Rest::of(bytes, wire))
+}
+
+/// The IP packet in a PPP packet that a tunnel carries.
+///
+/// # Errors
+/// Why there is none.
+pub fn ppp_in(bytes: &[u8], wire: u32) -> Result<Network<'_>, Skip> {
+    ppp(Rest::of(bytes, wire))
 }
 
 /// What is left of a frame.
@@ -70,9 +98,15 @@ struct Rest<'a> {
     bytes: &'a [u8],
     wire: u32,
     vlans: Vlans,
+    pppoe: Option<u16>,
 }
 
 impl<'a> Rest<'a> {
+    #[inline]
+    fn of(bytes: &'a [u8], wire: u32) -> Self {
+        Self { bytes, wire: wire.max(bytes.len() as u32), vlans: Vlans::default(), pppoe: None }
+    }
+
     /// The first `N` bytes, or why they are not there.
     #[inline]
     fn peek<const N: usize>(&self) -> Result<&'a [u8; N], Skip> {
@@ -89,7 +123,7 @@ impl<'a> Rest<'a> {
 
     #[inline]
     fn network(self) -> Network<'a> {
-        Network { bytes: self.bytes, wire: self.wire, vlans: self.vlans }
+        Network { bytes: self.bytes, wire: self.wire, vlans: self.vlans, pppoe: self.pppoe }
     }
 }
 
@@ -117,6 +151,8 @@ fn ethertype(mut kind: u16, mut rest: Rest<'_>) -> Result<Network<'_>, Skip> {
                 kind = u16::from_be_bytes([tag[2], tag[3]]);
                 rest = rest.after(4);
             }
+            0x8847 | 0x8848 => return labelled(rest),
+            0x8864 => return session(rest),
             0..=1500 => return logical_link(rest),
             kind if is_known_without_ip(kind) => return Err(Skip::NoIp),
             _ => return Err(Skip::UnknownEthertype),
@@ -132,6 +168,46 @@ fn logical_link(rest: Rest<'_>) -> Result<Network<'_>, Skip> {
             _ => Err(Skip::NoIp),
         },
         [0x06, 0x06, 0x03, ..] => Ok(rest.after(3).network()),
+        _ => Err(Skip::NoIp),
+    }
+}
+
+/// MPLS: IP behind the last label, or Ethernet behind a control word (RFC 3032 2.1, RFC 4385 3); told by the first bits.
+fn labelled(mut rest: Rest<'_>) -> Result<Network<'_>, Skip> {
+    const MOST_LABELS: usize = 16;
+    for _ in 0..MOST_LABELS {
+        let label = rest.peek::<4>()?;
+        rest = rest.after(4);
+        if label[2] & 1 == 0 {
+            continue;
+        }
+        return match rest.peek::<1>()?[0] >> 4 {
+            4 | 6 => Ok(rest.network()),
+            0 if rest.bytes.len() > 4 => ethernet(rest.after(4)),
+            1 => Err(Skip::NoIp), // an associated channel
+            _ => ethernet(rest),
+        };
+    }
+    Err(Skip::BadHeader)
+}
+
+/// A PPPoE session packet (RFC 2516 4).
+fn session(mut rest: Rest<'_>) -> Result<Network<'_>, Skip> {
+    let header = rest.peek::<6>()?;
+    if header[..2] != [0x11, 0] || rest.pppoe.is_some() {
+        return Err(Skip::BadHeader);
+    }
+    rest.pppoe = Some(u16::from_be_bytes([header[2], header[3]]));
+    ppp(rest.after(6))
+}
+
+/// PPP, without its framing or with it, its protocol number perhaps shortened (RFC 1661 2 and 6.5, RFC 1662 3.1).
+fn ppp(rest: Rest<'_>) -> Result<Network<'_>, Skip> {
+    let rest = if rest.bytes.starts_with(&[0xff, 0x03]) { rest.after(2) } else { rest };
+    match rest.peek::<2>()? {
+        [0, 0x21 | 0x57] => Ok(rest.after(2).network()),
+        [0x21 | 0x57, _] => Ok(rest.after(1).network()),
+        [0x02, 0x81 | 0x83] => labelled(rest.after(2)),
         _ => Err(Skip::NoIp),
     }
 }
@@ -230,6 +306,36 @@ mod tests {
         let bytes = frame(&[0x8100], &[0]);
         assert_eq!(open(1, &bytes, 60).unwrap_err(), Skip::TruncatedHeader);
         assert_eq!(open(1, &bytes, bytes.len() as u32).unwrap_err(), Skip::BadHeader);
+    }
+
+    #[test]
+    fn labels_and_sessions_are_passed_over() {
+        let label = |last: u8| [0, 1, last, 64];
+        let mpls = |rest: &[u8]| frame(&[0x8847], &[&label(0)[..], &label(1), rest].concat());
+        assert_eq!(opened(1, &mpls(b"\x45ip")).unwrap().0, b"\x45ip");
+        let wire = [&[0, 0, 0, 0][..], &frame(&[0x8100, 0x86dd], b"ip")].concat();
+        assert_eq!(opened(1, &mpls(&wire)), Ok((b"ip".to_vec(), vec![1])));
+        assert_eq!(opened(1, &mpls(&[0x10, 0, 0, 7])), Err(Skip::NoIp));
+        assert_eq!(opened(1, &frame(&[0x8847], &[0; 80])), Err(Skip::BadHeader));
+        let pppoe = |kind: u8| frame(&[0x8864], &[0x11, 0, 0, 9, 0, 4, 0, kind, b'i', b'p']);
+        let bytes = pppoe(0x21);
+        let network = open(1, &bytes, bytes.len() as u32).unwrap();
+        assert_eq!((network.bytes, network.pppoe), (&b"ip"[..], Some(9)));
+        assert_eq!(opened(51, &bytes[14..]).unwrap().0, b"ip");
+        assert_eq!(opened(1, &pppoe(0x22)), Err(Skip::NoIp));
+        assert_eq!(opened(1, &frame(&[0x8864], &[0x12, 0, 0, 9, 0, 4, 0, 0x21])), Err(Skip::BadHeader));
+    }
+
+    #[test]
+    fn ppp_with_and_without_its_framing() {
+        for head in [&[0xff, 3, 0, 0x21][..], &[0, 0x57], &[0x21], &[0xff, 3, 0x57]] {
+            for link in [9, 50] {
+                assert_eq!(opened(link, &[head, b"ip"].concat()).unwrap().0, b"ip");
+            }
+        }
+        assert_eq!(opened(9, &[0xff, 3, 2, 0x81, 0, 1, 1, 64, 0x45]).unwrap().0, [0x45]);
+        assert_eq!(opened(9, &[0xc0, 0x21, 1]), Err(Skip::NoIp));
+        assert_eq!(opened(9, &[0xff, 3, 0]), Err(Skip::BadHeader));
     }
 
     #[test]

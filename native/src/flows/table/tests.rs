@@ -3,7 +3,7 @@ use crate::ip::Address;
 use crate::transport::{Flags, Tcp, UDP};
 
 fn ends(proto: u8, client: u16) -> Ends {
-    Ends { v6: false, proto, src: (Address([1; 16]), client), dst: (Address([2; 16]), 443) }
+    Ends { v6: false, proto, tunnel: 0, src: (Address([1; 16]), client), dst: (Address([2; 16]), 443) }
 }
 
 fn back(ends: Ends) -> Ends {
@@ -29,7 +29,8 @@ impl Run {
     fn take(&mut self, ends: Ends, seconds: i64, segment: &Segment<'_>) {
         self.2 += 1;
         let place = Place { record: self.2, offset: 0, time: Some(seconds * SECOND) };
-        self.0.take(&ends, place, 28, segment, Vlans::default(), &mut self.1);
+        let carried = Carried { vlans: Vlans::default(), layers: &[] };
+        self.0.take(&ends, place, 28, segment, carried, &mut self.1);
     }
 
     fn all(mut self) -> Vec<Flow> {
