@@ -10,7 +10,7 @@ from flowwatch.judge.destination import goes_by_listed_name
 from flowwatch.judge.observation import Observation
 from flowwatch.judge.rulebook import PRIVATE, Rulebook
 from flowwatch.model import Reason, Transmission
-from flowwatch.policy.match import Cidr, Networks, address_key
+from flowwatch.policy.match import Cidr, Networks, address_key, is_nat64
 
 _KINDS = Networks(
     [
@@ -39,7 +39,7 @@ def out_of_scope(seen: Observation, book: Rulebook) -> Reason | None:
         return Reason.ICMP_ERROR
     if kind is not None:
         return kind
-    if _KINDS.lookup(transmission.sender_ip) is Reason.LINK_LOCAL:
+    if _special(transmission.sender_ip) is Reason.LINK_LOCAL:
         return Reason.LINK_LOCAL
     if seen.zone is None:
         listed_all_the_same = not book.given and seen.receiver_zone is None
@@ -52,13 +52,19 @@ def lookup_out_of_scope(client: str | None, server: str | None, transport: str |
     """Why a lookup is not judged whatever the zone: multicast DNS and LLMNR, link-local clients."""
     if transport in ("mdns", "llmnr"):
         return Reason.MULTICAST
-    kinds = [_KINDS.lookup(address) for address in (server, client) if address is not None]
+    kinds = [_special(address) for address in (server, client) if address is not None]
     return next((kind for kind in kinds if kind is not None), None)
+
+
+def _special(address: str) -> Reason | None:
+    """What the address is by itself; a translator leads to hosts, never to such (RFC 6052 3.1)."""
+    found = _KINDS.lookup(address)
+    return None if found is None or is_nat64(address) else found
 
 
 def _kind(transmission: Transmission, book: Rulebook) -> Reason | None:
     """The kind of the receiver's address; a connection is with a host, never a broadcast (RFC 1122 4.2.3.10)."""
-    found = _KINDS.lookup(transmission.receiver_ip)
+    found = _special(transmission.receiver_ip)
     if found is not None or transmission.proto in ("tcp", "sctp"):
         return found
     return Reason.BROADCAST if address_key(transmission.receiver_ip) in book.broadcasts else None

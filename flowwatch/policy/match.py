@@ -28,6 +28,12 @@ def address_key(text: str) -> tuple[int, int] | None:
     return (4, int(inner)) if inner is not None else (parsed.version, int(parsed))
 
 
+def is_nat64(text: str) -> bool:
+    """The address stands for an IPv4 one behind a translator (64:ff9b::/96, RFC 6052)."""
+    key = address_key(text)
+    return key is not None and _inside_nat64(key) is not None
+
+
 class Cidr(msgspec.Struct, frozen=True, order=True):
     """A network; an address alone is a network of one."""
 
@@ -54,8 +60,8 @@ class Cidr(msgspec.Struct, frozen=True, order=True):
         key = address_key(address)
         if key is None:
             return False
-        if self.version == 4 and key[0] == 6 and key[1] >> 32 == _NAT64:
-            key = (4, key[1] & 0xFFFF_FFFF)
+        if self.version == 4:
+            key = _inside_nat64(key) or key
         return key[0] == self.version and self.first <= key[1] <= self.last
 
     def holds(self, other: "Cidr") -> bool:
@@ -93,6 +99,12 @@ def _network_fault(address: str, length: str) -> str:
     return f"the prefix length is 0 to {most}, not {length}"
 
 
+def _inside_nat64(key: tuple[int, int]) -> tuple[int, int] | None:
+    """The IPv4 address that a NAT64 one stands for; None for any other."""
+    version, number = key
+    return (4, number & 0xFFFF_FFFF) if version == 6 and number >> 32 == _NAT64 else None
+
+
 _NAT64 = 0x0064_FF9B << 64
 """The first 96 bits of 64:ff9b::/96 (RFC 6052 2.1)."""
 _ADDRESS = re.compile(r"[0-9a-fA-F:.]+", re.ASCII)
@@ -100,7 +112,10 @@ _PREFIX = re.compile(r"[0-9]{1,3}", re.ASCII)
 
 
 class Networks(Generic[V]):
-    """Values by network; `lookup` finds the longest prefix that covers an address."""
+    """Values by network; `lookup` finds the longest prefix that covers an address.
+
+    A NAT64 address is covered as itself and as its IPv4, as `Cidr.covers` has it.
+    """
 
     def __init__(self, pairs: Iterable[tuple[Cidr, V]]) -> None:
         self._by_prefix: dict[tuple[int, int], dict[int, list[V]]] = {}
@@ -128,12 +143,19 @@ class Networks(Generic[V]):
         key = address_key(address)
         if key is None:
             return
-        version, number = key
+        found, inner = list(self._covering(*key)), _inside_nat64(key)
+        if inner is not None:
+            found = sorted([*found, *self._covering(*inner)], key=lambda one: -one[0])
+        yield from (value for _, value in found)
+
+    def _covering(self, version: int, number: int) -> Iterator[tuple[int, V]]:
+        """The values with the lengths of their prefixes, those of IPv4 counted as within 64:ff9b::/96."""
         bits = 32 if version == 4 else 128
         for kind, negative in self._order:
             if kind == version:
                 host = bits + negative
-                yield from self._by_prefix[kind, negative].get(number >> host << host, ())
+                for value in self._by_prefix[kind, negative].get(number >> host << host, ()):
+                    yield 128 - host, value
 
 
 _MEMO = 262_144

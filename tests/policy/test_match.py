@@ -119,6 +119,17 @@ class TestNetworks:
         if first.prefix != second.prefix:
             assert Networks(pairs).lookup(address) == Networks(reversed(pairs)).lookup(address)
 
+    @given(st.lists(networks(), max_size=12), v4)
+    def test_a_nat64_address_is_covered_as_its_ipv4_too(self, texts, address):
+        cidrs = [Cidr.parse(text) for text in [*texts, "64:ff9b::/96", "::/0"]]
+        translated = f"64:ff9b::{address}"
+        index = Networks((cidr, cidr) for cidr in cidrs)
+        assert set(index.all(translated)) == {cidr for cidr in cidrs if cidr.covers(translated)}
+        inner = [cidr for cidr in index.all(translated) if cidr.version == 4]
+        assert inner == list(index.all(str(address)))
+        lengths = [cidr.prefix + 96 * (cidr.version == 4) for cidr in index.all(translated)]
+        assert lengths == sorted(lengths, reverse=True)
+
     def test_what_is_no_address_has_no_value(self):
         assert Networks([(Cidr.parse("0.0.0.0/0"), 1)]).lookup("example.org") is None
 

@@ -8,7 +8,12 @@ from flowwatch.sources.columns import batch, by_value, instants
 
 def test_a_value_is_changed_once_however_often_it_stands():
     asked = []
-    column = by_value(pa.array(["a", "b", None, "a"]), lambda value: asked.append(value) or value.upper())
+
+    def upper(value):
+        asked.append(value)
+        return value.upper()
+
+    column = by_value(pa.array(["a", "b", None, "a"]), upper)
     assert (column.to_pylist(), asked) == (["A", "B", None, "A"], ["a", "b"])
 
 

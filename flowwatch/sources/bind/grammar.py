@@ -15,7 +15,7 @@ from flowwatch.sources.lines import LONGEST
 _PLAIN = r"[!#%-'*-:<-?A-\[\]-~]"
 _NAME = rf"(?=[^ ])(?>{_PLAIN}*+(?:\\(?:[0-9]{{3}}|[!-/:-~]){_PLAIN}*+)*+)"
 _TIME = r"(?:(\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z?) )?"
-_FRAME = syslog.frame(r"[\w./-]*named[\w.-]*")
+_FRAME = syslog.frame(r"[\w./-]{0,64}named[\w.-]{0,32}")
 _ADDRESS = r"([0-9a-fA-F:.]{2,45})(?:%[\w.-]+)?"
 _CLIENT = rf"client (?:@0x[0-9a-f]+ )?{_ADDRESS}#(\d{{1,5}})(?:/key {_NAME})? "
 _FLAGS = r"([+-]S?(?:E\(\d{1,3}\))?T?D?C?[VK]?)"
@@ -30,7 +30,6 @@ _OWN = re.compile(
     rf"(?P<frame>{_FRAME})?(?P<time>{_TIME})(?P<category>[a-z-]+: )?(?P<severity>(?:debug \d+|[a-z]+): )?(?P<said>.*)",
     re.ASCII | re.DOTALL,
 )
-_LIKE_QUERY = re.compile(r".*\): .*\bquery: ", re.DOTALL)
 _NAMES = re.compile(rf".* \((?P<one>{_NAME})\): .*query: (?P<other>{_NAME}) ", re.ASCII)
 _KINDS = (
     (" rpz ", "BIND's line of a rewrite (RPZ), not read: its question stands as asked"),
@@ -40,6 +39,8 @@ _KINDS = (
 _OTHER_LINE = "line of BIND that is no question"
 _OTHER_PROGRAM = "line of another program"
 _CERTAIN = 95
+_LONGEST_COMPARED = 4096
+"""Characters of a refused line whose names are compared to say why; a name has at most 1,016 as printed."""
 
 Line = tuple[str, ...]
 """Time of the frame, own time, client, port, name, view, class, type, flags, server, and the line if it is none."""
@@ -81,7 +82,7 @@ def other(line: str) -> Noise | str:
 
 def _client_line(said: str) -> Noise | str:
     """A line about a client: it has to be a question's if it looks like one."""
-    if _LIKE_QUERY.match(said):
+    if "query: " in said.partition("): ")[2]:
         return _unlike(said)
     if not said.rstrip("\r").isprintable():
         return _foreign(said)
@@ -89,7 +90,7 @@ def _client_line(said: str) -> Noise | str:
 
 
 def _unlike(said: str) -> str:
-    names = _NAMES.match(said)
+    names = _NAMES.match(said) if len(said) <= _LONGEST_COMPARED else None
     return "names_differ" if names and names["one"] != names["other"] else "query_line"
 
 

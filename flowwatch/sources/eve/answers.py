@@ -21,8 +21,8 @@ _GROUPED = msgspec.json.Decoder(dict[str, list[Any]])
 _NAMES = frozenset({"CNAME", "NS", "PTR", "DNAME", "MX", "MB", "MG", "MR", "MD", "MF"})
 
 
-def answers(dns: Dns) -> list[Answer]:
-    """The records of the answer section in message order; empty where it had none."""
+def answers(dns: Dns) -> list[Answer] | None:
+    """The records of the answer section in message order; empty where it had none, None where they cannot be read."""
     if dns.answers is not None:
         return [_detailed(one) for one in dns.answers]
     return _grouped(bytes(dns.grouped))
@@ -62,11 +62,11 @@ _BY_TYPE: dict[str, Callable[[str], str | None]] = {
 }  # fmt: skip
 
 
-def _grouped(data: bytes) -> list[Answer]:
+def _grouped(data: bytes) -> list[Answer] | None:
     try:
-        groups = _GROUPED.decode(data) if data else {}
+        groups = _GROUPED.decode(data) if data not in (b"", b"null") else {}
     except msgspec.DecodeError:
-        return []
+        return None
     told = sorted(groups.items(), key=lambda group: group[0] != "CNAME")
     return [
         {"name": None, "type": kind, "data": _told(value, kind), "ttl": None}

@@ -28,6 +28,10 @@ from flowwatch.sources.eve.events import Dns, Event, Question
 
 MOST_WAITING = 1 << 16
 """Questions that wait for their answer; beyond, the oldest is told as unanswered."""
+MOST_QUESTIONS = 8
+"""Questions of one message that become rows; real messages have one."""
+_PATIENCE = 60 * 10**9
+"""Nanoseconds after which a question that gives way to others would not have been answered any more."""
 _ASKING = frozenset({"query", "request"})
 _ANSWERING = frozenset({"answer", "response"})
 _DNS_PORTS = frozenset({53, 5353, 5355})
@@ -68,8 +72,8 @@ class Lookups:
     def __init__(self) -> None:
         self._waiting: dict[_Key, list[Lookup]] = {}
         self._count = 0
-        self.cut = 0
-        """Questions told as unanswered because too many waited."""
+        self.limits: Counter[str] = Counter()
+        """Limits that were hit: questions told as unanswered too early, questions of a message left out."""
         self.unattributable = 0
         """Messages without a name."""
         self.noise: Counter[str] = Counter()
@@ -99,26 +103,30 @@ class Lookups:
     def _message(self, event: Event, dns: Dns, place: tuple[int, int, int]) -> Iterator[Lookup]:
         why = _not_a_lookup(dns)
         questions = _questions(dns)
+        if len(questions) > MOST_QUESTIONS:
+            self.limits["questions_per_message"] += len(questions) - MOST_QUESTIONS
         if why:
             self.noise[why] += 1
         elif not questions:
             self.unattributable += 1
         elif dns.type in _ASKING:
-            for question in questions:
+            for question in questions[:MOST_QUESTIONS]:
                 yield from self._asked(_key(event, dns, question), _lookup(event, dns, question, place))
         else:
             told = answers(dns)
-            for question in questions:
+            for question in questions[:MOST_QUESTIONS]:
                 yield self._answered(_key(event, dns, question), _lookup(event, dns, question, place), dns, told)
 
     def _asked(self, key: _Key, question: Lookup) -> Iterator[Lookup]:
         self._waiting.setdefault(key, []).append(question)
         self._count += 1
         if self._count > MOST_WAITING:
-            self.cut += 1
-            yield self._first(next(iter(self._waiting)))
+            oldest = self._first(next(iter(self._waiting)))
+            if question.time - oldest.time < _PATIENCE:
+                self.limits["waiting_questions"] += 1
+            yield oldest
 
-    def _answered(self, key: _Key, answer: Lookup, dns: Dns, told: list[Answer]) -> Lookup:
+    def _answered(self, key: _Key, answer: Lookup, dns: Dns, told: list[Answer] | None) -> Lookup:
         """The answer's row, with its question where that was seen."""
         answer.rcode = words.rcode(dns.rcode or "")
         answer.answers = told

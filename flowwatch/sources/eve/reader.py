@@ -150,8 +150,7 @@ class EveRecords:
             ledger.notes[f"event of type {_plain(kind)}, not read"] += count
         ledger.notes.update(lookups.noise)
         ledger.drops = self._losses.total
-        if lookups.cut:
-            ledger.limits["waiting_questions"] = lookups.cut
+        ledger.limits.update(lookups.limits)
 
 
 class _Losses:

@@ -111,6 +111,25 @@ def test_a_framed_line_among_bare_ones_is_read_all_the_same():
     assert len(lines(f"{framed}\n\nx\n{GOOD}".encode())) == 4
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "client " + "): " * 300_000,
+        "client " + " (a): query: a " * 60_000,
+        "client @0x1 192.0.2.1#1 (" + "a." * 500_000,
+        "client @0x1 192.0.2.1#1 (" + "\\." * 300_000 + "): query: ",
+        "Nov 22 07:35:23 ns1 " + "named" * 200_000,
+        "Nov 22 07:35:23 " + "x" * 1_000_000,
+        "<158>1 2026-11-22T07:35:23Z ns1 named 5804 - " + "[a]" * 300_000,
+        "22-Nov-2026 07:36:23.549 " + "a-" * 500_000,
+    ],
+    ids=range(8),
+)
+def test_no_line_takes_long(line):
+    assert not is_question(line)
+    assert other(line) in {"query_line", "foreign_line"} or isinstance(other(line), Noise)
+
+
 def escaped(label):
     r"""A label as BIND prints it: what is special behind a backslash, what is not printed as `\DDD`."""
     special = b'"().;\\@$'

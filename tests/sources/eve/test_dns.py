@@ -87,6 +87,21 @@ def test_of_too_many_waiting_questions_the_oldest_is_told(monkeypatch, record, p
     assert coverage.incomplete
 
 
+def test_a_question_that_nobody_would_answer_any_more_gives_way_in_silence(monkeypatch, record, put, lines, eve):
+    monkeypatch.setattr(dns, "MOST_WAITING", 1)
+    late = record("query", flow_id=2, timestamp="2026-11-22T07:55:00.000000+0000")
+    _, lookups, coverage = eve(put(lines(record("query", flow_id=1), late)))
+    assert (len(lookups), coverage.limits) == (2, {})
+
+
+def test_of_too_many_questions_of_one_message_the_first_are_rows(record, put, lines, eve):
+    many = {"queries": [{"rrname": f"q{number}.example", "rrtype": "A"} for number in range(5000)]}
+    many["answers"] = [{"rrname": "a.example", "rrtype": "A", "rdata": "198.51.100.7"}] * 5000
+    _, lookups, coverage = eve(put(lines(record("response", dns=many))))
+    assert (len(lookups), coverage.limits) == (dns.MOST_QUESTIONS, {"questions_per_message": 4992})
+    assert coverage.incomplete
+
+
 def test_several_questions_of_one_message_are_rows_of_their_own(record, lookups):
     both = {"queries": [{"rrname": "a.example", "rrtype": "A"}, {"rrname": "b.example", "rrtype": "A"}]}
     rows = lookups(record("request", dns=both), record("response", dns=both))
@@ -155,6 +170,8 @@ def test_grouped_answers_alone_have_aliases_first_and_no_owner(record, lookups):
 def test_an_answer_without_records_has_none(record, lookups):
     (told,) = lookups(record("answer", dns={"answers": None, "grouped": None, "rcode": "NXDOMAIN", "flags": "8583"}))
     assert (told["answers"], told["rcode"], told["flags"]) == ([], "NXDOMAIN", ["aa", "rd", "ra"])
+    (told,) = lookups(record("answer", dns={"answers": None, "grouped": {"A": 7}}))
+    assert "answers" not in told
     (told,) = lookups(record("answer", dns={"rcode": "23", "flags": "zz"}))
     assert (told["rcode"], "flags" in told) == ("BADCOOKIE", False)
 
