@@ -10,8 +10,6 @@ says nothing of what was asked to be passed on.
 
 from collections.abc import Callable, Iterator, Sequence
 
-import msgspec
-
 from flowwatch.judge.conditions import carries_check, opened_by_check, service_checks, window_check
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.destination import Recognition, Standing, recognise
@@ -21,7 +19,7 @@ from flowwatch.judge.rulebook import Rulebook, listed
 from flowwatch.judge.tls import tls_checks
 from flowwatch.judge.truth import FALSE, TRUE, compared
 from flowwatch.model import Check, Place, Reason
-from flowwatch.policy.terms import Channel, Expectation, Role, Server, Service
+from flowwatch.policy.terms import Channel, Expectation, Role, Server
 
 Locate = Callable[[], Place]
 """The place of the receiver, asked for only where a server has expectations."""
@@ -86,18 +84,11 @@ def _how(
     opened = opened_by_check(channel.opened_by, seen.transmission)
     return (
         opened,
-        *_service(channel.service, seen),
+        *service_checks(channel.service, seen),
         *_carries(channel, server, seen),
         in_time,
         *_via(channel, seen),
     ), notes
-
-
-def _service(service: Service, seen: Observation) -> tuple[Check, ...]:
-    """Protocol and port; of a host asked of a proxy the port only where it was seen."""
-    if seen.asked is not None and seen.asked.port is None:
-        service = msgspec.structs.replace(service, ports=())
-    return service_checks(service, seen.transmission)
 
 
 def _carries(channel: Channel, server: Server | None, seen: Observation) -> tuple[Check, ...]:

@@ -15,25 +15,25 @@ from flowwatch.policy.match import PortRange
 from flowwatch.policy.terms import Service, Window
 
 
-def service_checks(service: Service | None, transmission: Transmission) -> tuple[Check, ...]:
+def service_checks(service: Service | None, seen: Observation) -> tuple[Check, ...]:
     """Protocol and port, as far as declared."""
     if service is None:
         return ()
     checks = []
     if service.proto is not None:
-        holds = known(service.proto == transmission.proto)
-        checks.append(compared("proto", holds, service.proto, transmission.proto, Reason.PROTO))
+        proto = seen.transmission.proto
+        checks.append(compared("proto", known(service.proto == proto), service.proto, proto, Reason.PROTO))
     if service.ports:
-        checks.append(_port(service.ports, transmission))
+        checks.append(_port(service.ports, seen))
     return tuple(checks)
 
 
 def opened_by_check(declared: str, transmission: Transmission) -> Check:
     """The flow was opened by the declared side."""
     observed = transmission.opened_by.value
-    if declared == "either" or (declared == observed and not _opener_guessed(transmission)):
+    if declared == "either" or (declared == observed and not opener_guessed(transmission)):
         return Check("opened_by", TRUE, declared, observed)
-    truth = UNSEEN if _opener_guessed(transmission) else FALSE
+    truth = UNSEEN if opener_guessed(transmission) else FALSE
     return compared("opened_by", truth, declared, observed, Reason.OPENED_BY)
 
 
@@ -81,16 +81,24 @@ def span_check(from_: Instant, until: Instant, seen: Observation) -> tuple[Check
     return check, notes
 
 
-def _port(ports: Sequence[PortRange], transmission: Transmission) -> Check:
+def _port(ports: Sequence[PortRange], seen: Observation) -> Check:
+    transmission = seen.transmission
     port = transmission.service_port
     if port is None:
-        return compared("port", UNSEEN, listed(ports), "not given", Reason.PORT)
+        return _port_not_given(ports, None if seen.asked is None else seen.asked.usual)
     fits = any(port in span for span in ports)
     both = (transmission.sender_port, transmission.receiver_port)
-    might = _opener_guessed(transmission) and any(one in span for one in both if one is not None for span in ports)
+    might = opener_guessed(transmission) and any(one in span for one in both if one is not None for span in ports)
     return compared("port", TRUE if fits else UNSEEN if might else FALSE, listed(ports), str(port), Reason.PORT)
 
 
-def _opener_guessed(transmission: Transmission) -> bool:
+def _port_not_given(ports: Sequence[PortRange], usual: int | None) -> Check:
+    """The usual port of what was asked holds where it fits; that it does not fit shows nothing."""
+    fits = usual is not None and any(usual in span for span in ports)
+    observed = "not given" if usual is None else f"not given, usually {usual}"
+    return compared("port", TRUE if fits else UNSEEN, listed(ports), observed, Reason.PORT, Reason.UNSEEN)
+
+
+def opener_guessed(transmission: Transmission) -> bool:
     """Only the first recorded packet says who opened it, and the opening was not recorded."""
     return transmission.begun_before and transmission.direction_basis == "first_record"

@@ -33,7 +33,7 @@ def _considered(exception: PolicyException, seen: Observation, book: Rulebook) -
     if (to := book.conditions.get(f"exception:{exception.id}")) is not None:
         found = recognise(to, seen, inspect=book.policy.defaults.dns_binding.cname == "inspect_all")
         checks, notes = checks + found.checks, found.notes
-    checks += service_checks(exception.applies.service, seen.transmission)
+    checks += service_checks(exception.applies.service, seen)
     checks += (carries_check(exception.carries, seen),)
     in_force, by_clock = span_check(exception.from_, exception.until, seen)
     checks, notes = (*checks, in_force), notes + by_clock

@@ -41,6 +41,13 @@ class Labels(msgspec.Struct, frozen=True, gc=False):
         """What it bears: the matched labels, else the fallback."""
         return self.matched or (self.fallback,)
 
+    def __or__(self, other: "Labels") -> "Labels":
+        """What either bears; a label that one of them bears is no longer only possible."""
+        matched = _once(self.matched + other.matched)
+        sure = {label.name for label in matched}
+        possible = _once(label for label in self.possible + other.possible if label.name not in sure)
+        return Labels(matched, possible, self.fallback)
+
     def within(self, carried: Iterable[str]) -> Truth:
         """Every label that matched is among `carried`; unseen where one that may apply is not."""
         allowed = set(carried)
@@ -62,6 +69,14 @@ class Labels(msgspec.Struct, frozen=True, gc=False):
     def __str__(self) -> str:
         told = [label.name for label in self.shown] + [f"perhaps {label.name}" for label in self.possible]
         return ", ".join(told)
+
+
+def _once(labels: Iterable[Label]) -> tuple[Label, ...]:
+    """Each name once, as it comes first; in order of name."""
+    found: dict[str, Label] = {}
+    for label in labels:
+        found.setdefault(label.name, label)
+    return tuple(found[name] for name in sorted(found))
 
 
 def labels_of(

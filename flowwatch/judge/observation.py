@@ -30,6 +30,8 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     """A name or an address as `host_of` gives it."""
     port: int | None = None
     exact: bool = True
+    usual: int | None = None
+    """The port it was asked at unless another was written that the source leaves out; None where nothing says so."""
 
     @property
     def literal(self) -> bool:

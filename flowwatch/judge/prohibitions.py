@@ -32,7 +32,7 @@ def _considered(prohibited: Prohibited, seen: Observation, book: Rulebook) -> Co
         checks.append(_cleartext(seen.transmission, wanted=when.cleartext))
     if (to := book.conditions.get(f"prohibited:{prohibited.id}")) is not None:
         checks.append(Check("to", _leads_to(to, seen), str(to), _receiver(seen)))
-    checks.extend(service_checks(when.service, seen.transmission))
+    checks.extend(service_checks(when.service, seen))
     return Considered.of(book.rule("prohibited", prohibited.id), tuple(_plain(check) for check in checks))
 
 

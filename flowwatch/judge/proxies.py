@@ -2,19 +2,23 @@
 
 A name asked of a proxy is no name of the proxy's address. Hosts are told by requests in clear (Host lines, absolute
 targets, CONNECT; RFC 9110 9.3.6 and RFC 9112 3.2), by a log that gives the name connected to, and by the SNI inside a
-tunnel. What is asked of the proxy's own name or address is meant for it, as is the SNI of TLS towards it.
+tunnel. What is asked of the proxy's own name or of the very address is meant for it, as is the SNI of TLS towards it;
+a name that another server is listed by is asked of it.
 
-Promises: what may have been asked and was not read is said (`unread`), never passed over. Refuses: telling where a
-name led from the proxy on (nobody before it can see that), and counting an upload once that the proxy's own records
-show as well.
+Promises: what may have been asked and was not read is said (`unread`), never passed over; a port belongs to the host it
+was written with, and one that was not told is unseen. What runs inside a tunnel says nothing of the way to the proxy.
+Refuses: telling where a name led from the proxy on (nobody before it can see that), and counting an upload once that
+the proxy's own records show as well.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from flowwatch.judge.conditions import opener_guessed
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.hosts import host_of
+from flowwatch.judge.labels import labels_of
 from flowwatch.judge.observation import Asked, Observation, Used
 from flowwatch.judge.rulebook import Rulebook, listed
 from flowwatch.judge.truth import TRUE, UNSEEN
@@ -37,7 +41,7 @@ class Requests(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     via: tuple[str, ...]
     """Ids of the proxies at the receiver's address, in order."""
     asked: tuple[Asked, ...]
-    """In order of host."""
+    """In order of host and port."""
     own: tuple[Used, ...]
     """Names of the proxy itself that the flow used."""
     inside: tuple[Used, ...]
@@ -46,14 +50,20 @@ class Requests(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request was read."""
     connect: bool
     """It asked for a tunnel (RFC 9110 9.3.6)."""
+    onward_only: bool
+    """Hosts were asked, and nothing was asked of the proxy itself."""
     unread: bool
     """Something was, or may have been, asked that could not be read."""
 
 
 def requests_of(seen: Observation, book: Rulebook) -> Requests | None:
-    """What was asked, where the receiver is a proxy by its address and the sender opened the flow; None elsewhere."""
+    """What was asked, where the receiver is a proxy by its address and the sender opened the flow; None elsewhere.
+
+    Who opened it must have been seen: a guess that the proxy did makes it no other's.
+    """
     transmission = seen.transmission
-    if transmission.attempted or not transmission.responder_is_receiver or transmission.proto not in _ASKED_OVER:
+    opened = transmission.responder_is_receiver or opener_guessed(transmission)
+    if transmission.attempted or not opened or transmission.proto not in _ASKED_OVER:
         return None
     via = tuple(sorted(set(book.proxies.all(transmission.receiver_ip))))
     if not via:
@@ -62,18 +72,19 @@ def requests_of(seen: Observation, book: Rulebook) -> Requests | None:
     hosts = _hosts(transmission)
     hello = {host_of(name.name): name.exact for name in transmission.names if name.used and _is_sni(name.evidence)}
     inside = hello if hosts or connect else {}
-    ports = _ports(transmission, connect=connect)
     every = hosts | {name: exact for name, exact in inside.items() if name not in hosts}
-    apart = {host for host in every if not _of_proxy(host, via, book)}
+    apart = {host: exact for host, exact in every.items() if not _of_proxy(host, transmission, via, book)}
     own = {host: exact for host, exact in every.items() if host not in apart} | ({} if inside else hello)
+    to_itself = len(apart) < len(every)
     return Requests(
         via=via,
-        asked=tuple(Asked(host, ports.get(host, ports.get("")), every[host]) for host in sorted(apart)),
+        asked=tuple(one for host in sorted(apart) for one in _asked(host, apart[host], transmission, hosts)),
         own=_used(own),
         inside=_used(inside),
         read=bool(hosts) or connect,
         connect=connect,
-        unread=_unread(transmission, hosts, connect=connect, to_itself=not apart.issuperset(every)),
+        onward_only=bool(apart) and not to_itself,
+        unread=_unread(transmission, hosts, connect=connect, to_itself=to_itself),
     )
 
 
@@ -88,9 +99,28 @@ def for_itself(seen: Observation, requests: Requests) -> Observation:
 
     Where hosts were asked, its names are accounted for: that none is the proxy's says nothing unseen.
     """
-    asks = bool(requests.asked)
     bound = tuple(name for name in seen.bound if not (requests.inside and _is_shown(name)))
-    return msgspec.structs.replace(seen, used=requests.own, bound=bound, complete=seen.complete or asks, asks=asks)
+    return msgspec.structs.replace(
+        seen,
+        transmission=_outside(seen.transmission, requests),
+        used=requests.own,
+        bound=bound,
+        complete=seen.complete or bool(requests.asked),
+        asks=requests.onward_only,
+    )
+
+
+def _outside(transmission: Transmission, requests: Requests) -> Transmission:
+    """Without the TLS that runs inside the tunnel; where requests were read, that is all there was."""
+    if not requests.read or transmission.app not in _READ_IN_CLEAR:
+        return transmission
+    return msgspec.structs.replace(
+        transmission, tls_version=None, cert_spki_sha256=None, cert_issuer=None, cert_names=None
+    )
+
+
+_READ_IN_CLEAR = frozenset({"http", "socks"})
+"""What a source calls a flow whose requests to a proxy it read."""
 
 
 def requests_unread(requests: Requests, book: Rulebook) -> Conclusion:
@@ -106,12 +136,19 @@ def requests_unread(requests: Requests, book: Rulebook) -> Conclusion:
     )
 
 
-def onward(seen: Observation, asked: Asked, requests: Requests, book: Rulebook) -> Observation:
-    """The flow as it goes on to one host asked; of an address asked for, the SNI inside the tunnel is the name used."""
+def onward(
+    seen: Observation, asked: Asked, requests: Requests, book: Rulebook, given: tuple[str, ...] | None
+) -> Observation:
+    """The flow as it goes on to one host asked; of an address asked for, the SNI inside the tunnel is the name used.
+
+    It is labelled by what can be told of it on either part of its way.
+    """
     zone = seen.vantage.zone(asked.host) if asked.literal else None
+    transmission = _onward(seen.transmission, asked, requests)
     return msgspec.structs.replace(
         seen,
-        transmission=_onward(seen.transmission, asked, requests),
+        transmission=transmission,
+        labels=seen.labels | labels_of(transmission, book.policy, seen.zones, given),
         receiver_zone=zone,
         receiver_zones=book.chain(zone),
         used=requests.inside if asked.literal else (Used(asked.host, asked.exact),),
@@ -155,12 +192,23 @@ def _is_shown(name: SeenName) -> bool:
     return name.evidence is NameClass.CERTIFICATE
 
 
-def _ports(transmission: Transmission, *, connect: bool) -> dict[str, int]:
-    """By host the port written with it; under "" that of the CONNECT, which is the port of all that runs inside."""
-    written = {host_of(text): port_of(text) for text in transmission.http_hosts or ()}
-    if connect and transmission.http_path is not None:
-        written[""] = port_of(transmission.http_path)
-    return {host: port for host, port in written.items() if port is not None}
+def _asked(host: str, exact: bool, transmission: Transmission, hosts: dict[str, bool]) -> Iterator[Asked]:  # noqa: FBT001  # a value of the source
+    """The host once for each port it was asked with, or once without.
+
+    The port of a CONNECT is that of its host and, where it asked for no other, of all that runs inside.
+    """
+    connect = transmission.http_method == "CONNECT"
+    written = [text for text in transmission.http_hosts or () if host_of(text) == host]
+    if connect and transmission.http_path and (len(hosts) == 1 or host_of(transmission.http_path) == host):
+        written.append(transmission.http_path)
+    ports = {port for text in written if (port := port_of(text)) is not None}
+    in_clear = host in hosts and not connect and transmission.http_method is not None
+    for port in sorted(ports) or (None,):
+        yield Asked(host, port, exact, usual=HTTP_PORT if in_clear and port is None else None)
+
+
+HTTP_PORT = 80
+"""The port of a request for an `http` target that has none written (RFC 9110 4.2.1)."""
 
 
 def port_of(authority: str) -> int | None:
@@ -172,9 +220,14 @@ def port_of(authority: str) -> int | None:
     return int(port) if 0 < int(port) < 1 << 16 else None
 
 
-def _of_proxy(host: str, via: tuple[str, ...], book: Rulebook) -> bool:
-    """The host is the proxy itself, by one of its names or addresses."""
-    return any(book.matchers[one].name(host) or book.matchers[one].address(host) for one in via)
+def _of_proxy(host: str, transmission: Transmission, via: tuple[str, ...], book: Rulebook) -> bool:
+    """The host is the proxy itself: its very address, or one of its names that no other server is listed by."""
+    key = address_key(host)
+    if key is not None:
+        return key == address_key(transmission.receiver_ip)
+    return any(book.matchers[one].name(host) for one in via) and not any(
+        matcher.name(host) for server, matcher in book.matchers.items() if server not in via
+    )
 
 
 def _unread(transmission: Transmission, hosts: dict[str, bool], *, connect: bool, to_itself: bool) -> bool:

@@ -44,7 +44,7 @@ def derive_in(
     if scope is not None and not leads_astray(tunnels, seen):
         ended = Conclusion(verdict=Verdict.OUT_OF_SCOPE, reasons=(scope,))
         return Derivation(policy=book.policy.info, scope=scope, decision=_decision(seen, book, locate, ended))
-    case = _Case(seen, tunnels, scope, book, locate)
+    case = _Case(seen, tunnels, scope, book, locate, given)
     requests = requests_of(seen, book) if scope is None else None
     if requests is not None:
         return _to_proxy(requests, case)
@@ -60,6 +60,8 @@ class _Case(msgspec.Struct, frozen=True, gc=False):
     scope: Reason | None
     book: Rulebook
     locate: Locate
+    given: tuple[str, ...] | None
+    """Labels that stand in for the classifiers'."""
 
 
 def _to_proxy(requests: Requests, case: _Case) -> Derivation:
@@ -68,7 +70,7 @@ def _to_proxy(requests: Requests, case: _Case) -> Derivation:
     itself = _judged(for_itself(seen, requests), case)
     if meant_for_another(itself.channels, requests, book):
         return itself
-    hosts = tuple(_judged(onward(seen, asked, requests, book), case) for asked in requests.asked)
+    hosts = tuple(_judged(onward(seen, asked, requests, book, case.given), case) for asked in requests.asked)
     unread = (_told(requests_unread(requests, book), seen, case),) if requests.unread else ()
     each = (*(one.decision for one in hosts), *unread, itself.decision)
     worst = max(each, key=lambda one: (one.verdict.rank, one.severity.rank))
