@@ -1,8 +1,9 @@
 """Captures nobody here made: nothing crashes, every record is accounted for, and accuracy only rises.
 
-Floors stand in tests/floors.json. What is missed against tshark's answers lies in ERF, xz and lz4 files, link types that
-are not read, gQUIC, and datagrams whose first fragment was never recorded; every one of those is counted in Coverage and
-makes the run incomplete where it hides traffic. What is told and tshark does not tell is either wrong or explained here.
+Floors stand in tests/floors.json. What is missed against tshark's answers lies in ERF, xz and lz4 files, link types
+that are not read, gQUIC, and datagrams whose first fragment was never recorded; every one of those is counted in
+Coverage and makes the run incomplete where it hides traffic. What is told and tshark does not tell is either wrong or
+explained here.
 """
 
 import json
@@ -20,6 +21,12 @@ from flowwatch.model import ReadOptions
 ROOT = Path(__file__).parent.parent.parent
 CORPORA = ROOT.parent / "shared" / "corpora"
 EXPLAINED = {
+    # Jumbo datagrams (UDP length zero, RFC 2675) around a tunnel, which tshark calls malformed.
+    "conversations": {
+        f"tcpdump/tests/bigtcp-ipv6-{one}.pcap": 1 for one in ("vxlan-ipv4", "vxlan-ipv6", "geneve-ipv4", "geneve-ipv6")
+    },
+    # Names whose odd bytes tshark writes otherwise than RFC 1035 5.1.
+    "dns_questions": {"packetq/pcap/sample-rfc1035escape.pcap.gz": 4},
     # The hello behind a CONNECT whose answer the capture has not: tshark waits for the answer.
     "sni": {"suricata-verify/tests/bug-2512/sample_10.62.112.41_62227.pcap": 1},
 }
@@ -67,5 +74,5 @@ def test_accuracy_does_not_fall(tmp_path):
 def explained(measure: str, where: list[list[Any]]) -> int:
     """How many of the facts that tshark does not tell are explained."""
     allowed = EXPLAINED.get(measure, {})
-    names = ((str(Path(path).relative_to(CORPORA / "captures")), invented) for _, path, _, invented in where)
-    return sum(min(len(invented), allowed.get(name, 0)) for name, invented in names)
+    names = ((str(Path(path).relative_to(CORPORA / "captures")), differing) for differing, path, *_ in where)
+    return sum(min(differing, allowed.get(name, 0)) for name, differing in names)
