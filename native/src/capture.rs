@@ -292,7 +292,7 @@ impl Reading {
         proto: u8,
         datagram: &Datagram<'_>,
         segment: &Segment<'_>,
-        tunnel: u64,
+        tunnel: u32,
         carried: Carried<'_>,
         place: Place,
     ) {
@@ -316,7 +316,7 @@ impl Reading {
     fn segment<'a>(
         &mut self,
         datagram: &Datagram<'a>,
-        tunnel: u64,
+        tunnel: u32,
         place: Place,
     ) -> Result<Option<(u8, Segment<'a>)>, Skip> {
         let Some(fragment) = datagram.fragment else {

@@ -147,8 +147,11 @@ impl Layers {
     }
 
     /// A number for these layers, the same for both directions; 0 where there are none.
+    ///
+    /// A keyed digest: two tunnels share one by a chance of 2^-32, which matters only where the conversation in them is the
+    /// same, too.
     #[must_use]
-    pub fn name(&self, hasher: &RandomState) -> u64 {
+    pub fn name(&self, hasher: &RandomState) -> u32 {
         if self.layers.is_empty() {
             return 0;
         }
@@ -157,7 +160,7 @@ impl Layers {
             layer.kind.shared().hash(&mut state);
             layer.ends.map(|(v6, src, dst)| (v6, src.min(dst), src.max(dst))).hash(&mut state);
         }
-        state.finish().max(1)
+        (state.finish() as u32).max(1)
     }
 }
 

@@ -17,13 +17,13 @@ struct Name {
     src: Address,
     dst: Address,
     id: u32,
-    tunnel: u64,
+    tunnel: u32,
     proto: u8,
     v6: bool,
 }
 
 impl Name {
-    fn of(datagram: &Datagram<'_>, tunnel: u64) -> Option<Self> {
+    fn of(datagram: &Datagram<'_>, tunnel: u32) -> Option<Self> {
         let fragment = datagram.fragment?;
         let Datagram { src, dst, v6, .. } = *datagram;
         Some(Self { src, dst, id: fragment.id, tunnel, proto: fragment.proto, v6 })
@@ -53,7 +53,7 @@ pub struct Fragments {
 
 impl Fragments {
     /// Remembers a first fragment within a tunnel (0 for none).
-    pub fn remember(&mut self, datagram: &Datagram<'_>, tunnel: u64, first: First) {
+    pub fn remember(&mut self, datagram: &Datagram<'_>, tunnel: u32, first: First) {
         let Some(name) = Name::of(datagram, tunnel) else { return };
         if self.known.insert(name, first).is_some() {
             return;
@@ -69,7 +69,7 @@ impl Fragments {
 
     /// What the first fragment of this later one said, if it was seen.
     #[must_use]
-    pub fn first_of(&self, datagram: &Datagram<'_>, tunnel: u64, time: i64) -> Option<First> {
+    pub fn first_of(&self, datagram: &Datagram<'_>, tunnel: u32, time: i64) -> Option<First> {
         let first = self.known.get(&Name::of(datagram, tunnel)?)?;
         (time.saturating_sub(first.time) <= PATIENCE).then_some(*first)
     }

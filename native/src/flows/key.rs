@@ -13,7 +13,7 @@ pub struct Ends {
     /// IANA protocol number.
     pub proto: u8,
     /// Name of the encapsulations around the packet ([`crate::tunnel::Layers::name`]); 0 for none.
-    pub tunnel: u64,
+    pub tunnel: u32,
     /// Sender.
     pub src: (Address, u16),
     /// Receiver.
@@ -26,7 +26,7 @@ pub struct Key {
     /// The end that sorts first ([`LOW`]) and the other ([`HIGH`]).
     ends: [(Address, u16); 2],
     /// Name of the encapsulations; 0 for none.
-    tunnel: u64,
+    tunnel: u32,
     /// IANA protocol number.
     pub proto: u8,
     /// True for IPv6.
@@ -38,11 +38,11 @@ impl Hash for Key {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         let [(low, low_port), (high, high_port)] = self.ends;
-        let rest = [low_port, high_port, u16::from(self.proto), u16::from(self.v6)];
+        let ports = u64::from(low_port) << 16 | u64::from(high_port);
         state.write_u128(u128::from_ne_bytes(low.0));
         state.write_u128(u128::from_ne_bytes(high.0));
-        state.write_u64(rest.into_iter().fold(0, |word, part| word << 16 | u64::from(part)));
-        state.write_u64(self.tunnel);
+        state.write_u64(ports << 32 | u64::from(self.tunnel));
+        state.write_u16(u16::from_ne_bytes([self.proto, self.v6.into()]));
     }
 }
 
