@@ -87,8 +87,13 @@ def _counted(row: FlowRow, side: Side) -> Amount:
     if payload is not None:
         return Amount.exactly(payload)
     if row.bytes_scope in ("ip", "frame") and octets is not None:
-        return Amount(0, octets)
+        return Amount(0, max(0, octets - (packets or 0) * _least_headers(row)))
     return Amount(_opening_least(row, side, octets), row.bytes_total)
+
+
+def _least_headers(row: FlowRow) -> int:
+    """Bytes of every packet that are certainly no payload: the shortest IP and transport headers."""
+    return (40 if ":" in row.src_ip else 20) + _HEADERS.get(row.proto, 0)
 
 
 def _opening_least(row: FlowRow, side: Side, octets: int | None) -> int:
@@ -112,6 +117,8 @@ def _get(row: FlowRow, side: Side, what: str) -> int | None:
     return value
 
 
+_HEADERS = {"tcp": 20, "udp": 8, "sctp": 12, "icmp": 8, "icmp6": 8}
+"""Shortest headers: RFC 9293 3.1, RFC 768, RFC 9260 3, RFC 792, RFC 4443 2.1."""
 _CONNECTED = frozenset({"tcp", "sctp"})
 _OPENING = frozenset({"S0", "S1", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "SH"})
 """Words that only a recorded SYN gives."""

@@ -1,7 +1,11 @@
 """Who sent what: directions, attempts, amounts, and what was not recorded."""
 
+from pathlib import Path
+
+import pyarrow as pa
 import pytest
 
+from flowwatch import sources
 from flowwatch.model import Amount, OpenedBy, Transmission
 from flowwatch.transmissions import derive
 from tests.transmissions.tables import attempt, flow, flows, lookups
@@ -108,8 +112,11 @@ def test_an_empty_datagram_and_bare_acknowledgements_carry_nothing():
 @pytest.mark.parametrize(
     ("columns", "amount"),
     [
-        ({"src_bytes": 700, "bytes_scope": "ip"}, Amount(0, 700)),
-        ({"src_bytes": 700, "bytes_scope": "frame"}, Amount(0, 700)),
+        ({"src_bytes": 700, "bytes_scope": "ip"}, Amount(0, 500)),
+        ({"src_bytes": 700, "bytes_scope": "frame"}, Amount(0, 500)),
+        ({"src_bytes": 700, "bytes_scope": "ip", "src_ip": "2001:db8::1"}, Amount(0, 400)),
+        ({"src_bytes": 700, "bytes_scope": "ip", "proto": "udp"}, Amount(0, 560)),
+        ({"src_bytes": 700, "bytes_scope": "ip", "src_packets": None}, Amount(0, 700)),
         ({"src_bytes": 700, "bytes_scope": "payload"}, Amount.exactly(700)),
         ({"src_bytes": 700, "bytes_scope": "body"}, Amount(700, None)),
         ({"src_bytes": None, "bytes_total": 900, "bytes_scope": "unknown"}, Amount(0, 900)),
@@ -148,3 +155,20 @@ def test_a_connection_without_an_opening_had_begun_before(state, basis, before):
 def test_clear_text_is_told_by_direction():
     forth, back = derive(flows(flow(src_clear=True, dst_clear=False)), lookups(), ())
     assert (forth.clear, back.clear) == (True, False)
+
+
+CAPTURES = sorted((Path(__file__).parents[2] / "captures").glob("*/input.pcap"))
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.parent.name)
+def test_what_an_ip_count_allows_holds_what_was_sent(capture):
+    exact = sources.collect([str(capture)]).flows
+    counted = exact
+    for name in ("src_payload", "dst_payload"):
+        at = exact.schema.get_field_index(name)
+        counted = counted.set_column(at, name, pa.nulls(len(exact), pa.uint64()))
+    sent = {(one.ref, one.opened_by): one.sent.exact for one in derive(exact, lookups(), ())}
+    bounds = {(one.ref, one.opened_by): one.sent for one in derive(counted, lookups(), ())}
+    assert any(bound.most for bound in bounds.values())
+    for key, bound in bounds.items():
+        assert bound.least <= (sent.get(key) or 0) <= (bound.most or 0)
