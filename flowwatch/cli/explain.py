@@ -21,19 +21,19 @@ _MARKS = {"true": "holds   ", "false": "DIFFERS ", "unseen": "unseen  "}
 
 def explain(
     capture: Annotated[
-        Path | None, typer.Argument(metavar="[CAPTURE]", help="With --flow: the capture or log the flow is in.")
+        Path | None, typer.Argument(metavar="CAPTURE", help="With --flow: the capture or log the flow is in.")
     ] = None,
     *,
     policy: PolicyFile = None,
     flow: Annotated[int | None, typer.Option("--flow", metavar="N", help="The flow whose first record is N.")] = None,
     src: Annotated[str | None, typer.Option("--src", metavar="IP", help="Initiator of a described flow.")] = None,
     dst: Annotated[str | None, typer.Option("--dst", metavar="IP", help="Responder of a described flow.")] = None,
-    proto: Annotated[str, typer.Option("--proto")] = "tcp",
-    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Responder's port.")] = None,
+    proto: Annotated[str, typer.Option("--proto", metavar="NAME", help="Its protocol.")] = "tcp",
+    port: Annotated[int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Responder's port.")] = None,
     time: Annotated[
-        dt.datetime | None, typer.Option("--time", formats=["%Y-%m-%dT%H:%M:%S%z"], help="When, with offset or Z.")
+        dt.datetime | None, typer.Option("--time", metavar="TIME", formats=["%Y-%m-%dT%H:%M:%S%z"], help="When, as 2026-11-04T01:30:00Z or with an offset.")
     ] = None,
-    sni: Annotated[str | None, typer.Option("--sni", help="Name the flow asked for.")] = None,
+    sni: Annotated[str | None, typer.Option("--sni", metavar="NAME", help="Name the flow asked for.")] = None,
     answers: Annotated[
         list[str] | None, typer.Option("--answer", metavar="NAME", help="Name answered with the responder's address.")
     ] = None,
@@ -43,9 +43,9 @@ def explain(
     asked: Annotated[
         list[str] | None, typer.Option("--asked", metavar="HOST[:PORT]", help="Host asked for, where DST is a proxy.")
     ] = None,
-    labels: Annotated[list[str] | None, typer.Option("--label", help="Label it bears; may be repeated.")] = None,
-    bytes_out: Annotated[int | None, typer.Option("--bytes-out", min=0, help="Payload bytes sent.")] = None,
-    opened_by: Annotated[Literal["sender", "receiver"], typer.Option("--opened-by")] = "sender",
+    labels: Annotated[list[str] | None, typer.Option("--label", metavar="NAME", help="Label it bears; may be repeated.")] = None,
+    bytes_out: Annotated[int | None, typer.Option("--bytes-out", metavar="N", min=0, help="Payload bytes sent.")] = None,
+    opened_by: Annotated[Literal["sender", "receiver"], typer.Option("--opened-by", help="Who opened the flow.")] = "sender",
     places: Databases = None,
     input_format: InputFormat = None,
 ) -> None:

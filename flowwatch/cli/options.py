@@ -1,5 +1,6 @@
 """Options and arguments several commands share, each written once."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -43,6 +44,15 @@ def keep_inputs(inputs: Sequence[str | Path | None], outputs: Sequence[Path | No
         for one in read:
             if same_file(output, one):
                 raise UsageError(f"{output} is read by this run and would be written over", hint="choose another place")
+
+
+def can_be_written(outputs: Sequence[Path | None]) -> None:
+    """Refuse, before anything is read, what could not be written after it: a folder, or a file in no folder."""
+    for output in (one for one in outputs if one is not None):
+        if os.path.isdir(output):  # noqa: PTH112 - false, not a fault, where it cannot be looked at
+            raise UsageError(f"cannot write {output}: it is a folder", hint=f"name a file in it, as {output}/NAME")
+        if not os.path.isdir(output.parent):  # noqa: PTH112 - likewise
+            raise UsageError(f"cannot write {output}: there is no folder {output.parent}", hint="choose another place")
 
 
 def same_file(one: Path, other: Path) -> bool:

@@ -36,7 +36,7 @@ def info(*, policy: PolicyFile = None, places: Databases = None) -> None:
         )
 
 
-@app.command()
+@app.command(short_help="Say what is known of an address.")
 def lookup(
     addresses: Annotated[list[str], typer.Argument(metavar="IP...", help="Addresses to look up.")],
     *,

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from flowwatch.trial import TestResult
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work on a policy.")
-app.command("explain")(explain.explain)
+app.command("explain", short_help="Explain a verdict.")(explain.explain)
 
 File = Annotated[
-    Path | None, typer.Argument(metavar="[FILE]", help="Policy file or folder [default: ./flowwatch.policy.toml].")
+    Path | None, typer.Argument(metavar="FILE", help="Policy file or folder [default: ./flowwatch.policy.toml].")
 ]
 
 
-@app.command()
+@app.command(short_help="Check a policy and run its tests.")
 def check(file: File = None) -> None:
     """Check a policy: its form, what looks unintended, then its inline tests."""
     from flowwatch.policy import lint
@@ -45,7 +45,7 @@ def check(file: File = None) -> None:
     raise typer.Exit(1 if failed else 0)
 
 
-@app.command("test")
+@app.command("test", short_help="Run the inline tests of a policy.")
 def inline_tests(file: File = None) -> None:
     """Run the inline tests of a policy; print which rule decided; exit 1 when one fails."""
     failed = _run(load_policy(file), only_failed=False)

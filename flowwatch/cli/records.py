@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flowwatch.cli.options import InputFormat, NoDigest, Output, Paths, keep_inputs
+from flowwatch.cli.options import InputFormat, NoDigest, Output, Paths, can_be_written, keep_inputs
 from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Kind = Literal["flows", "lookups"]
 RecordFormat = Annotated[
     Literal["table", "jsonl", "csv", "parquet"] | None,
-    typer.Option("--format", help="table, jsonl, csv or parquet [default: table on a terminal, jsonl in a pipe]."),
+    typer.Option("--format", metavar="FORMAT", help="table, jsonl, csv or parquet [default: table on a terminal, jsonl in a pipe]."),
 ]
 Stream = Annotated[
     bool, typer.Option("--stream", help="Print records as they close, in no promised order; implied by -.")
@@ -67,6 +67,7 @@ def _records(
 
     found = sources.expand(paths)
     keep_inputs(found, (output,))
+    can_be_written((output,))
     options = ReadOptions(digest=digest, input_format=input_format)
     chosen = fmt or _format_of(output)
     if chosen == "jsonl" and (stream or "-" in found):

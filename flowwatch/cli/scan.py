@@ -18,6 +18,7 @@ from flowwatch.cli.options import (
     Output,
     Paths,
     PolicyFile,
+    can_be_written,
     keep_inputs,
     policy_or_default,
     same_file,
@@ -54,8 +55,9 @@ def scan(
         list[Format] | None,
         typer.Option(
             "--format",
-            help="text, jsonl, html, csv (findings; with others also destinations) or md; several with -o FOLDER "
-            "[default: text].",
+            metavar="FORMAT",
+            help="text, jsonl, html, csv (findings; with others also destinations) or md; may be given several times, "
+            "with -o FOLDER [default: text].",
         ),
     ] = None,
     output: Output = None,
@@ -78,9 +80,12 @@ def scan(
     chosen = _checked(formats, output)
     if decisions is not None:
         format_of(decisions)
+    _no_format_among(paths)
     rules = policy_or_default(policy)
     found = but_rules(sources.expand(paths), paths, rules)
-    keep_inputs((*found, rules, *(places or ())), _written(chosen, output, decisions))
+    written = _written(chosen, output, decisions)
+    keep_inputs((*found, rules, *(places or ())), written)
+    can_be_written(written if len(chosen) == 1 else [decisions])
     options = ReadOptions(digest=not no_digest, input_format=input_format)
     gc.disable()  # frozen values form no circles, and the process ends with its report: a fifth of the judging time
     with progress(found) as advance:
@@ -159,8 +164,18 @@ def _written(formats: Sequence[Format], output: Path | None, decisions: Path | N
 
 def _checked(formats: Sequence[Format] | None, output: Path | None) -> tuple[Format, ...]:
     chosen: tuple[Format, ...] = tuple(dict.fromkeys(formats or (Format.TEXT,)))
+    if len(chosen) == 1 and output is not None and os.path.isdir(output):  # noqa: PTH112 - false, not a fault
+        inside = output / chosen[0].file_names[0]
+        raise UsageError(f"cannot write {output}: it is a folder", hint=f"one format is one file: -o {inside}")
     if len(chosen) > 1 and output is None:
         raise UsageError("several formats need a folder to be written to", hint="add -o FOLDER")
     if len(chosen) > 1 and output is not None and os.path.isfile(output):  # noqa: PTH113 - false, not a fault
         raise UsageError(f"{output} is a file", hint="several formats need a folder: -o FOLDER")
     return chosen
+
+
+def _no_format_among(paths: Sequence[str]) -> None:
+    """Say what `--format html md` lacks: the second word would be taken for an input."""
+    for path in paths:
+        if path in {one.value for one in Format} and not os.path.lexists(path):
+            raise UsageError(f"{path}: no such file or folder", hint=f"for a format write --format {path}")

@@ -69,8 +69,7 @@ class Bench:
         opening: Transmission | None,
         given: tuple[str, ...] | None,
     ) -> Derivation:
-        answers = self._opening(book, transmission, opening)
-        return derive_in(transmission, book, self._locate, answers, given)
+        return derive_in(transmission, book, self._locate, lambda: self._opening(book, transmission, opening), given)
 
     def _opening(self, book: Rulebook, answer: Transmission, opening: Transmission | None) -> Derivation | None:
         """The derivation of the direction that opened the flow, where `answer` is the answering one."""

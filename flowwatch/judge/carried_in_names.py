@@ -21,7 +21,7 @@ from flowwatch.judge.bench import Bench
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.severity import severity_of
 from flowwatch.model import Group, Instant, Label, LookupDecision, Name, Reason, Verdict
-from flowwatch.policy.match import registrable_domain
+from flowwatch.policy.match import address_key, registrable_domain
 
 BULK = Label("bulk")
 """What names carry is never read, only counted."""
@@ -42,7 +42,9 @@ class _Asked(msgspec.Struct, frozen=True, gc=False):
         return self.book.policy.defaults.dns_name_bytes
 
 
-_Below = dict[tuple[str, str], list[_Asked]]
+_Client = tuple[int, int] | str
+"""The address by value, so that one host is one client however a source writes it."""
+_Below = dict[tuple[_Client, str], list[_Asked]]
 """By client and domain."""
 
 
@@ -75,7 +77,7 @@ def _counted(decisions: Sequence[LookupDecision], bench: Bench) -> _Below:
         book, listed = books[decision.rule.policy_version]
         name = _text(decision.lookup.qname)
         if "." in name and not _carries_nothing(name, decision.lookup.name_exact, listed):
-            found.setdefault((client, _tail(name)), []).append(_Asked(time, place, name, book))
+            found.setdefault((address_key(client) or client, _tail(name)), []).append(_Asked(time, place, name, book))
     return found
 
 
@@ -106,7 +108,7 @@ def _may_reach(asked: Sequence[_Asked]) -> bool:
     return sum(_label_bytes(name, tail) for name in {one.name for one in asked}) > limit
 
 
-def _by_domain(client: str, asked: Sequence[_Asked]) -> _Below:
+def _by_domain(client: _Client, asked: Sequence[_Asked]) -> _Below:
     """The lookups below each registrable domain; the domain's own name holds no label below it."""
     domains = {name: registrable_domain(name.rpartition("..")[2]) for name in {one.name for one in asked}}
     found: _Below = {}

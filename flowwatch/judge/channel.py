@@ -29,16 +29,17 @@ _NOWHERE = Expectation()
 
 def leads_from(channel: Channel, zones: Sequence[str], address: str | None) -> bool:
     """The channel starts in one of the sender's zones or at its address."""
-    if any(zone in channel.from_ for zone in zones):
-        return True
-    return address is not None and any(cidr.covers(address) for cidr in channel.from_cidrs)
+    for zone in zones:
+        if zone in channel.from_:
+            return True
+    return bool(channel.from_cidrs) and address is not None and any(cidr.covers(address) for cidr in channel.from_cidrs)
 
 
 def channels_considered(seen: Observation, book: Rulebook, locate: Locate) -> Iterator[Considered]:
     """Every channel from this sender, once a target, in order of id."""
     for channel in book.channels:
         if leads_from(channel, seen.zones, seen.transmission.sender_ip):
-            for target in sorted(channel.to):
+            for target in channel.to:
                 yield _considered(channel, target, seen, book, locate)
 
 

@@ -43,7 +43,7 @@ class Considered(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             rule=rule,
             truth=together(checks),
             checks=checks,
-            notes=tuple(dict.fromkeys(notes)),
+            notes=tuple(dict.fromkeys(notes)) if notes else (),
             server=server,
             standing=standing,
             carries=carries,

@@ -64,9 +64,9 @@ _UNLISTED = {
 
 def goes_by_listed_name(matcher: Matcher, seen: Observation) -> bool:
     """The flow used a listed name, or used none and a listed one was bound to the address."""
-    if seen.used:
-        return any(matcher.name(used.text) for used in seen.used)
-    return any(matcher.name(name.name) for name in seen.bound if name.evidence is not NameClass.CERTIFICATE)
+    if not seen.used:
+        return any(matcher.name(name.name) for name in seen.bound if name.evidence is not NameClass.CERTIFICATE)
+    return any(matcher.name(used.text) for used in seen.used)
 
 
 def _name_at_listed_address(
@@ -90,21 +90,23 @@ def _by_name(matcher: Matcher, seen: Observation, *, inspect: bool) -> Recogniti
 def _by_asked_name(matcher: Matcher, seen: Observation) -> Recognition:
     """A name asked of a proxy: it alone is compared, since the address it led to was not seen."""
     if not goes_by_listed_name(matcher, seen):
-        observed = listed(used.text for used in seen.used)
-        check = Check("name", FALSE, matcher.names, observed, Reason.DESTINATION_UNLISTED)
-        return Recognition(Standing.IS_NOT, (check,))
+        return _goes_by_another(matcher, seen)
     check, notes = _used_names(matcher, seen)
     return Recognition(Standing.IS, (check,), (*notes, Reason.PROXY_ADDRESS))
+
+
+def _goes_by_another(matcher: Matcher, seen: Observation) -> Recognition:
+    """None of the names the flow used is listed."""
+    names = [used.text for used in seen.used]
+    check = Check("name", FALSE, matcher.names, ", ".join(names) or "none", Reason.DESTINATION_UNLISTED)
+    return Recognition(Standing.IS_NOT, (check,))
 
 
 def _by_used_name(matcher: Matcher, seen: Observation, *, inspect: bool) -> Recognition:
     """Names were used: they must be listed and bound to the address."""
     ours = [used for used in seen.used if matcher.name(used.text)]
     if not ours:
-        observed = listed(used.text for used in seen.used)
-        return Recognition(
-            Standing.IS_NOT, (Check("name", FALSE, matcher.names, observed, Reason.DESTINATION_UNLISTED),)
-        )
+        return _goes_by_another(matcher, seen)
     check, notes = _used_names(matcher, seen)
     loose = [used for used in ours if not any(ties(name, used.text) for name in seen.bound)]
     binding = compared(

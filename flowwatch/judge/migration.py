@@ -4,8 +4,8 @@ A QUIC connection may go on at another address without a new handshake (RFC 9000
 name nor version. Whether it continues the approved connection cannot be told: such a flow is indeterminate where it
 would be a deviation or unapproved, and so are its answers.
 
-Promises: pure and order-free. What is prohibited, runs in a tunnel to an unlisted end, shows a handshake of its own or
-goes to another port stays as it was judged.
+Promises: pure and order-free. What is prohibited, runs in a tunnel to an unlisted end, shows a handshake of its own,
+was read in clear in either direction (QUIC never is) or goes to another port stays as it was judged.
 """
 
 import bisect
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from flowwatch.judge.labels import read_in_clear
 from flowwatch.judge.severity import severity_of
 from flowwatch.judge.truth import UNSEEN
 from flowwatch.model import Check, Decision, Group, Instant, Reason, Severity, Transmission, Verdict
@@ -52,7 +53,12 @@ def with_migrations(decisions: Iterable[Decision], severities: Mapping[str, Seve
     """
     given = tuple(decisions)
     approved = _approved(given)
-    moved = {one.transmission.flow: flow for one in given if (flow := _continued(one, approved)) is not None}
+    clear = {one.transmission.flow for one in given if read_in_clear(one.transmission)}
+    moved = {
+        one.transmission.flow: flow
+        for one in given
+        if one.transmission.flow not in clear and (flow := _continued(one, approved)) is not None
+    }
     return tuple(
         _indeterminate(one, moved[one.transmission.flow], severities) if _softens(one, moved) else one for one in given
     )

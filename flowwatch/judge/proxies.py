@@ -3,7 +3,7 @@
 A name asked of a proxy is no name of the proxy's address. Hosts are told by requests in clear (Host lines, absolute
 targets, CONNECT; RFC 9110 9.3.6 and RFC 9112 3.2), by a log that gives the name connected to, and by the SNI inside a
 tunnel. What is asked of the proxy's own name or of the very address is meant for it, as is the SNI of TLS towards it;
-a name that another server is listed by is asked of it.
+a name that a server of another role is listed by is asked of it.
 
 Promises: what may have been asked and was not read is said (`unread`), never passed over; a port belongs to the host it
 was written with, and one that was not told is unseen. What runs inside a tunnel says nothing of the way to the proxy.
@@ -11,14 +11,14 @@ Refuses: telling where a name led from the proxy on (nobody before it can see th
 the proxy's own records show as well.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sized
 
 import msgspec
 
 from flowwatch.judge.conditions import opener_guessed
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.hosts import host_of
-from flowwatch.judge.labels import labels_of
+from flowwatch.judge.labels import Labels, labels_of
 from flowwatch.judge.observation import Asked, Observation, Used
 from flowwatch.judge.rulebook import Rulebook, listed
 from flowwatch.judge.truth import TRUE, UNSEEN
@@ -59,7 +59,7 @@ class Requests(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 def requests_of(seen: Observation, book: Rulebook) -> Requests | None:
     """What was asked, where the receiver is a proxy by its address and the sender opened the flow; None elsewhere.
 
-    Who opened it must have been seen: a guess that the proxy did makes it no other's.
+    Where who opened it is only guessed, the sender may have.
     """
     transmission = seen.transmission
     opened = transmission.responder_is_receiver or opener_guessed(transmission)
@@ -72,13 +72,18 @@ def requests_of(seen: Observation, book: Rulebook) -> Requests | None:
     hosts = _hosts(transmission)
     hello = {host_of(name.name): name.exact for name in transmission.names if name.used and _is_sni(name.evidence)}
     inside = hello if hosts or connect else {}
+    ports, usual = _ports(transmission, hosts), None if connect or transmission.http_method is None else HTTP_PORT
     every = hosts | {name: exact for name, exact in inside.items() if name not in hosts}
     apart = {host: exact for host, exact in every.items() if not _of_proxy(host, transmission, via, book)}
     own = {host: exact for host, exact in every.items() if host not in apart} | ({} if inside else hello)
     to_itself = len(apart) < len(every)
     return Requests(
         via=via,
-        asked=tuple(one for host in sorted(apart) for one in _asked(host, apart[host], transmission, hosts)),
+        asked=tuple(
+            Asked(host, port, exact, usual if port is None and host in hosts else None)
+            for host, exact in sorted(apart.items())
+            for port in ports.get(host) or ports.get(_INSIDE) or (None,)
+        ),
         own=_used(own),
         inside=_used(inside),
         read=bool(hosts) or connect,
@@ -136,19 +141,26 @@ def requests_unread(requests: Requests, book: Rulebook) -> Conclusion:
     )
 
 
-def onward(
-    seen: Observation, asked: Asked, requests: Requests, book: Rulebook, given: tuple[str, ...] | None
-) -> Observation:
-    """The flow as it goes on to one host asked; of an address asked for, the SNI inside the tunnel is the name used.
+def onward(seen: Observation, requests: Requests, book: Rulebook, given: tuple[str, ...] | None) -> list[Observation]:
+    """The flow as it goes on to each host asked.
 
-    It is labelled by what can be told of it on either part of its way.
+    It is labelled by what can be told of it on either part of its way, which at one port is the same for all hosts.
     """
+    labels: dict[int | None, Labels] = {}
+    for asked in requests.asked:
+        if asked.port not in labels:
+            further = _onward(seen.transmission, asked, requests)
+            labels[asked.port] = seen.labels | labels_of(further, book.policy, seen.zones, given)
+    return [_to(asked, labels[asked.port], seen, requests, book) for asked in requests.asked]
+
+
+def _to(asked: Asked, labels: Labels, seen: Observation, requests: Requests, book: Rulebook) -> Observation:
+    """The flow as it goes on to one host; of an address asked for, the SNI inside the tunnel is the name used."""
     zone = seen.vantage.zone(asked.host) if asked.literal else None
-    transmission = _onward(seen.transmission, asked, requests)
     return msgspec.structs.replace(
         seen,
-        transmission=transmission,
-        labels=seen.labels | labels_of(transmission, book.policy, seen.zones, given),
+        transmission=_onward(seen.transmission, asked, requests),
+        labels=labels,
         receiver_zone=zone,
         receiver_zones=book.chain(zone),
         used=requests.inside if asked.literal else (Used(asked.host, asked.exact),),
@@ -192,21 +204,21 @@ def _is_shown(name: SeenName) -> bool:
     return name.evidence is NameClass.CERTIFICATE
 
 
-def _asked(host: str, exact: bool, transmission: Transmission, hosts: dict[str, bool]) -> Iterator[Asked]:  # noqa: FBT001  # a value of the source
-    """The host once for each port it was asked with, or once without.
-
-    The port of a CONNECT is that of its host and, where it asked for no other, of all that runs inside.
-    """
-    connect = transmission.http_method == "CONNECT"
-    written = [text for text in transmission.http_hosts or () if host_of(text) == host]
-    if connect and transmission.http_path and (len(hosts) == 1 or host_of(transmission.http_path) == host):
-        written.append(transmission.http_path)
-    ports = {port for text in written if (port := port_of(text)) is not None}
-    in_clear = host in hosts and not connect and transmission.http_method is not None
-    for port in sorted(ports) or (None,):
-        yield Asked(host, port, exact, usual=HTTP_PORT if in_clear and port is None else None)
+def _ports(transmission: Transmission, hosts: Sized) -> dict[str, list[int]]:
+    """By host the ports it was asked at, in order; under `_INSIDE` that of a CONNECT, where no other host was asked."""
+    written = [(host_of(text), text) for text in transmission.http_hosts or ()]
+    if transmission.http_method == "CONNECT" and transmission.http_path is not None:
+        within = (host_of(transmission.http_path), *([_INSIDE] if len(hosts) == 1 else []))
+        written += [(host, transmission.http_path) for host in within]
+    found: dict[str, set[int]] = {}
+    for host, text in written:
+        if (port := port_of(text)) is not None:
+            found.setdefault(host, set()).add(port)
+    return {host: sorted(ports) for host, ports in found.items()}
 
 
+_INSIDE = ""
+"""Stands for whatever runs inside a tunnel; no host is called so."""
 HTTP_PORT = 80
 """The port of a request for an `http` target that has none written (RFC 9110 4.2.1)."""
 
@@ -221,12 +233,13 @@ def port_of(authority: str) -> int | None:
 
 
 def _of_proxy(host: str, transmission: Transmission, via: tuple[str, ...], book: Rulebook) -> bool:
-    """The host is the proxy itself: its very address, or one of its names that no other server is listed by."""
+    """The host is the proxy itself: its very address, or one of its names that only proxies are listed by."""
     key = address_key(host)
     if key is not None:
         return key == address_key(transmission.receiver_ip)
+    others = (one for one, server in book.servers.items() if server.role is not Role.PROXY)
     return any(book.matchers[one].name(host) for one in via) and not any(
-        matcher.name(host) for server, matcher in book.matchers.items() if server not in via
+        book.matchers[one].name(host) for one in others
     )
 
 

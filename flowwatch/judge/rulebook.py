@@ -4,7 +4,7 @@ Promises: the order in which a policy writes its entries changes nothing (entrie
 a loaded policy is well-formed.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Self
 
 import msgspec
@@ -45,15 +45,20 @@ class Matcher:
 
     def address(self, text: str) -> bool:
         """The address lies in one of `cidrs`."""
-        return _remembered(self._addresses, text, lambda: any(cidr.covers(text) for cidr in self.match.cidrs))
+        found = self._addresses.get(text)
+        return _keep(self._addresses, text, any(c.covers(text) for c in self.match.cidrs)) if found is None else found
 
     def name(self, text: str) -> bool:
         """One of `names` covers the name."""
-        return _remembered(self._names, text, lambda: covered(self.match.names, text))
+        found = self._names.get(text)
+        return _keep(self._names, text, covered(self.match.names, text)) if found is None else found
 
     def alias(self, text: str) -> bool:
         """One of `names` or `aliases` covers the name: a CNAME may lead there."""
-        return self.name(text) or _remembered(self._aliases, text, lambda: covered(self.match.aliases, text))
+        found = self._aliases.get(text)
+        if found is None:
+            found = _keep(self._aliases, text, self.name(text) or covered(self.match.aliases, text))
+        return found
 
     def __str__(self) -> str:
         return listed([*self.match.cidrs, *self.match.names])
@@ -79,6 +84,7 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
     broadcasts: frozenset[tuple[int, int]]
     """Directed broadcast addresses of the declared zones (RFC 919)."""
     channels: tuple[Channel, ...]
+    """In order of id, their targets sorted."""
     prohibitions: tuple[Prohibited, ...]
     exceptions: tuple[PolicyException, ...]
     lookups: tuple[LookupRule, ...]
@@ -100,7 +106,7 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
             proxies=Networks(_addresses(servers, Role.PROXY)),
             tunnels=Networks(_addresses(servers, Role.TUNNEL)),
             broadcasts=frozenset(_broadcasts(policy.zones)),
-            channels=tuple(sorted(policy.channels, key=lambda one: one.id)),
+            channels=tuple(_by_target(one) for one in sorted(policy.channels, key=lambda one: one.id)),
             prohibitions=tuple(sorted(policy.prohibitions, key=lambda one: one.id)),
             exceptions=tuple(sorted(policy.exceptions, key=lambda one: one.id)),
             lookups=tuple(sorted(policy.lookups, key=lambda one: one.id)),
@@ -150,13 +156,15 @@ def listed(values: Iterable[object]) -> str:
     return ", ".join(str(value) for value in values) or "none"
 
 
-def _remembered(memo: dict[str, bool], key: str, find: Callable[[], bool]) -> bool:
-    found = memo.get(key)
-    if found is None:
-        if len(memo) >= _MEMO:
-            memo.clear()
-        found = memo[key] = find()
+def _keep(memo: dict[str, bool], key: str, found: bool) -> bool:  # noqa: FBT001  # what is remembered
+    if len(memo) >= _MEMO:
+        memo.clear()
+    memo[key] = found
     return found
+
+
+def _by_target(channel: Channel) -> Channel:
+    return msgspec.structs.replace(channel, to=tuple(sorted(channel.to)))
 
 
 def _addresses(servers: dict[str, Server], role: Role) -> Iterator[tuple[Cidr, str]]:

@@ -35,10 +35,16 @@ class Vantage(msgspec.Struct, frozen=True, kw_only=True):
         return self.sensor is None or not self.sensor.sees or any(zone in self.sensor.sees for zone in zones)
 
     def layers(self, transmission: Transmission) -> tuple[Encapsulation, ...]:
-        """What the transmission was wrapped in before the sensor wrapped it, outer to inner."""
-        if not transmission.tunnel:
-            return ()
-        return tuple(layer for layer in transmission.tunnel if not self.strips(layer.kind))
+        """What the transmission was wrapped in before the sensor wrapped it, outer to inner.
+
+        The sensor's own layers are the outermost ones, each as often as `strip` names it: the same encapsulation
+        further in is the traffic's.
+        """
+        layers, own = transmission.tunnel, list(self.sensor.strip) if self.sensor is not None else []
+        while layers and (kind := layers[0].kind.partition(":")[0]) in own:
+            own.remove(kind)
+            layers = layers[1:]
+        return layers
 
     def sender_zone(self, transmission: Transmission) -> str | None:
         """The zone of its sender or, where that is in none, of the innermost outer sender that is in one."""
@@ -47,10 +53,6 @@ class Vantage(msgspec.Struct, frozen=True, kw_only=True):
             return own
         outer = (layer.sender for layer in reversed(self.layers(transmission)) if layer.sender is not None)
         return next((zone for zone in map(self.zone, outer) if zone is not None), None)
-
-    def strips(self, kind: str) -> bool:
-        """The encapsulation is the sensor's own; `vxlan` stands for `vxlan:100` too."""
-        return self.sensor is not None and kind.partition(":")[0] in self.sensor.strip
 
     @property
     def clock_error(self) -> int:

@@ -34,10 +34,10 @@ def derive_in(
     transmission: Transmission,
     book: Rulebook,
     locate: Locate,
-    opening: Derivation | None = None,
+    opening: Callable[[], Derivation | None] = lambda: None,
     given: tuple[str, ...] | None = None,
 ) -> Derivation:
-    """The whole derivation under one version; `opening` is that of the direction this one answers."""
+    """The whole derivation under one version; `opening` gives that of the direction this one answers, if asked."""
     seen = observe(transmission, book, given)
     tunnels = tunnels_considered(seen, book)
     scope = out_of_scope(seen, book)
@@ -48,7 +48,7 @@ def derive_in(
     requests = requests_of(seen, book) if scope is None else None
     if requests is not None:
         return _to_proxy(requests, case)
-    return max((_judged(seen, case, part) for part in permitting(opening)), key=_badness)
+    return max((_judged(seen, case, part) for part in permitting(opening())), key=_badness)
 
 
 class _Case(msgspec.Struct, frozen=True, gc=False):
@@ -70,7 +70,7 @@ def _to_proxy(requests: Requests, case: _Case) -> Derivation:
     itself = _judged(for_itself(seen, requests), case)
     if meant_for_another(itself.channels, requests, book):
         return itself
-    hosts = tuple(_judged(onward(seen, asked, requests, book, case.given), case) for asked in requests.asked)
+    hosts = tuple(_judged(one, case) for one in onward(seen, requests, book, case.given))
     unread = (_told(requests_unread(requests, book), seen, case),) if requests.unread else ()
     each = (*(one.decision for one in hosts), *unread, itself.decision)
     worst = max(each, key=lambda one: (one.verdict.rank, one.severity.rank))

@@ -43,7 +43,7 @@ def compared(
 
 def together(checks: Iterable[Check]) -> Truth:
     """Whether all the conditions hold."""
-    return conjunction(check.truth for check in checks)
+    return conjunction([check.truth for check in checks])
 
 
 def worst_first(checks: Iterable[Check]) -> tuple[Check, ...]:

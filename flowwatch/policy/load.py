@@ -57,7 +57,7 @@ def load(path: Path) -> PolicySet:
     if not paths:
         raise PolicyError("the folder holds no policy", file=str(path), hint="policies are its *.toml files")
     versions = sorted((_version(one) for one in paths), key=lambda one: one.span)
-    for earlier, later in itertools.pairwise(versions):
+    for earlier, later in itertools.combinations(versions, 2):
         _compatible(earlier, later)
     return PolicySet(with_markers([one.policy for one in versions]))
 

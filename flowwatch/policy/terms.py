@@ -95,7 +95,7 @@ class Sensor(_Table, frozen=True, kw_only=True):
     """Of the address translation; None: not said."""
     clock_error: Span = Span.parse("0s")
     strip: tuple[Encapsulation, ...] = ()
-    """Mirroring encapsulations of the sensor itself."""
+    """Mirroring encapsulations of the sensor itself: the outermost layers, each as often as it is written here."""
 
 
 class ZoneLocation(_Table, frozen=True, kw_only=True):

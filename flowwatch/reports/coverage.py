@@ -39,7 +39,7 @@ def identity(one: Coverage, *, digest: bool = True) -> str:
     links = ", ".join(one.link_types)
     stored = "size unknown" if one.size is None else size(one.size)
     if one.compression:
-        unpacked = "" if one.unpacked_size is None else f" ({size(one.unpacked_size)} unpacked)"
+        unpacked = "" if one.unpacked_size is None else f" ({size(one.unpacked_size)} unpacked, which offsets count)"
         stored = f"{stored} of {one.compression}{unpacked}"
     snaplen = f"snaplen {number(one.snaplen)}" if one.snaplen else ""
     return ", ".join(part for part in (one.format or "unknown format", links, snaplen, stored, taken) if part)

@@ -285,7 +285,8 @@ def rule(decided: Rule | None) -> str:
 
 def policy(one: PolicyInfo) -> str:
     """Id, version, title and the first digits of the digest."""
-    return f"{one.id} {one.version}: {one.title} (sha256 {one.sha256[:12]}...)"
+    titled = f": {one.title}" if one.title else ""
+    return f"{one.id} {one.version}{titled} (sha256 {one.sha256[:12]}...)"
 
 
 def reference(one: ReferenceData) -> str:

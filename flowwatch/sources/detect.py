@@ -45,4 +45,4 @@ def _refusal(head: bytes) -> str:
         kind = "binary data" if b"\x00" in head[:1024] else "text of an unknown form"
         return f"{kind}; this version reads {_NAMES}; --input-format names one"
     listed = ", ".join(f"{guess.name} ({guess.score})" for guess in best)
-    return f"looks like {listed}; " + (best[0].hint or f"this version reads {_NAMES}")
+    return f"looks like {listed}; " + (best[0].hint or f"this version reads {_NAMES}; --input-format names one")

@@ -41,6 +41,9 @@ _MAGIC = (
     (b"\xfe\xff", "UTF-16 text", "convert it first: iconv -f UTF-16 -t UTF-8 FILE | flowwatch scan -"),
 )
 _KEYS = (
+    ({"type", "schema", "flowwatch"}, "flowwatch report"),
+    ({"source", "first_record"}, "flowwatch flows"),
+    ({"source", "record", "name_exact"}, "flowwatch lookups"),
     ({"query_timestamp", "query_name"}, "Route 53 Resolver query log"),
     ({"QH", "QT"}, "AdGuard Home query log"),
     ({"dvc", "timestamp"}, "ulogd JSON"),

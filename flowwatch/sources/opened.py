@@ -44,13 +44,14 @@ class Opened(io.RawIOBase):
 
     @property
     def name(self) -> str:
-        """The source as text; bytes of a path that are not UTF-8 are escaped."""
+        """The source as text; what in a path is not UTF-8 or not printable is escaped."""
         return self.text(self.source)
 
     @staticmethod
     def text(source: str) -> str:
-        """A source as given, as text a table can hold."""
-        return os.fsencode(source).decode("utf-8", "backslashreplace")
+        """A source as given, as text a table can hold and a terminal can show: no control, no invisible character."""
+        told = os.fsencode(source).decode("utf-8", "backslashreplace")
+        return told if told.isprintable() else "".join(map(_shown, told))
 
     @property
     def path(self) -> str | None:
@@ -130,6 +131,10 @@ class Opened(io.RawIOBase):
             left = f"; {len(self._begun)} bytes of a line cut short are left out" if self._begun else ""
             self.error = Skip(code, message + left, (self.unpacked_size or 0) - len(self._begun))
             self.drain()
+
+
+def _shown(one: str) -> str:
+    return one if one.isprintable() else one.encode("unicode_escape").decode()
 
 
 def _unpacked(stored: BinaryIO, compression: Compression) -> "Unpacked":

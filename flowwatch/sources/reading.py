@@ -75,7 +75,7 @@ def read(source: str, options: ReadOptions = DEFAULTS, progress: Progress | None
 def collect(sources: Sequence[str], options: ReadOptions = DEFAULTS, progress: Progress | None = None) -> Collected:
     """Everything the sources hold, in memory."""
     batches: dict[TableName, list[pa.Table]] = {"flows": [], "lookups": []}
-    coverage = []
+    coverage: list[Coverage] = []
     for source in sources:
         reading = read(source, options, progress)
         found: dict[TableName, list[pa.RecordBatch]] = {"flows": [], "lookups": []}
@@ -84,7 +84,18 @@ def collect(sources: Sequence[str], options: ReadOptions = DEFAULTS, progress: P
         batches["flows"].append(ordered(pa.Table.from_batches(found["flows"], FLOWS), ("first_record",)))
         batches["lookups"].append(ordered(pa.Table.from_batches(found["lookups"], LOOKUPS), ("record",)))
         coverage.append(reading.coverage)
-    return Collected(_joined(batches["flows"], FLOWS), _joined(batches["lookups"], LOOKUPS), tuple(coverage))
+    return Collected(_joined(batches["flows"], FLOWS), _joined(batches["lookups"], LOOKUPS), _twice_told(coverage))
+
+
+def _twice_told(coverage: Sequence[Coverage]) -> tuple[Coverage, ...]:
+    """Each with a note where an earlier source holds the same bytes: copies are told, not left out."""
+    first: dict[str, str] = {}
+    told = []
+    for one in coverage:
+        before = first.setdefault(one.sha256, one.source) if one.sha256 and one.size else one.source
+        note = f"the same bytes as {before}: what they hold is counted again"
+        told.append(one if before == one.source else msgspec.structs.replace(one, notes=(*one.notes, note)))
+    return tuple(told)
 
 
 def _joined(parts: list[pa.Table], schema: pa.Schema) -> pa.Table:

@@ -60,8 +60,14 @@ def _begun(row: FlowRow) -> tuple[object, ...]:
 
 
 def _hosts(rows: list[FlowRow]) -> list[str] | None:
-    """Every host asked for, in the order of the rows; None where none of them could say."""
+    """Every host asked for, in the order of the rows; None where none of them could say.
+
+    Only the first target keeps its port; where CONNECT asked for several (`host:port`, RFC 9110 9.3.6), all are told.
+    """
     told = [row.http_hosts for row in rows if row.http_hosts is not None]
+    targets = {row.http_path: None for row in rows if row.http_method == "CONNECT" and row.http_path}
+    if len(targets) > 1:
+        told.append(list(targets))
     return list(dict.fromkeys(host for hosts in told for host in hosts)) if told else None
 
 

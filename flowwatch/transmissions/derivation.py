@@ -107,7 +107,7 @@ class _Recording:
             clear=row.src_clear if forth else row.dst_clear,
             markers=_tuple(row.src_markers if forth else row.dst_markers),
             payload_sha256=_tuple(digests),
-            tunnel=tuple(_encapsulations(row, forth=forth)),
+            tunnel=tuple(_encapsulations(row, forth=forth)) if row.tunnel or row.tunnel_ends else (),
             community_id=row.community_id,
             conn_id=row.conn_id,
         )

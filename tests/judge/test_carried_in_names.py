@@ -104,6 +104,12 @@ def test_clients_are_counted_apart(make):
     assert carried(judged(make, lookups)) == []
 
 
+def test_a_client_is_one_however_its_address_is_written(make):
+    written = ("192.0.2.17", "::ffff:192.0.2.17", "::FFFF:c000:211")
+    lookups = [make.asked(name, client_ip=written[n % 3]) for n, name in enumerate(names(6))]
+    assert len(carried(judged(make, lookups))) == 6
+
+
 def test_domains_are_registrable_ones_private_suffixes_too(asked):
     apart = [f"{number:020}.{number}.github.io" for number in range(12)]
     assert carried(asked(*apart)) == []

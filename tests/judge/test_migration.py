@@ -92,6 +92,18 @@ def test_what_shows_something_else_is_judged_for_itself(told, quic, moved, chang
     assert told(quic(), moved(**changes))[2][0] == "unapproved"
 
 
+@pytest.mark.parametrize("read", [{"markers": ("m",)}, {"clear": True}])
+def test_what_was_read_in_clear_in_either_direction_is_no_quic(make, quic, moved, read):
+    there = moved(receiver_ip="192.0.2.70", **read)
+    silent = {"app": None, "tls_version": None, "start": there.start}
+    for pair in (
+        (there, make.reply(there, **silent)),
+        (moved(receiver_ip="192.0.2.70"), make.reply(there, **silent, **read)),
+    ):
+        found = judge([quic(), *pair], [], make.court(POLICY).policies, _nowhere).decisions
+        assert [one.verdict.value for one in found] == ["approved", "unapproved", "unapproved"]
+
+
 @pytest.mark.parametrize(
     ("after", "verdict"),
     [(-2 * SECOND, "unapproved"), (0, "indeterminate"), (SOON, "indeterminate"), (SOON + 1, "unapproved")],

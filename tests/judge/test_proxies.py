@@ -31,7 +31,7 @@ match = { cidrs = ["198.51.100.20/32"], names = ["ingest.results.example"] }
 id = "up"
 from = ["precincts"]
 to = ["primary"]
-service = { proto = "tcp", ports = [8443] }
+service = { proto = "tcp", ports = [80, 8443] }
 via = ["squid"]
 carries = ["results"]
 """
@@ -144,7 +144,7 @@ def test_what_was_not_read_is_indeterminate_unless_worse_stands(make, connect):
 
 
 def test_more_than_was_read_may_have_been_asked(make, request_, connect):
-    court = make.court(POLICY.replace("[8443]", "[80]"))
+    court = make.court(POLICY)
     assert court.told(request_(NAME))[0] == "approved"
     assert court.told(request_(NAME, clear=False)) == ("indeterminate", "proxy.requests_unread")
     many = tuple(f"a{n}.results.example" for n in range(64))
@@ -168,14 +168,117 @@ def test_another_name_inside_the_tunnel_is_asked_too(make, connect):
     assert told(connect(NAME, names=_hosts(make, NAME) + outer, ech=True))[0] == "approved"
 
 
-def test_the_port_is_compared_only_where_it_was_seen(make, request_):
+def test_the_port_is_the_one_written_else_perhaps_the_usual_one(make, request_):
+    only = make.court(POLICY.replace("[80, 8443]", "[8443]"))
+    assert only.told(request_(NAME)) == ("indeterminate", "condition.unseen")
+    socks = {"app": "socks", "http_method": None, "http_path": None, "clear": None}
+    assert make.court(POLICY).told(request_(NAME, **socks)) == ("indeterminate", "condition.unseen")
+    assert make.court(POLICY).told(request_(NAME, **socks | {"http_hosts": (f"{NAME}:8443",)}))[0] == "approved"
+    anywhere = make.court(POLICY.replace(", ports = [80, 8443]", ""))
+    assert anywhere.told(request_(NAME, **socks))[0] == "approved"
     assert make.court(POLICY).told(request_(NAME))[0] == "approved"
     assert make.court(POLICY).told(request_(NAME, http_hosts=(f"{NAME}:22",))) == ("deviation", "service.port")
     assert make.court(POLICY).told(request_(NAME, http_hosts=(f"{NAME}:8443",)))[0] == "approved"
-    assert make.court(POLICY.replace('proto = "tcp", ports = [8443]', 'proto = "udp"')).told(request_(NAME)) == (
+    assert make.court(POLICY.replace('proto = "tcp", ports = [80, 8443]', 'proto = "udp"')).told(request_(NAME)) == (
         "deviation",
         "service.proto",
     )
+
+
+def test_a_host_asked_at_several_ports_is_judged_at_each(make, request_):
+    court = make.court(POLICY)
+    for order in itertools.permutations((f"{NAME}:22", f"{NAME}:8443", f"{NAME}:80")):
+        assert court.told(request_(*order)) == ("deviation", "service.port")
+    assert court.told(request_(f"{NAME}:80", f"{NAME}:8443"))[0] == "approved"
+
+
+def test_the_port_of_a_connect_is_that_of_its_host_only(make, connect):
+    second = PRIMARY.replace("primary", "second").replace('"up"', '"up2"').replace(NAME, "s.example")
+    court = make.court(POLICY + second)
+    both = connect(NAME, names=(), http_hosts=(NAME, "s.example"))
+    assert court.told(both) == ("indeterminate", "condition.unseen")
+    assert {one.decision.asked: one.decision.verdict.value for one in court.derive(both).asked} == {
+        NAME: "approved",
+        "s.example": "indeterminate",
+    }
+    assert court.told(connect(NAME, sni="s.example"))[0] == "approved"
+    assert court.told(connect(NAME, 22, sni="s.example")) == ("deviation", "service.port")
+
+
+@pytest.mark.parametrize("target", [NAME.upper(), f"{NAME}.", "user@evil.test", "[2001:db8::20]", "198.51.100.20."])
+def test_a_target_is_compared_as_the_host_it_names(make, connect, target):
+    told = make.court(POLICY.replace("198.51.100.20/32", "2001:db8::20/128")).told(connect(target, names=()))
+    expected = {NAME.upper(): "approved", f"{NAME}.": "approved", "[2001:db8::20]": "indeterminate"}
+    assert told[0] == expected.get(target, "unapproved")
+
+
+def test_a_classifier_by_port_labels_as_directly(make, connect, request_):
+    by_port = '[[classifier]]\nid = "c"\nlabel = "bulk"\nany = [{ dst_port = 8443 }]\n'
+    told = make.court(POLICY + by_port).told
+    assert told(make.sent()) == ("deviation", "label.not_carried")
+    assert told(connect(NAME)) == ("deviation", "label.not_carried")
+    assert told(connect(NAME, 80))[0] == "approved"
+    assert told(request_(NAME)) == ("indeterminate", "condition.unseen")
+    to_proxy = make.court(POLICY + by_port.replace("8443", "3128"))
+    assert to_proxy.told(connect(NAME)) == ("deviation", "label.not_carried")
+    assert to_proxy.told(connect(NAME), None, ("none",)) == ("approved", "channel.approved")
+
+
+def test_what_the_proxy_itself_was_sent_is_labelled_too(make, request_):
+    named = PROXY.replace('/32"]', '/32"], names = ["squid.example"]') + PRIMARY + CLASSIFIER
+    court = make.court(named.replace('role = "proxy"', 'role = "proxy"\ndedicated = true'))
+    assert court.told(request_(NAME))[0] == "approved"
+    assert court.told(request_(NAME, "squid.example")) == ("deviation", "label.not_carried")
+
+
+def test_tls_inside_a_tunnel_is_none_towards_the_proxy(make, connect):
+    pinned = f'tls = {{ required = true, spki_sha256 = ["{"ab" * 32}"] }}'
+    court = make.court(POLICY.replace('role = "proxy"', f'role = "proxy"\n{pinned}'))
+    assert court.told(connect(NAME, sni=NAME, tls_version="1.2")) == ("deviation", "tls.required")
+    key = make.court(POLICY.replace('role = "proxy"', f'role = "proxy"\n{pinned.replace("required = true, ", "")}'))
+    inside = connect(NAME, sni=NAME, tls_version="1.2", cert_spki_sha256="cd" * 32)
+    assert key.told(inside)[0] == "approved"
+
+
+def test_a_guess_that_the_proxy_opened_it_passes_nothing_over(make, connect):
+    either = make.court(
+        POLICY.replace('to = ["squid"]', 'to = ["squid"]\nopened_by = "either"').replace(
+            'service = { proto = "tcp", ports = [3128] }\n', ""
+        )
+    )
+    guessed = make.sent(
+        receiver_ip=SQUID,
+        receiver_port=50_000,
+        service_port=3128,
+        opened_by=OpenedBy.RECEIVER,
+        direction_basis="first_record",
+        begun_before=True,
+        names=(),
+        app=None,
+        tls_version=None,
+        clear=None,
+    )
+    assert either.told(guessed) == ("indeterminate", "proxy.requests_unread")
+    seen = msgspec.structs.replace(guessed, direction_basis="handshake", begun_before=False)
+    assert either.told(seen) == ("approved", "channel.approved")
+
+
+@pytest.mark.parametrize("translated", ["64:ff9b::198.51.100.31", "::ffff:198.51.100.31"])
+def test_a_proxy_behind_a_translator_is_the_proxy(make, connect, translated):
+    court = make.court(POLICY)
+    assert court.told(connect("x.test", receiver_ip=translated)) == ("unapproved", "destination.unlisted")
+    assert court.told(connect(NAME, receiver_ip=translated))[0] == "approved"
+
+
+def test_only_its_own_address_and_names_are_the_proxys(make, request_):
+    farm = make.court(POLICY.replace("198.51.100.31/32", "198.51.100.0/24"))
+    assert farm.told(request_(SQUID)) == ("approved", "channel.approved")
+    assert farm.told(request_("198.51.100.77"))[0] == "deviation"
+    wide = POLICY.replace('31/32"]', '31/32"], names = ["**.results.example"]').replace('["squid"]\nc', "[]\nc")
+    assert make.court(wide).told(request_(NAME))[:2] == ("deviation", "channel.via")
+    named = PROXY.replace('/32"]', '/32"], names = ["squid.example"]')
+    twin = named.partition("[[channel]]")[0].replace('"squid"', '"twin"').replace(SQUID, "198.51.100.32")
+    assert make.court(named + twin + PRIMARY).told(request_("squid.example")) == ("approved", "channel.approved")
 
 
 def test_an_address_asked_is_judged_as_directly(make, connect):
@@ -460,3 +563,19 @@ def test_adding_a_channel_never_takes_an_approval_away(make, request_, data, hos
     for one, opening in ((sent, None), (reply, sent)):
         first, then = (court.derive(one, opening, (label,)).decision.verdict.group for court in courts)
         assert first is not Group.CONFORMS or then is Group.CONFORMS
+
+
+@LAW
+@given(
+    channels=st.lists(st.sampled_from(CHANNELS), unique=True),
+    port=st.sampled_from([443, 8443]),
+    sender=st.sampled_from(["192.0.2.17", "192.0.2.70"]),
+    size=st.sampled_from([100, 20_000]),
+)
+def test_nothing_is_approved_through_the_proxy_that_is_not_directly(make, connect, channels, port, sender, size):
+    labelled = '[[classifier]]\nid = "c"\nlabel = "bulk"\nany = [{ dst_port = 443, bytes_out_min = 10000 }]\n'
+    court = make.court(SERVERS + "".join(channels) + labelled)
+    same = {"sender_ip": sender, "sent": Amount.exactly(size)}
+    through = court.derive(connect(NAME, port, sni=NAME, **same)).decision
+    directly = court.derive(make.sent(service_port=port, **same)).decision
+    assert through.verdict.group is not Group.CONFORMS or directly.verdict.group is Group.CONFORMS

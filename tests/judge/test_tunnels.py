@@ -81,6 +81,51 @@ def test_what_the_sensor_wraps_its_recordings_in_is_exempt(make):
     assert court.told(elsewhere)[1] == UNLISTED
 
 
+@pytest.mark.parametrize("inner", ["vxlan", "vxlan:100", "erspan"])
+def test_only_the_outermost_layers_are_the_sensors_each_once(make, inner):
+    court = make.court(TAP + make.PRIMARY + HUB)
+    hub = through(receiver="203.0.113.40")
+    assert court.told(make.sent(tunnel=(hub, through(inner))))[1] == UNLISTED
+    assert court.told(make.sent(tunnel=(through(inner), through(inner))))[1] == UNLISTED
+    assert court.told(make.sent(tunnel=(through("vxlan:7"), through("erspan"), hub)))[0] == "approved"
+    twice = make.court(TAP.replace('"vxlan"', '"vxlan", "vxlan"') + make.PRIMARY)
+    assert twice.told(make.sent(tunnel=(through("vxlan:7"), through("vxlan:7"))))[0] == "approved"
+
+
+def test_a_layer_whose_ends_are_not_told_is_unseen(make):
+    court = make.court(make.PRIMARY)
+    bare = (Encapsulation("gre"),)
+    assert court.told(make.sent(tunnel=bare)) == ("indeterminate", "condition.unseen")
+    assert court.told(make.sent(tunnel=(*bare, through()))) == ("unapproved", UNLISTED)
+    assert court.told(make.sent(tunnel=bare, service_port=22)) == ("deviation", "service.port")
+    assert court.told(make.sent(tunnel=bare, receiver_ip="192.0.2.18")) == ("indeterminate", "condition.unseen")
+    assert court.told(make.sent(tunnel=(Encapsulation("pppoe:9"),)))[0] == "approved"
+    assert make.court(TAP.replace('"vxlan"', '"gre"') + make.PRIMARY).told(make.sent(tunnel=bare))[0] == "approved"
+
+
+def test_a_layer_to_an_address_of_translation_leads_to_its_zone(make):
+    translated = '[[zone]]\nid = "branch"\ncidrs = ["10.1.0.0/16"]\nnat = ["203.0.113.5/32"]\n'
+    sent = make.sent(tunnel=(through(receiver="203.0.113.5"),))
+    assert make.court(translated + make.PRIMARY).told(sent)[0] == "approved"
+    inside = TAP + 'side = "inside"\n'
+    assert make.court(inside + translated + make.PRIMARY).told(sent)[1] == UNLISTED
+
+
+def test_a_proxy_in_a_tunnel_to_a_stranger_is_unapproved_whatever_was_asked(make):
+    proxy = '[[server]]\nid = "squid"\nrole = "proxy"\nmatch = { cidrs = ["198.51.100.31/32"] }\n'
+    channel = '[[channel]]\nid = "s"\nfrom = ["precincts"]\nto = ["squid"]\n'
+    text = proxy + channel + make.PRIMARY + 'via = ["squid"]\n'
+    asked = {
+        "receiver_ip": "198.51.100.31",
+        "http_method": "CONNECT",
+        "http_path": "ingest.results.example:8443",
+        "http_hosts": ("ingest.results.example",),
+        "app": "http",
+    }
+    assert make.court(text).told(make.sent(**asked))[0] == "approved"
+    assert make.court(text).told(make.sent(**asked, tunnel=(through(),))) == ("unapproved", UNLISTED)
+
+
 def test_private_addresses_inside_do_not_slip_out_of_scope(make):
     court = make.court(make.PRIMARY)
     inside = {"sender_ip": "10.0.0.1", "receiver_ip": "10.0.0.2", "names": ()}

@@ -214,6 +214,12 @@ class TestVersions:
         folder(a=BASE, b=self.version("2", "2026-02-01", "2026-03-01"))
         assert "b.toml:5: policy.valid_from: its validity overlaps that of a.toml" in said(".")
 
+    def test_a_version_s_name_is_its_own_among_all(self, folder):
+        spans = [("2026-01-01", "2026-02-01"), ("2026-02-01", "2026-03-01"), ("2026-03-01", "2026-04-01")]
+        first, second, third = (self.version(name, *span) for name, span in zip("121", spans, strict=True))
+        folder(a=first, b=second, c=third)
+        assert said(".").startswith("c.toml:4: policy.version: a.toml is version '1' too")
+
     def test_an_empty_folder(self, folder):
         assert said(".") == ".: the folder holds no policy (policies are its *.toml files)"
 

@@ -53,6 +53,17 @@ def test_of_several_requests_the_first_is_told_and_every_host_is_kept():
         assert [one.name for one in forth.names] == ["a.example", "b.example"]
 
 
+def test_of_several_tunnels_asked_for_every_target_is_kept():
+    first = HTTP | {"http_path": "a.example:443"}
+    again = HTTP | {"start": HTTP["start"] + 9, "first_record": 2, "http_path": "a.example:22"}
+    for rows in itertools.permutations([CONN, first, again]):
+        forth, _ = derive(flows(*rows), lookups(), ())
+        assert forth.http_hosts == ("a.example", "a.example:443", "a.example:22")
+        assert [one.name for one in forth.names] == ["a.example"]
+    forth, _ = derive(flows(CONN, first, first | {"first_record": 3}), lookups(), ())
+    assert forth.http_hosts == ("a.example",)
+
+
 def test_a_log_read_twice_counts_once():
     forth, _ = derive(flows(CONN, CONN | {"source": "copy.log"}), lookups(), ())
     assert forth.sent.exact == 500
