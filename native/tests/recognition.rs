@@ -129,7 +129,7 @@ fn a_tunnel_of_something_else_stays_unread() {
 fn what_was_asked_through_socks_is_the_name_of_the_flow() {
     let five = [&b"\x05\x01\x00"[..], b"\x05\x00", b"\x05\x01\x00\x03\x09b.example\x01\xbb"];
     let granted = b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00";
-    let name = r#""name":"b.example","name_source":"connect""#;
+    let name = r#""name":"b.example:443","name_source":"connect""#;
     let row = told(&[five[0], five[1], five[2], granted, &hello(), &answer()]);
     has(&row, r#""app":"socks","sni":"results.example","alpn":["http/1.1"],"tls_version":"1.2""#);
     has(&row, name);
@@ -152,7 +152,7 @@ fn clear_requests_through_socks_are_read() {
     let turns: [&[u8]; 5] = [b"\x05\x01\x00", b"\x05\x00", b"\x05\x01\x00\x01\xcb\x00\x71\x07\x00\x50", granted, inner];
     let row = told(&turns);
     has(&row, r#""app":"socks","http_host":"inner.example""#);
-    has(&row, r#""src_clear":true,"sampled":1,"name":"203.0.113.7","name_source":"connect""#);
+    has(&row, r#""src_clear":true,"sampled":1,"name":"203.0.113.7:80","name_source":"connect""#);
 }
 
 #[test]

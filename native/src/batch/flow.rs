@@ -183,9 +183,11 @@ fn http(flow: &Flow) -> Option<&Requests> {
     facts(flow)?.http.as_deref()
 }
 
-/// The host that was asked for through SOCKS.
-fn proxied(flow: &Flow) -> Option<&str> {
-    facts(flow)?.socks.as_ref()?.host.as_deref()
+/// The host and port that were asked for through SOCKS.
+fn proxied(flow: &Flow) -> Option<String> {
+    let request = facts(flow)?.socks.as_ref()?;
+    let (host, port) = (request.host.as_deref()?, request.port);
+    Some(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
 }
 
 fn markers(flow: &Flow, side: Side) -> Option<&[Arc<str>]> {

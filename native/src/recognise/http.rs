@@ -25,7 +25,8 @@ pub struct Requests {
     pub host: Option<String>,
     /// Of the first request, cut at 1,024 bytes.
     pub user_agent: Option<String>,
-    /// Every distinct host asked for, without port, in order.
+    /// Every distinct host asked for, in order; one named by a target with its port, where that is not HTTP's own and the
+    /// path does not tell it (as it does for a first CONNECT).
     pub hosts: Vec<String>,
     /// More than [`MOST_HOSTS`] hosts were asked for.
     pub hosts_overflow: bool,
@@ -203,12 +204,19 @@ impl Requests {
             self.host = head.hosts().next().and_then(Result::ok);
             self.text_cut |= head.long();
         }
+        let in_path = self.requests == 0 && head.is_connect();
         self.requests = self.requests.saturating_add(1);
-        for host in head.hosts() {
-            match host {
-                Ok(host) => self.add(host),
-                Err(head::TooLong) => self.text_cut = true,
-            }
+        if in_path {
+            head.hosts().for_each(|host| self.asked(host));
+        } else {
+            head.asked().for_each(|host| self.asked(host));
+        }
+    }
+
+    fn asked(&mut self, host: Result<String, head::TooLong>) {
+        match host {
+            Ok(host) => self.add(host),
+            Err(head::TooLong) => self.text_cut = true,
         }
     }
 

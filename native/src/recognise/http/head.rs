@@ -176,11 +176,22 @@ impl<'a> Head<'a> {
 
     /// The hosts named, the one that counts first (RFC 9112 3.2.2): that of the target, then those of the Host lines.
     pub fn hosts(&self) -> impl Iterator<Item = Result<String, TooLong>> {
-        let named = std::iter::once(self.authority()).chain(self.hosts).flatten();
-        named
+        told(std::iter::once(self.authority()).chain(self.hosts).flatten().map(bare_host))
+    }
+
+    /// The hosts as they were asked for: that of a target with its port, where that is not HTTP's own; Host lines that
+    /// only repeat it are left out.
+    pub fn asked(&self) -> impl Iterator<Item = Result<String, TooLong>> {
+        let target = self.authority().map(without_user).filter(|target| has_own_port(target));
+        let repeated = target.map(bare_host);
+        let named = [self.authority().map(bare_host).filter(|_| target.is_none()), target];
+        let lines = self
+            .hosts
+            .into_iter()
+            .flatten()
             .map(bare_host)
-            .filter(|host| !host.is_empty())
-            .map(|host| if host.len() > MOST_HOST { Err(TooLong) } else { Ok(hostname(host)) })
+            .filter(move |host| !repeated.is_some_and(|told| told.eq_ignore_ascii_case(host)));
+        told(named.into_iter().flatten().chain(lines))
     }
 
     fn authority(&self) -> Option<&'a [u8]> {
@@ -222,9 +233,27 @@ fn behind_scheme(target: &[u8]) -> Option<&[u8]> {
     rest.strip_prefix(b"://").filter(|_| named)
 }
 
+/// The hosts as text, those that are empty left out.
+fn told<'a>(named: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = Result<String, TooLong>> {
+    named
+        .filter(|host| !host.is_empty())
+        .map(|host| if host.len() > MOST_HOST { Err(TooLong) } else { Ok(hostname(host)) })
+}
+
+/// An authority without user information.
+fn without_user(authority: &[u8]) -> &[u8] {
+    authority.iter().rposition(|b| *b == b'@').and_then(|at| authority.get(at + 1..)).unwrap_or(authority)
+}
+
+/// It names a host and a port that is not HTTP's own.
+fn has_own_port(authority: &[u8]) -> bool {
+    let port = authority.get(bare_host(authority).len()..).unwrap_or_default();
+    port.len() > 1 && port != b":80" && port.len() < authority.len()
+}
+
 /// A host without user information and port; the brackets of an IPv6 address stay.
 fn bare_host(authority: &[u8]) -> &[u8] {
-    let host = authority.iter().rposition(|b| *b == b'@').and_then(|at| authority.get(at + 1..)).unwrap_or(authority);
+    let host = without_user(authority);
     match host.iter().rposition(|b| *b == b':') {
         Some(colon) => {
             let (name, port) = host.split_at(colon);

@@ -190,5 +190,18 @@ fn requests_go_on_behind_a_tunnel_that_was_refused() {
     read.resume();
     assert_eq!(read.read(b"CONNECT b.example:443 HTTP/1.1\r\n\r\n"), Outcome::Found(()));
     assert!(read.done() && read.tunnels());
-    assert_eq!(read.hosts, ["a.example", "b.example"]);
+    assert_eq!(read.hosts, ["a.example", "b.example:443"]);
+}
+
+#[test]
+fn a_target_keeps_a_port_that_is_not_https_own() {
+    assert_eq!(hosts(b"GET http://A.example:22/x HTTP/1.1\r\nHost: a.example:22\r\n\r\n"), ["a.example:22"]);
+    assert_eq!(
+        hosts(b"GET http://u:p@a.example:8080/ HTTP/1.1\r\nHost: b.example\r\n\r\n"),
+        ["a.example:8080", "b.example"]
+    );
+    assert_eq!(hosts(b"GET http://a.example:80/ HTTP/1.1\r\nHost: a.example\r\n\r\n"), ["a.example"]);
+    assert_eq!(hosts(b"GET http://[2001:db8::1]:22/ HTTP/1.1\r\n\r\n"), ["[2001:db8::1]:22"]);
+    assert_eq!(hosts(b"GET / HTTP/1.1\r\nHost: a.example:22\r\n\r\n"), ["a.example"]);
+    assert_eq!(hosts(b"CONNECT a.example:22 HTTP/1.1\r\nHost: a.example:22\r\n\r\n"), ["a.example"]);
 }
