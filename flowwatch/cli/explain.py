@@ -31,7 +31,13 @@ def explain(
     proto: Annotated[str, typer.Option("--proto", metavar="NAME", help="Its protocol.")] = "tcp",
     port: Annotated[int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Responder's port.")] = None,
     time: Annotated[
-        dt.datetime | None, typer.Option("--time", metavar="TIME", formats=["%Y-%m-%dT%H:%M:%S%z"], help="When, as 2026-11-04T01:30:00Z or with an offset.")
+        dt.datetime | None,
+        typer.Option(
+            "--time",
+            metavar="TIME",
+            formats=["%Y-%m-%dT%H:%M:%S%z"],
+            help="When, as 2026-11-04T01:30:00Z or with an offset.",
+        ),
     ] = None,
     sni: Annotated[str | None, typer.Option("--sni", metavar="NAME", help="Name the flow asked for.")] = None,
     answers: Annotated[
@@ -43,9 +49,15 @@ def explain(
     asked: Annotated[
         list[str] | None, typer.Option("--asked", metavar="HOST[:PORT]", help="Host asked for, where DST is a proxy.")
     ] = None,
-    labels: Annotated[list[str] | None, typer.Option("--label", metavar="NAME", help="Label it bears; may be repeated.")] = None,
-    bytes_out: Annotated[int | None, typer.Option("--bytes-out", metavar="N", min=0, help="Payload bytes sent.")] = None,
-    opened_by: Annotated[Literal["sender", "receiver"], typer.Option("--opened-by", help="Who opened the flow.")] = "sender",
+    labels: Annotated[
+        list[str] | None, typer.Option("--label", metavar="NAME", help="Label it bears; may be repeated.")
+    ] = None,
+    bytes_out: Annotated[
+        int | None, typer.Option("--bytes-out", metavar="N", min=0, help="Payload bytes sent.")
+    ] = None,
+    opened_by: Annotated[
+        Literal["sender", "receiver"], typer.Option("--opened-by", help="Who opened the flow.")
+    ] = "sender",
     places: Databases = None,
     input_format: InputFormat = None,
 ) -> None:

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 Kind = Literal["flows", "lookups"]
 RecordFormat = Annotated[
     Literal["table", "jsonl", "csv", "parquet"] | None,
-    typer.Option("--format", metavar="FORMAT", help="table, jsonl, csv or parquet [default: table on a terminal, jsonl in a pipe]."),
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        help="table, jsonl, csv or parquet [default: table on a terminal, jsonl in a pipe].",
+    ),
 ]
 Stream = Annotated[
     bool, typer.Option("--stream", help="Print records as they close, in no promised order; implied by -.")

@@ -12,7 +12,8 @@ _Key = tuple[str, int, str, OpenedBy, str, str]
 def destinations_of(decisions: Iterable[Decision]) -> tuple[Destination, ...]:
     """One row a receiver address, service port, protocol, opener and host asked; worst first, then by bytes sent.
 
-    What is asked of a proxy has one row a host on which the verdict stands. What is out of scope has no destination.
+    What is asked of a proxy has one row a host on which the verdict stands; what went into a tunnel to a place not
+    listed is told at the tunnel's far end. What is out of scope has no destination.
     """
     groups: dict[_Key, list[Decision]] = {}
     for decision in decisions:
@@ -24,9 +25,9 @@ def destinations_of(decisions: Iterable[Decision]) -> tuple[Destination, ...]:
 
 
 def _key(decision: Decision) -> _Key:
-    one = decision.transmission
-    port = -1 if one.service_port is None else one.service_port
-    return one.receiver_ip, port, one.proto, one.opened_by, decision.via or "", decision.asked or ""
+    address, port, proto = decision.destination
+    opened_by = decision.transmission.opened_by
+    return address, -1 if port is None else port, proto, opened_by, decision.via or "", decision.asked or ""
 
 
 def _destination(group: list[Decision]) -> Destination:
@@ -35,16 +36,17 @@ def _destination(group: list[Decision]) -> Destination:
     all_sent = [one.transmission for one in group]
     acked = [one.acked for one in all_sent if one.acked is not None]
     ranked = sorted(group, key=lambda one: -one.verdict.rank)
+    address, port, proto = worst.destination
     return Destination(
-        address=all_sent[0].receiver_ip,
-        port=all_sent[0].service_port,
-        proto=all_sent[0].proto,
+        address=address,
+        port=port,
+        proto=proto,
         opened_by=all_sent[0].opened_by,
         via=worst.via,
         asked=worst.asked,
         zone=worst.receiver_zone,
         server=next((one.server for one in ranked if one.server), None),
-        names=merged_names(all_sent),
+        names=() if worst.far_end else merged_names(all_sent),
         place=worst.place,
         verdicts=dict(sorted(Counter(one.verdict for one in group).items(), key=lambda item: -item[0].rank)),
         worst=worst.verdict,

@@ -90,20 +90,17 @@ def _worth_telling(verdict: Verdict, reasons: tuple[Reason, ...]) -> bool:
 
 
 def _key(decision: Decision) -> _Key:
-    far_end = _far_end(decision)
-    service = service_of(decision.transmission) if far_end is None else "tunnel"
-    where = _where(decision) if far_end is None else f"tunnel:{far_end}"
-    return _keyed(decision.rule, decision.reasons, decision.sender_zone, where, service)
+    return _keyed(decision.rule, decision.reasons, decision.sender_zone, _where(decision), _service(decision))
 
 
-def _far_end(decision: Decision) -> str | None:
-    """The outermost layer to a place not listed, as `gre to 203.0.113.9`, where that decided."""
-    if decision.reasons[0] is not Reason.TUNNEL_UNLISTED:
-        return None
-    return next((one.observed for one in decision.checks if one.reason is Reason.TUNNEL_UNLISTED), None)
+def _service(decision: Decision) -> str:
+    """As `tcp/443`; `gre` of a tunnel that leads to a place not listed."""
+    return service_of(decision.transmission) if decision.far_end is None else decision.far_end.kind
 
 
 def _where(decision: Decision) -> str:
+    if decision.far_end is not None:
+        return f"tunnel:{decision.far_end.receiver}"
     if _at_server(decision):
         return f"server:{decision.server}"
     return f"asked:{decision.asked}" if decision.asked else f"address:{decision.transmission.receiver_ip}"
@@ -129,7 +126,6 @@ def _finding(key: _Key, group: list[Decision], digests: Mapping[str, str | None]
     """One finding over the transmissions of a key; the worst (then earliest) one shows the details."""
     worst = min(group, key=lambda one: (-one.verdict.rank, -one.severity.rank, _position(one.transmission)))
     transmissions = sorted((one.transmission for one in group), key=_position)
-    first = worst.transmission
     sureness, why = _confidence(worst)
     acked = [one.acked for one in transmissions if one.acked is not None]
     openers = {one.opened_by for one in transmissions}
@@ -150,13 +146,13 @@ def _finding(key: _Key, group: list[Decision], digests: Mapping[str, str | None]
         bytes_acked=sum(acked) if acked else None,
         sender_zone=worst.sender_zone,
         senders=tuple(sorted({one.sender_ip for one in transmissions})),
-        receiver=Endpoint(zone=worst.receiver_zone, address=first.receiver_ip, port=first.receiver_port),
-        service=service_of(first),
+        receiver=_endpoint(worst),
+        service=_service(worst),
         opened_by=openers.pop() if len(openers) == 1 else None,
         server=worst.server,
         asked=worst.asked,
         via=worst.via,
-        names=merged_names(transmissions),
+        names=() if worst.far_end else merged_names(transmissions),
         place=worst.place,
         labels=merged_labels(group),
         rule=worst.rule,
@@ -165,6 +161,13 @@ def _finding(key: _Key, group: list[Decision], digests: Mapping[str, str | None]
         remedy=remedy_of(worst.reasons[0]),
         evidence=_evidence(transmissions, digests),
     )
+
+
+def _endpoint(worst: Decision) -> Endpoint:
+    """Where it went first: the receiver, or the far end of a tunnel."""
+    address, _, _ = worst.destination
+    port = worst.transmission.receiver_port if worst.far_end is None else None
+    return Endpoint(zone=worst.receiver_zone, address=address, port=port)
 
 
 def _lookup_finding(key: _Key, group: list[LookupDecision], digests: Mapping[str, str | None]) -> Finding:
@@ -249,12 +252,12 @@ def _confidence(worst: Decision) -> tuple[Sureness, str]:
 def _title(worst: Decision, *, attempts_only: bool) -> str:
     transmission = worst.transmission
     service = service_of(transmission)
-    far_end = _far_end(worst)
-    if worst.asked is not None and far_end is None:
+    end = worst.far_end
+    if worst.asked is not None and end is None:
         through = f"asked proxy {worst.via} ({service}) for {worst.asked}"
         return f"{_from(worst.sender_zone)} {through}: {worst.reasons[0].sentence}"
     verb = "tried to reach" if attempts_only else "sent to" if transmission.responder_is_receiver else "answered"
-    through = "" if far_end is None else f" through {far_end}"
+    through = "" if end is None else f" through {end.kind} to {end.receiver}"
     return f"{_from(worst.sender_zone)} {verb} {_receiver(worst)} ({service}){through}: {worst.reasons[0].sentence}"
 
 

@@ -103,6 +103,5 @@ def _tallies(decisions: Sequence[Decision]) -> dict[Verdict, Tally]:
     tallies = {}
     for verdict in Verdict:
         those = [one.transmission for one in decisions if one.verdict is verdict]
-        attempts = sum(one.attempted for one in those)
-        tallies[verdict] = Tally(len(those), attempts, sum(one.sent.least for one in those))
+        tallies[verdict] = Tally.of(those)
     return tallies

@@ -22,9 +22,9 @@ from flowwatch.judge.proxies import Requests, for_itself, meant_for_another, onw
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.scope import out_of_scope
 from flowwatch.judge.severity import severity_of
-from flowwatch.judge.tunnels import leads_astray, tunnels_considered, wrapped
+from flowwatch.judge.tunnels import far_end, leads_astray, tunnels_considered, wrapped
 from flowwatch.judge.verdict import Conclusion, Entries, conclude
-from flowwatch.model import Decision, Instant, Place, Reason, Rule, Severity, Transmission, Verdict
+from flowwatch.model import Decision, Encapsulation, Instant, Place, Reason, Rule, Severity, Transmission, Verdict
 
 Locate = Callable[[str, Instant | None], Place]
 """The place of an address at an instant."""
@@ -74,9 +74,8 @@ def _to_proxy(requests: Requests, case: _Case) -> Derivation:
     unread = (_told(requests_unread(requests, book), seen, case),) if requests.unread else ()
     each = (*(one.decision for one in hosts), *unread, itself.decision)
     worst = max(each, key=lambda one: (one.verdict.rank, one.severity.rank))
-    return msgspec.structs.replace(
-        itself, asked=hosts, decision=msgspec.structs.replace(worst, via=worst.via or requests.via[0])
-    )
+    via = (worst.via or requests.via[0]) if worst.far_end is None else None
+    return msgspec.structs.replace(itself, asked=hosts, decision=msgspec.structs.replace(worst, via=via))
 
 
 def _badness(derivation: Derivation) -> int:
@@ -107,9 +106,10 @@ def _judged(seen: Observation, case: _Case, opening: Derivation | None = None) -
 
 def _told(found: Conclusion, seen: Observation, case: _Case) -> Decision:
     """The decision on the whole flow, whichever part of it was looked at."""
-    decision = _decision(seen, case.book, case.locate, wrapped(found, case.tunnels, case.scope, case.book))
-    if seen.asked is None:
-        return decision
+    end = far_end(case.tunnels, case.seen)
+    decision = _decision(seen, case.book, case.locate, wrapped(found, case.tunnels, case.scope, case.book), end)
+    if seen.asked is None or end is not None:
+        return msgspec.structs.replace(decision, transmission=case.seen.transmission)
     return msgspec.structs.replace(
         decision,
         transmission=case.seen.transmission,
@@ -127,22 +127,29 @@ def without_policy(transmission: Transmission, book: Rulebook, locate: Locate, *
     verdict = Verdict.INDETERMINATE if scope is None else Verdict.OUT_OF_SCOPE
     ends = tuple(check for one in tunnels for check in one.checks) if scope is None else ()
     conclusion = Conclusion(verdict=verdict, reasons=reasons if scope is None else (scope,), checks=ends)
-    return Derivation(policy=None, scope=scope, tunnels=tunnels, decision=_decision(seen, book, locate, conclusion))
+    end = far_end(tunnels, seen)
+    decision = _decision(seen, book, locate, conclusion, end)
+    return Derivation(policy=None, scope=scope, tunnels=tunnels, decision=decision)
 
 
-def _decision(seen: Observation, book: Rulebook, locate: Locate, found: Conclusion) -> Decision:
+def _decision(
+    seen: Observation, book: Rulebook, locate: Locate, found: Conclusion, end: Encapsulation | None = None
+) -> Decision:
+    """The conclusion as a decision, with the place of what it went to first: the receiver, or `end` of a tunnel."""
     transmission = seen.transmission
     judged = found.verdict is not Verdict.OUT_OF_SCOPE
+    first = end.receiver if end is not None else None if seen.by_name else transmission.receiver_ip
     return Decision(
         transmission=transmission,
         verdict=found.verdict,
         reasons=found.reasons,
         severity=_severity(seen, book, found),
         sender_zone=seen.zone,
-        receiver_zone=seen.receiver_zone,
-        server=found.server,
+        receiver_zone=seen.receiver_zone if end is None else None,
+        server=found.server if end is None else None,
         labels=seen.labels.shown,
-        place=locate(transmission.receiver_ip, transmission.start) if judged and not seen.by_name else None,
+        far_end=end,
+        place=locate(first, transmission.start) if judged and first is not None else None,
         rule=found.rule,
         checks=found.checks,
         notes=_notes(found, transmission, book) if judged else (),

@@ -13,18 +13,31 @@ from flowwatch.judge.observation import Observation
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared, worst_first
 from flowwatch.judge.verdict import Conclusion
-from flowwatch.model import Check, Group, Reason, Verdict
+from flowwatch.model import Check, Encapsulation, Group, Reason, Verdict
 
 
 def tunnels_considered(seen: Observation, book: Rulebook) -> tuple[Considered, ...]:
     """Every layer that leads somewhere, outer to inner, held against the zones and the listed tunnel ends."""
+    return tuple(
+        _considered(one.kind, one.receiver, seen, book) if one.receiver is not None else _unseen(one.kind, book)
+        for one in _leading(seen)
+    )
+
+
+def far_end(tunnels: tuple[Considered, ...], seen: Observation) -> Encapsulation | None:
+    """The outermost layer that leads from one's own zones to a place not listed: where the data went first."""
+    if seen.zone is None:
+        return None
+    return next((one for one, held in zip(_leading(seen), tunnels, strict=True) if held.truth is FALSE), None)
+
+
+def _leading(seen: Observation) -> tuple[Encapsulation, ...]:
+    """The layers that lead somewhere, outer to inner."""
     if not seen.transmission.tunnel:
         return ()
     layers = seen.vantage.layers(seen.transmission)
     return tuple(
-        _considered(one.kind, one.receiver, seen, book) if one.receiver is not None else _unseen(one.kind, book)
-        for one in layers
-        if one.receiver is not None or one.kind.partition(":")[0] not in _WITHOUT_ADDRESSES
+        one for one in layers if one.receiver is not None or one.kind.partition(":")[0] not in _WITHOUT_ADDRESSES
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from flowwatch.model.findings import Destination, Evidence, Finding
-from flowwatch.model.places import Fact, Place
+from flowwatch.model.places import Candidate, Fact, Place
 from flowwatch.model.verdicts import Decision, Rule
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _WORDS = pa.list_(pa.utf8())
 _PLACE = [
     ("countries", _WORDS),
     ("place_confidence", pa.utf8()),
+    ("located_by", _WORDS),
     ("registered", _WORDS),
     ("asn", _WORDS),
     ("organisation", _WORDS),
@@ -60,6 +61,8 @@ DECISIONS = pa.schema(
         ("server", pa.utf8()),
         ("via", pa.utf8()),
         ("asked", pa.utf8()),
+        ("tunnel", _WORDS),
+        ("far_end", pa.utf8()),
         ("severity", pa.utf8()),
         ("notes", _WORDS),
     ]
@@ -67,7 +70,7 @@ DECISIONS = pa.schema(
 """One row a transmission. `evidence` runs beside `names`; `sent`: the least known; `sent_most` null: no bound known.
 
 `asked` is the host asked of the proxy `via` on which the verdict stands; place columns are then that host's, as far as
-it is an address.
+it is an address. `far_end` is the unlisted end of a tunnel to which the data went first; place columns are then of it.
 """
 
 FINDINGS = pa.schema(
@@ -191,6 +194,8 @@ def _decision(one: Decision) -> _Row:
         "sent": sent.sent.least,
         "sent_most": sent.sent.most,
         **{name: getattr(one, name) for name in ("sender_zone", "receiver_zone", "server", "via", "asked")},
+        "tunnel": [layer.kind for layer in sent.tunnel],
+        "far_end": one.far_end.receiver if one.far_end else None,
         "labels": [label.name for label in one.labels],
         "verdict": one.verdict.value,
         "reasons": _values(one.reasons),
@@ -246,10 +251,16 @@ def _place(place: Place | None) -> _Row:
     return {
         "countries": list(place.countries),
         "place_confidence": place.confidence.value,
+        "located_by": list(dict.fromkeys(_dated(one) for one in place.located)),
         "registered": _distinct(place.registered),
         "asn": _distinct(place.asn),
         "organisation": _distinct(place.organisation),
     }
+
+
+def _dated(one: Candidate) -> str:
+    """Whose word it is, with the date of the data: `DB-IP Lite country, 2026-06-01`."""
+    return f"{one.source}, {one.source_date}" if one.source_date else one.source
 
 
 def _rule(rule: Rule | None) -> _Row:

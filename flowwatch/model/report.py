@@ -1,6 +1,7 @@
 """The Report every writer reads, and its rows as pandas frames."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -8,6 +9,7 @@ from flowwatch.model import frames
 from flowwatch.model.findings import Destination, Finding
 from flowwatch.model.records import Coverage
 from flowwatch.model.time import Instant
+from flowwatch.model.traffic import Transmission
 from flowwatch.model.verdicts import Decision, Group, LookupDecision, Rule, Verdict
 
 if TYPE_CHECKING:
@@ -20,6 +22,14 @@ class Tally(msgspec.Struct, frozen=True):
     count: int = 0
     attempts: int = 0
     bytes: int = 0
+    bytes_unknown: int = 0
+    """Transmissions whose bytes are known only as a range."""
+
+    @classmethod
+    def of(cls, sent: Sequence[Transmission]) -> Self:
+        """The tally of these transmissions."""
+        attempts, unknown = sum(one.attempted for one in sent), sum(one.sent.exact is None for one in sent)
+        return cls(len(sent), attempts, sum(one.sent.least for one in sent), unknown)
 
 
 class ReferenceData(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +90,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def group(self, group: Group) -> Tally:
         """The tally of one verdict group."""
         parts = [tally for verdict, tally in self.verdicts.items() if verdict.group is group]
-        return Tally(sum(p.count for p in parts), sum(p.attempts for p in parts), sum(p.bytes for p in parts))
+        return Tally(*(sum(getattr(part, name) for part in parts) for name in Tally.__struct_fields__))
 
     @property
     def judged(self) -> int:
@@ -111,5 +121,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _tally(decisions: list[Decision]) -> Tally:
-    sent = [one.transmission for one in decisions]
-    return Tally(len(sent), sum(one.attempted for one in sent), sum(one.sent.least for one in sent))
+    return Tally.of([one.transmission for one in decisions])

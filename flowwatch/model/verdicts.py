@@ -6,7 +6,7 @@ from typing import Self
 import msgspec
 
 from flowwatch.model.places import Place
-from flowwatch.model.traffic import Lookup, Transmission
+from flowwatch.model.traffic import Encapsulation, Lookup, Transmission
 
 
 class Verdict(enum.StrEnum):
@@ -211,6 +211,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Id of the proxy the receiver is, where what was asked of it was judged."""
     asked: str | None = None
     """The host asked of that proxy on which the verdict stands; None where the flow to the proxy itself decided."""
+    far_end: Encapsulation | None = None
+    """The outermost tunnel that leads to a place not listed: the first address the data went to, of which then `place`
+    speaks; `server`, `receiver_zone`, `via` and `asked` are then None.
+    """
     labels: tuple[Label, ...]
     place: Place | None = None
     rule: Rule | None = None
@@ -218,6 +222,14 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Conditions of the deciding (or nearest) rule, failing and unseen ones first."""
     notes: tuple[Reason, ...] = ()
     """Reasons that are told but do not decide (`name.unobserved`, `tls.key_unobserved`)."""
+
+    @property
+    def destination(self) -> tuple[str, int | None, str]:
+        """Where it went first: address, service port and protocol; of an unlisted tunnel its far end and its kind."""
+        if self.far_end is not None and self.far_end.receiver is not None:
+            return self.far_end.receiver, None, self.far_end.kind
+        sent = self.transmission
+        return sent.receiver_ip, sent.service_port, sent.proto
 
 
 class LookupDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -178,7 +178,7 @@ def routes(decisions: Iterable[Decision]) -> list[Route]:
         if one.verdict.group is Group.OUT_OF_SCOPE:
             continue
         sent = one.transmission
-        key = (one.sender_zone, sent.receiver_ip, sent.proto, sent.service_port, sent.opened_by, one.via, one.asked)
+        key = (one.sender_zone, *one.destination, sent.opened_by, one.via, one.asked)
         route = found.get(key) or found.setdefault(key, _route(one))
         route.senders.add(sent.sender_ip)
         route.worst = max(route.worst, one.verdict, key=lambda verdict: verdict.rank)
@@ -206,7 +206,7 @@ def _route(one: Decision) -> Route:
     sent = one.transmission
     return Route(
         zone=one.sender_zone,
-        destination=phrases.endpoint(sent.receiver_ip, sent.service_port, sent.proto),
+        destination=phrases.endpoint(*one.destination),
         server=one.server,
         via=one.via,
         asked=one.asked,

@@ -45,7 +45,8 @@ def _verdicts(report: Report) -> str:
 
 
 def _tally(name: str, tally: Tally) -> tuple[str, ...]:
-    return name, phrases.number(tally.count), phrases.number(tally.attempts), phrases.size(tally.bytes)
+    sent = phrases.sent(tally.bytes, tally.bytes_unknown)
+    return name, phrases.number(tally.count), phrases.number(tally.attempts), sent
 
 
 def _coverage(sources: Sequence[Coverage]) -> list[str]:

@@ -145,7 +145,7 @@ def _key(one: Decision) -> _Key:
         return "via", one.via, one.asked
     if one.server and one.verdict in _IS_IT:
         return "server", one.server
-    return "address", one.transmission.receiver_ip
+    return "address", one.destination[0]
 
 
 def _ends(judged: Iterable[Decision]) -> dict[_Key, End]:
@@ -156,7 +156,7 @@ def _ends(judged: Iterable[Decision]) -> dict[_Key, End]:
         if end.observed and key[0] == "address" and end.title == key[1]:
             end.title = _name(one) or end.title
         sent = one.transmission
-        end.addresses[sent.receiver_ip] = None
+        end.addresses[one.destination[0]] = None
         if one.place:
             end.countries |= dict.fromkeys(one.place.countries)
         end.groups[one.verdict.group] = None
@@ -174,7 +174,9 @@ def _end(key: _Key, one: Decision) -> End:
 
 
 def _name(one: Decision) -> str:
-    """The name the flow used, else the strongest."""
+    """The name the flow used, else the strongest; a tunnel's far end has none."""
+    if one.far_end is not None:
+        return ""
     names = sorted(one.transmission.names, key=lambda seen: (not seen.used, seen.evidence.rank))
     return phrases.quoted(names[0].name) if names else ""
 

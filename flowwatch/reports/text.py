@@ -105,7 +105,11 @@ def _verdicts(report: Report, console: Console) -> None:
 
 
 def _tally_cells(name: str, tally: Tally) -> tuple[Text, Text, Text, Text]:
-    counts = (phrases.number(tally.count), phrases.number(tally.attempts), phrases.size(tally.bytes))
+    counts = (
+        phrases.number(tally.count),
+        phrases.number(tally.attempts),
+        phrases.sent(tally.bytes, tally.bytes_unknown),
+    )
     return (Text(phrases.words(name)), *map(Text, counts))  # type: ignore[return-value]  # four, as counted
 
 

@@ -99,3 +99,25 @@ def test_explain_says_that_a_capture_cannot_be_read(tmp_path):
     done = run("policy", "explain", tmp_path / "none.pcap", "--flow", "1", "--policy", POLICY)
     assert done.returncode == 2
     assert b"no such file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("scan", CAPTURE, "--format", "html", "-o", "{}"), b"one format is one file: -o {}/report.html"),
+        (("scan", CAPTURE, "-o", "{}/none/report.txt"), b"there is no folder {}/none"),
+        (("scan", CAPTURE, "--decisions", "{}/none/decisions.csv"), b"there is no folder {}/none"),
+        (("flows", CAPTURE, "-o", "{}"), b"it is a folder"),
+        (("lookups", CAPTURE, "-o", "{}/none/lookups.csv"), b"there is no folder {}/none"),
+    ],
+)
+def test_an_output_that_cannot_be_is_said_before_anything_is_read(args, words, tmp_path):
+    late = tmp_path / "late.pcap"
+    os.mkfifo(late)  # whoever opened it would wait for ever
+    done = run(*(str(late if one is CAPTURE else one).format(tmp_path) for one in args))
+    assert (done.returncode, words.replace(b"{}", bytes(tmp_path)) in done.stderr) == (2, True), done.stderr
+
+
+def test_a_second_format_without_its_option_is_told_where_it_goes(tmp_path):
+    done = run("scan", CAPTURE, "--format", "html", "md", "-o", tmp_path / "out")
+    assert (done.returncode, b"for a format write --format md" in done.stderr) == (2, True), done.stderr

@@ -38,7 +38,7 @@ def test_an_approved_conversation_in_a_tunnel_to_a_stranger_is_unapproved(make):
     assert court.told(make.sent()) == ("approved", "channel.approved")
     decision = court.derive(sent).decision
     assert (decision.verdict, decision.reasons) == (Verdict.UNAPPROVED, (UNLISTED,))
-    assert (decision.rule.id, decision.server) == ("unlisted", "primary")
+    assert (decision.rule.id, decision.server, decision.far_end) == ("unlisted", None, through())
     (check, *_) = decision.checks
     assert (check.what, check.truth, check.observed, check.reason) == (
         "tunnel",
@@ -238,11 +238,24 @@ def test_one_finding_a_far_end_whatever_runs_inside(make):
     assert sorted(one.count for one in findings) == [1, 4]
     told = next(one for one in findings if one.count == 1)
     assert told.title == (
-        "zone precincts sent to primary at 198.51.100.20 (tcp/8443) through gre to 203.0.113.67: "
+        "zone precincts sent to ingest.results.example at 198.51.100.20 (tcp/8443) through gre to 203.0.113.67: "
         "it ran in a tunnel whose far end is not on the approved list"
     )
     assert told.receiver is not None
-    assert (told.service, told.receiver.address) == ("tcp/8443", "198.51.100.20")
+    assert (told.service, told.receiver.address, told.receiver.port) == ("gre", "203.0.113.67", None)
+    assert (told.server, told.names) == (None, ())
+
+
+def test_the_far_end_is_the_destination_and_is_what_is_located(make):
+    court = make.court(make.PRIMARY)
+    judged = judge([make.sent(tunnel=(through(kind="vxlan:7"),))], [], court.policies, _nowhere)
+    [row] = judged.destinations
+    assert (row.address, row.port, row.proto, row.server, row.names) == (STRANGER, None, "vxlan:7", None, ())
+    assert row.place is not None
+    assert row.place.address == STRANGER
+    assert judged.decisions[0].destination == (STRANGER, None, "vxlan:7")
+    [direct] = judge([make.sent()], [], court.policies, _nowhere).destinations
+    assert (direct.address, direct.port) == ("198.51.100.20", 8443)
 
 
 def test_a_tunnel_s_end_is_used_by_what_ran_to_it(make):

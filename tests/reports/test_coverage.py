@@ -52,3 +52,9 @@ def test_the_overview_adds_up_and_leaves_zeros_out(rich):
     assert said["records not readable"] == 6
     assert said["source where reading stopped early"] == 1
     assert "opaque tunnels" not in said
+
+
+def test_of_what_was_unpacked_it_is_said_what_offsets_count():
+    one = msgspec.structs.replace(WHOLE, compression="gzip", unpacked_size=2_000)
+    assert "10 B of gzip (2.0 kB unpacked, which offsets count)" in coverage.identity(one)
+    assert "offsets" not in coverage.identity(WHOLE)

@@ -33,6 +33,7 @@ def test_a_finding_reads_back(rich):
     assert json.loads(row["senders"]) == list(one.senders)
     assert json.loads(row["names"]) == [seen.name for seen in one.names]
     assert (row["confidence"], row["place_confidence"]) == ("high", "disputed")
+    assert json.loads(row["located_by"]) == ["example.mmdb, 2026-10-30"]
 
 
 @pytest.mark.parametrize("first", FORMULA)

@@ -111,6 +111,13 @@ def test_the_page_never_scrolls_sideways(opened, width, scheme):
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("width", [360, 400, 1280])
+def test_the_verdicts_fit_a_narrow_screen(opened, width):
+    opened.set_viewport_size({"width": width, "height": 900})
+    table = "document.querySelector('.groups').parentElement"
+    assert opened.evaluate(f"{table}.scrollWidth - {table}.clientWidth") <= 0
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_stand_out_from_what_is_behind_them(opened, scheme):
     opened.emulate_media(color_scheme=scheme)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowwatch.model import Coverage, Fact, NameClass, Place, SeenName, Verdict
+from flowwatch.model import Coverage, Fact, NameClass, Place, PolicyInfo, SeenName, Verdict
 from flowwatch.reports import phrases
 
 
@@ -104,3 +104,8 @@ def test_what_went_through_a_proxy_says_so(rich):
     asked = msgspec.structs.replace(reached, asked="a, b.example", place=None)
     assert phrases.destination(asked) == '"a, b.example" through proxy squid at 192.0.2.250 tcp/3128'
     assert (phrases.unplaced(asked), phrases.unplaced(reached)) == ("known to a proxy by name only", "not looked up")
+
+
+def test_a_policy_without_a_title_has_no_empty_place_for_it():
+    one = PolicyInfo(id="p", version="1", title="", sha256="ab" * 32, files=())
+    assert phrases.policy(one) == "p 1 (sha256 abababababab...)"

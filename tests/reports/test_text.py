@@ -1,5 +1,6 @@
 """Golden screens: after a wanted change run with FLOWWATCH_UPDATE_GOLDEN=1 and read the difference."""
 
+import html
 import io
 import os
 from pathlib import Path
@@ -10,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from flowwatch.model import Coverage, Fact, Reason
-from flowwatch.reports import jsonl_lines, phrases, render_html, text, write_text
+from flowwatch.model import Coverage, Fact, Group, Reason, Tally, Verdict
+from flowwatch.reports import jsonl_lines, phrases, render_html, render_markdown, text, write_text
 
 GOLDEN = Path(__file__).parent / "golden"
 BANNED = (
@@ -119,3 +120,12 @@ def _with_text(report, observed):
     reached = replace(report.destinations[1], names=(name,), place=place, address=observed)
     source = replace(report.coverage[0], source=observed, format=observed, notes=(observed,), limits={observed: 1})
     return replace(report, findings=(found,), destinations=(reached,), coverage=(source,))
+
+
+def test_bytes_known_only_as_a_range_are_told_as_the_least_in_every_summary(rich):
+    some, all_of_them = Tally(5, 0, 31_000, 1), Tally(6, 2, 2_469_134, 6)
+    odd = {**rich.verdicts, Verdict.APPROVED: some, Verdict.UNAPPROVED: all_of_them}
+    report = msgspec.structs.replace(rich, verdicts=odd)
+    for told in (screen(report, 100), render_markdown(report), html.unescape(render_html(report))):
+        assert all(f">= {phrases.size(one.bytes)}" in told for one in (some, all_of_them))
+    assert report.group(Group.VIOLATES).bytes_unknown == 6

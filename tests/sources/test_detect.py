@@ -162,3 +162,18 @@ def test_every_known_shared_sample_is_refused_by_name(shared_logs):
             best = found.message.removeprefix("looks like ").partition(";")[0]
             wrong += [] if expected in best else [(name, found.message)]
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        (b'{"type":"report","schema":"flowwatch.report/1","flowwatch":"0.1.0"}', "flowwatch report"),
+        (b'{"source":"a.pcap","first_record":1,"last_record":2}', "flowwatch flows"),
+        (b'{"source":"a.pcap","record":1,"offset":24,"name_exact":true}', "flowwatch lookups"),
+    ],
+)
+def test_our_own_output_is_named_and_not_read(line, name):
+    refused = detect(line + b"\n")
+    assert isinstance(refused, Skip)
+    assert refused.message.startswith(f"looks like {name} (90)")
+    assert refused.message.endswith("--input-format names one")

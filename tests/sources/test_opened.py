@@ -8,6 +8,8 @@ import sys
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flowwatch.sources.opened import HEAD, Opened
 
@@ -104,3 +106,10 @@ def test_a_line_without_end_does_not_grow_in_memory(put):
         while opened.read(1 << 16):
             longest = max(longest, len(opened._begun))
     assert (longest < 1 << 21, opened.unpacked_size) == (True, 64 << 20)
+
+
+@given(st.text(st.characters(exclude_characters="\0/", exclude_categories=["Cs"]), min_size=1, max_size=20))
+def test_a_path_shows_nothing_but_printable_text(path):
+    told = Opened.text(path)
+    assert told.isprintable()
+    assert not path.isprintable() or told == path

@@ -159,3 +159,11 @@ def test_nothing_collected_is_two_empty_tables():
     collected = collect([])
     assert (collected.flows.num_rows, collected.lookups.num_rows, collected.coverage) == (0, 0, ())
     assert isinstance(collected.flows, pa.Table)
+
+
+def test_copies_of_one_file_are_read_and_told(put, rows, tsv):
+    log = tsv("conn", rows("conn", {}, {}))
+    one, other, changed = put(log, "a.log"), put(log, "b.log"), put(log + b"#close\n", "c.log")
+    told = [coverage.notes for coverage in collect([one, other, changed]).coverage]
+    assert told == [(), (f"the same bytes as {one}: what they hold is counted again",), ()]
+    assert not any(coverage.notes for coverage in collect([one, other], ReadOptions(digest=False)).coverage)
