@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from flowwatch.judge.findings import merged_labels, merged_names
-from flowwatch.model import Decision, Destination, OpenedBy, Verdict
+from flowwatch.model import Amount, Decision, Destination, OpenedBy, Verdict
 
 _Key = tuple[str, int, str, OpenedBy, str, str]
 
@@ -35,6 +35,7 @@ def _destination(group: list[Decision]) -> Destination:
     worst = max(group, key=lambda one: one.verdict.rank)
     all_sent = [one.transmission for one in group]
     acked = [one.acked for one in all_sent if one.acked is not None]
+    total = Amount.total(one.sent for one in all_sent)
     ranked = sorted(group, key=lambda one: -one.verdict.rank)
     address, port, proto = worst.destination
     return Destination(
@@ -53,7 +54,8 @@ def _destination(group: list[Decision]) -> Destination:
         reasons=tuple(dict.fromkeys(reason for one in ranked for reason in one.reasons)),
         transmissions=len(group),
         attempts=sum(one.attempted for one in all_sent),
-        bytes_sent=sum(one.sent.least for one in all_sent),
+        bytes_sent=total.least,
+        bytes_most=total.most,
         bytes_unknown=sum(one.sent.exact is None for one in all_sent),
         bytes_acked=sum(acked) if acked else None,
         first=min(one.start for one in all_sent),

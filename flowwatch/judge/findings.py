@@ -13,6 +13,7 @@ import msgspec
 from flowwatch.judge.carried_in_names import BULK, bytes_in_names
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.model import (
+    Amount,
     Check,
     Coverage,
     Decision,
@@ -127,6 +128,7 @@ def _finding(key: _Key, group: list[Decision], digests: Mapping[str, str | None]
     worst = min(group, key=lambda one: (-one.verdict.rank, -one.severity.rank, _position(one.transmission)))
     transmissions = sorted((one.transmission for one in group), key=_position)
     sureness, why = _confidence(worst)
+    sent = Amount.total(one.sent for one in transmissions)
     acked = [one.acked for one in transmissions if one.acked is not None]
     openers = {one.opened_by for one in transmissions}
     return Finding(
@@ -141,7 +143,8 @@ def _finding(key: _Key, group: list[Decision], digests: Mapping[str, str | None]
         last_seen=max(one.end for one in transmissions),
         count=len(group),
         attempts=sum(one.attempted for one in transmissions),
-        bytes_sent=sum(one.sent.least for one in transmissions),
+        bytes_sent=sent.least,
+        bytes_most=sent.most,
         bytes_unknown=sum(one.sent.exact is None for one in transmissions),
         bytes_acked=sum(acked) if acked else None,
         sender_zone=worst.sender_zone,
@@ -189,6 +192,7 @@ def _lookup_finding(key: _Key, group: list[LookupDecision], digests: Mapping[str
         count=len(group),
         attempts=0,
         bytes_sent=bytes_in_names(group),
+        bytes_most=bytes_in_names(group),
         bytes_unknown=0,
         bytes_acked=None,
         sender_zone=worst.sender_zone,

@@ -5,7 +5,7 @@ import msgspec
 from flowwatch.model.names import SeenName
 from flowwatch.model.places import Place
 from flowwatch.model.time import Instant
-from flowwatch.model.traffic import OpenedBy
+from flowwatch.model.traffic import Amount, OpenedBy
 from flowwatch.model.verdicts import Check, Label, Reason, Rule, Severity, Sureness, Verdict
 
 
@@ -49,6 +49,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     bytes_sent: int
     """The least known."""
+    bytes_most: int | None
+    """The most known; None: no bound. Equal to `bytes_sent` where every size is known."""
     bytes_unknown: int
     """Transmissions whose size is known only as a range."""
     bytes_acked: int | None
@@ -74,6 +76,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Reason, ...] = ()
     remedy: str = ""
     evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def sent(self) -> Amount:
+        """Payload bytes sent."""
+        return Amount(self.bytes_sent, self.bytes_most)
 
     @property
     def of_lookups(self) -> bool:
@@ -103,6 +110,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     transmissions: int
     attempts: int
     bytes_sent: int
+    bytes_most: int | None
+    """The most known; None: no bound. Equal to `bytes_sent` where every size is known."""
     bytes_unknown: int
     """Transmissions whose size is known only as a range or not at all."""
     bytes_acked: int | None
@@ -111,3 +120,8 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     sender_zones: tuple[str, ...]
     senders: int
     labels: tuple[str, ...]
+
+    @property
+    def sent(self) -> Amount:
+        """Payload bytes sent."""
+        return Amount(self.bytes_sent, self.bytes_most)

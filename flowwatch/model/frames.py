@@ -27,6 +27,7 @@ _PLACE = [
     ("asn", _WORDS),
     ("organisation", _WORDS),
 ]
+_SIZES = ("bytes_most", "bytes_unknown", "bytes_acked")
 _RULE = [("rule", pa.utf8()), ("policy_id", pa.utf8()), ("policy_version", pa.utf8())]
 
 DECISIONS = pa.schema(
@@ -86,6 +87,7 @@ FINDINGS = pa.schema(
         ("count", pa.uint64()),
         ("attempts", pa.uint64()),
         ("bytes_sent", pa.uint64()),
+        ("bytes_most", pa.uint64()),
         ("bytes_unknown", pa.uint64()),
         ("bytes_acked", pa.uint64()),
         ("sender_zone", pa.utf8()),
@@ -128,6 +130,7 @@ DESTINATIONS = pa.schema(
         ("transmissions", pa.uint64()),
         ("attempts", pa.uint64()),
         ("bytes_sent", pa.uint64()),
+        ("bytes_most", pa.uint64()),
         ("bytes_unknown", pa.uint64()),
         ("bytes_acked", pa.uint64()),
         ("first", _TIME),
@@ -137,7 +140,9 @@ DESTINATIONS = pa.schema(
         ("labels", _WORDS),
     ]
 )
-"""One row a destination. `bytes_unknown` counts transmissions whose size is known only as a range."""
+"""One row a destination. `bytes_sent`: the least known, `bytes_most` null: no bound known; `bytes_unknown` counts
+transmissions whose size is known only as a range.
+"""
 
 _Row = dict[str, Any]
 
@@ -207,11 +212,10 @@ def _decision(one: Decision) -> _Row:
 
 def _finding(one: Finding) -> _Row:
     plain = ("id", "title", "first_seen", "last_seen", "count", "attempts", "bytes_sent")
-    sizes = ("bytes_unknown", "bytes_acked")
     about = ("service", "server", "via", "asked", "remedy")
     side = one.receiver
     return {
-        **{name: getattr(one, name) for name in (*plain, *sizes, "sender_zone", *about)},
+        **{name: getattr(one, name) for name in (*plain, *_SIZES, "sender_zone", *about)},
         **{name: getattr(one, name).value for name in ("kind", "verdict", "severity", "confidence")},
         "senders": list(one.senders),
         "receiver_ip": side.address if side else None,
@@ -227,9 +231,9 @@ def _finding(one: Finding) -> _Row:
 
 
 def _destination(one: Destination) -> _Row:
-    plain = ("address", "port", "proto", "zone", "server", "transmissions", "attempts", "bytes_sent", "bytes_unknown")
+    plain = ("address", "port", "proto", "zone", "server", "transmissions", "attempts", "bytes_sent")
     return {
-        **{name: getattr(one, name) for name in (*plain, "via", "asked", "bytes_acked", "first", "last", "senders")},
+        **{name: getattr(one, name) for name in (*plain, *_SIZES, "via", "asked", "first", "last", "senders")},
         "opened_by": one.opened_by.value,
         **_names(one.names),
         **_place(one.place),

@@ -9,7 +9,7 @@ from flowwatch.model import frames
 from flowwatch.model.findings import Destination, Finding
 from flowwatch.model.records import Coverage
 from flowwatch.model.time import Instant
-from flowwatch.model.traffic import Transmission
+from flowwatch.model.traffic import Amount, Transmission
 from flowwatch.model.verdicts import Decision, Group, LookupDecision, Rule, Verdict
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ class Tally(msgspec.Struct, frozen=True):
     count: int = 0
     attempts: int = 0
     bytes: int = 0
+    bytes_most: int | None = 0
+    """The most known; None: no bound."""
     bytes_unknown: int = 0
     """Transmissions whose bytes are known only as a range."""
 
@@ -29,7 +31,20 @@ class Tally(msgspec.Struct, frozen=True):
     def of(cls, sent: Sequence[Transmission]) -> Self:
         """The tally of these transmissions."""
         attempts, unknown = sum(one.attempted for one in sent), sum(one.sent.exact is None for one in sent)
-        return cls(len(sent), attempts, sum(one.sent.least for one in sent), unknown)
+        total = Amount.total(one.sent for one in sent)
+        return cls(len(sent), attempts, total.least, total.most, unknown)
+
+    @classmethod
+    def sum(cls, parts: Sequence[Self]) -> Self:
+        """Several tallies as one."""
+        total = Amount.total(part.sent for part in parts)
+        attempts, unknown = sum(part.attempts for part in parts), sum(part.bytes_unknown for part in parts)
+        return cls(sum(part.count for part in parts), attempts, total.least, total.most, unknown)
+
+    @property
+    def sent(self) -> Amount:
+        """Payload bytes sent."""
+        return Amount(self.bytes, self.bytes_most)
 
 
 class ReferenceData(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +105,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def group(self, group: Group) -> Tally:
         """The tally of one verdict group."""
         parts = [tally for verdict, tally in self.verdicts.items() if verdict.group is group]
-        return Tally(*(sum(getattr(part, name) for part in parts) for name in Tally.__struct_fields__))
+        return Tally.sum(parts)
 
     @property
     def judged(self) -> int:

@@ -1,6 +1,7 @@
 """What is judged: transmissions and lookups, as facts without policy."""
 
 import enum
+from collections.abc import Iterable
 from typing import Self
 
 import msgspec
@@ -20,6 +21,22 @@ class Amount(msgspec.Struct, frozen=True):
     def exactly(cls, count: int) -> Self:
         """A known count."""
         return cls(count, count)
+
+    @classmethod
+    def total(cls, amounts: Iterable["Amount"]) -> Self:
+        """Their sum; 0 of none."""
+        least, most = 0, 0
+        bounded = True
+        for one in amounts:
+            least += one.least
+            bounded &= one.most is not None
+            most += one.most or 0
+        return cls(least, most if bounded else None)
+
+    @property
+    def weight(self) -> int:
+        """One figure to draw and sort by: the most where that is known, else the least."""
+        return self.least if self.most is None else self.most
 
     @property
     def exact(self) -> int | None:

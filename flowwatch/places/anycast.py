@@ -7,7 +7,7 @@ import functools
 import ipaddress
 
 from flowwatch.places.data import rows_of
-from flowwatch.places.special import Address, Network
+from flowwatch.places.special import Address, Covering
 from flowwatch.places.table import Region
 
 _EDGES = frozenset({("cloudflare", "cdn"), ("aws", "GLOBALACCELERATOR")})
@@ -18,9 +18,9 @@ def known_anycast(address: Address, region: Region | None) -> str | None:
     """Whose anycast service the address belongs to, or None: unknown. `region`: what a provider publishes of it."""
     if region is not None and (region.provider, region.edge) in _EDGES:
         return f"{region.provider} {region.edge}"
-    return next((what for network, what in _listed() if address in network), None)
+    return _listed().of(address)
 
 
 @functools.cache
-def _listed() -> tuple[tuple[Network, str], ...]:
-    return tuple((ipaddress.ip_network(row["cidr"]), row["what"]) for row in rows_of("anycast.csv"))
+def _listed() -> Covering[str]:
+    return Covering((ipaddress.ip_network(row["cidr"]), row["what"]) for row in rows_of("anycast.csv"))

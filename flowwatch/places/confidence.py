@@ -54,7 +54,8 @@ def of_databases(found: Sequence[tuple[Candidate, str]]) -> tuple[Confidence, st
     independent = {vendor for _, vendor in found if vendor}
     if len(independent) > 1:
         return Confidence.CORROBORATED, f"{' and '.join(sorted(independent))} agree"
-    return Confidence.SINGLE_SOURCE, f"only {' and '.join(dict.fromkeys(one.source for one in candidates))} says so"
+    sources = list(dict.fromkeys(one.source for one in candidates))
+    return Confidence.SINGLE_SOURCE, f"only {' and '.join(sources)} say{'s' if len(sources) == 1 else ''} so"
 
 
 def _listed(candidates: Sequence[Candidate]) -> str:

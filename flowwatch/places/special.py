@@ -7,11 +7,14 @@ it, which misses some blocks.
 
 import functools
 import ipaddress
+from collections.abc import Iterable
+from typing import Generic, TypeVar
 
 import msgspec
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+T = TypeVar("T")
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -25,6 +28,26 @@ class Block(msgspec.Struct, frozen=True):
     def network(self) -> Network:
         """The block as a network."""
         return ipaddress.ip_network(self.cidr)
+
+
+class Covering(Generic[T]):
+    """What is known of networks, looked up by address: a scope of IPv6 is no part of it."""
+
+    def __init__(self, known: Iterable[tuple[Network, T]]) -> None:
+        narrowest_first = sorted(known, key=lambda one: -one[0].prefixlen)
+        self._by_shift: dict[tuple[int, int], dict[int, T]] = {}
+        for network, what in narrowest_first:
+            shift = network.max_prefixlen - network.prefixlen
+            same = self._by_shift.setdefault((network.version, shift), {})
+            same.setdefault(int(network.network_address) >> shift, what)
+
+    def of(self, address: Address) -> T | None:
+        """What is known of the narrowest network the address lies in, or None."""
+        version, value = address.version, int(address)
+        for (of_version, shift), networks in self._by_shift.items():
+            if of_version == version and value >> shift in networks:
+                return networks[value >> shift]
+        return None
 
 
 class Wrapped(msgspec.Struct, frozen=True):
@@ -94,9 +117,7 @@ BLOCKS = (
 
 def special(address: Address) -> Block | None:
     """The narrowest special-purpose block the address lies in, or None."""
-    if address.version == 6:
-        address = ipaddress.IPv6Address(int(address))  # without a scope, which no network holds
-    return next((block for network, block in _narrowest_first() if address in network), None)
+    return _blocks().of(address)
 
 
 def unwrapped(address: Address) -> Wrapped | None:
@@ -131,5 +152,5 @@ def _wrapped(value: int, form: str) -> Wrapped:
 
 
 @functools.cache
-def _narrowest_first() -> list[tuple[Network, Block]]:
-    return sorted(((block.network, block) for block in BLOCKS), key=lambda row: -row[0].prefixlen)
+def _blocks() -> Covering[Block]:
+    return Covering((block.network, block) for block in BLOCKS)

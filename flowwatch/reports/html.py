@@ -16,7 +16,7 @@ import jinja2
 import markupsafe
 import msgspec
 
-from flowwatch.model import Decision, Group, LookupDecision, OpenedBy, Report, Severity, Verdict
+from flowwatch.model import Amount, Decision, Group, LookupDecision, OpenedBy, Report, Severity, Verdict
 from flowwatch.reports import coverage, escape, phrases, ribbons, rows, world
 
 TOLD = {
@@ -49,8 +49,7 @@ class Route(msgspec.Struct, kw_only=True):
     senders: set[str]
     worst: Verdict
     transmissions: int = 0
-    bytes: int = 0
-    unknown: int = 0
+    sent: Amount = Amount(0, 0)
 
     @property
     def notes(self) -> list[str]:
@@ -125,7 +124,7 @@ def _lists(report: Report, parts: Any) -> dict[str, Listed]:  # noqa: ANN401  # 
     """Every long list of the page, each within its part of the page's size."""
     open_ids = _open_ids(report)
     lines = routes(report.decisions)
-    most = max((one.bytes for one in lines), default=0)
+    most = max((one.sent.weight for one in lines), default=0)
     findings = _listed(report.findings, lambda one: parts.finding(one, one.id in open_ids), "findings")
     destinations = _listed(report.destinations, parts.destination, "destinations")
     more_findings = rows.findings(report.findings[findings.told :], _FINDINGS_DATA)
@@ -183,9 +182,8 @@ def routes(decisions: Iterable[Decision]) -> list[Route]:
         route.senders.add(sent.sender_ip)
         route.worst = max(route.worst, one.verdict, key=lambda verdict: verdict.rank)
         route.transmissions += 1
-        route.bytes += sent.sent.least
-        route.unknown += sent.sent.exact is None
-    return sorted(found.values(), key=lambda one: (-one.worst.rank, -one.bytes, one.zone or "", one.destination))
+        route.sent = Amount.total((route.sent, sent.sent))
+    return sorted(found.values(), key=lambda one: (-one.worst.rank, -one.sent.weight, one.zone or "", one.destination))
 
 
 def asked(lookups: Iterable[LookupDecision]) -> list[Asked]:

@@ -45,7 +45,7 @@ def _verdicts(report: Report) -> str:
 
 
 def _tally(name: str, tally: Tally) -> tuple[str, ...]:
-    sent = phrases.sent(tally.bytes, tally.bytes_unknown)
+    sent = phrases.sent(tally.sent)
     return name, phrases.number(tally.count), phrases.number(tally.attempts), sent
 
 
@@ -126,7 +126,7 @@ def _destination(one: Destination) -> tuple[str, ...]:
         prose(phrases.registered(place)),
         code(phrases.operated(place)),
         phrases.number(one.transmissions),
-        phrases.sent(one.bytes_sent, one.bytes_unknown),
+        phrases.sent(one.sent),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from flowwatch.model import (
+    Amount,
     Check,
     Confidence,
     Coverage,
@@ -125,9 +126,13 @@ def size(count: int | None) -> str:
     return f"{scaled:.1f} {('B', 'kB', 'MB', 'GB', 'TB', 'PB', 'EB')[unit]}"
 
 
-def sent(least: int, unknown: int) -> str:
-    """Bytes sent; `>=` where some transmissions are known only as a range."""
-    return f">= {size(least)}" if unknown else size(least)
+def sent(amount: Amount) -> str:
+    """Bytes sent; `<=` and `>=` where only a bound is known."""
+    if amount.most is None:
+        return f">= {size(amount.least)}"
+    if amount.exact is not None:
+        return size(amount.exact)
+    return f"{size(amount.least)} to {size(amount.most)}" if amount.least else f"<= {size(amount.most)}"
 
 
 def words(code: str) -> str:
@@ -306,11 +311,11 @@ def how_much(finding: Finding) -> str:
     """How often, how many bytes, when."""
     when = between(finding.first_seen, finding.last_seen)
     if finding.of_lookups and finding.bytes_sent:
-        return f"{how_often(finding)}, {sent(finding.bytes_sent, finding.bytes_unknown)} in the names, {when}"
+        return f"{how_often(finding)}, {sent(finding.sent)} in the names, {when}"
     if finding.of_lookups or finding.attempts == finding.count:
         return f"{how_often(finding)}, {when}"
     attempts = f", of them {plural(finding.attempts, 'attempt')}" if finding.attempts else ""
-    gone = f"{sent(finding.bytes_sent, finding.bytes_unknown)} sent, {acked(finding.bytes_acked)}"
+    gone = f"{sent(finding.sent)} sent, {acked(finding.bytes_acked)}"
     return f"{how_often(finding)}{attempts}; {gone}; {when}"
 
 

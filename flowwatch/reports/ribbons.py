@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from flowwatch.model import Decision, Group, Verdict
+from flowwatch.model import Amount, Decision, Group, Verdict
 from flowwatch.reports import phrases
 
 TOLD = 15
@@ -42,8 +42,7 @@ class End(msgspec.Struct, kw_only=True):
     groups: dict[Group, None] = msgspec.field(default_factory=dict)
     transmissions: int = 0
     attempts: int = 0
-    bytes: int = 0
-    unknown: int = 0
+    sent: Amount = Amount(0, 0)
     merged: int = 1
     """How many destinations it stands for."""
 
@@ -62,7 +61,7 @@ class End(msgspec.Struct, kw_only=True):
         """Bytes sent, or that there were attempts only."""
         if self.attempts == self.transmissions:
             return phrases.plural(self.attempts, "attempt")
-        return phrases.sent(self.bytes, self.unknown)
+        return phrases.sent(self.sent)
 
     @property
     def where(self) -> str:
@@ -92,8 +91,7 @@ class Ribbon(msgspec.Struct, kw_only=True):
     group: Group
     transmissions: int = 0
     attempts: int = 0
-    bytes: int = 0
-    unknown: int = 0
+    sent: Amount = Amount(0, 0)
     width: float = 0
     path: str = ""
 
@@ -107,8 +105,7 @@ class Zone(msgspec.Struct, kw_only=True):
     """A sender zone, or several added up, with where its ribbons begin."""
 
     name: str
-    bytes: int = 0
-    unknown: int = 0
+    sent: Amount = Amount(0, 0)
     top: float = 0
     height: float = 0
 
@@ -162,8 +159,7 @@ def _ends(judged: Iterable[Decision]) -> dict[_Key, End]:
         end.groups[one.verdict.group] = None
         end.transmissions += 1
         end.attempts += sent.attempted
-        end.bytes += sent.sent.least
-        end.unknown += sent.sent.exact is None
+        end.sent = Amount.total((end.sent, sent.sent))
     return found
 
 
@@ -183,7 +179,7 @@ def _name(one: Decision) -> str:
 
 def _order(ends: dict[_Key, End]) -> dict[str, list[_Key]]:
     """Lines from top to bottom, each with what it stands for: the worst first, then by bytes; the rest by group."""
-    ranked = sorted(ends, key=lambda key: (ends[key].rank, -ends[key].bytes, key))
+    ranked = sorted(ends, key=lambda key: (ends[key].rank, -ends[key].sent.weight, key))
     lines = {"\0".join(key): [key] for key in ranked[:TOLD]}
     for key in ranked[TOLD:]:
         lines.setdefault(_WORST[ends[key].rank].value, []).append(key)
@@ -200,8 +196,7 @@ def _together(ends: Sequence[End], name: str) -> End:
         total.groups |= one.groups
         total.transmissions += one.transmissions
         total.attempts += one.attempts
-        total.bytes += one.bytes
-        total.unknown += one.unknown
+        total.sent = Amount.total((total.sent, one.sent))
     return total
 
 
@@ -210,14 +205,13 @@ def _zones(judged: Iterable[Decision]) -> tuple[list[Zone], dict[str | None, int
     found: dict[str | None, Zone] = {}
     for one in judged:
         zone = found.setdefault(one.sender_zone, Zone(name=one.sender_zone or "no zone"))
-        zone.bytes += one.transmission.sent.least
-        zone.unknown += one.transmission.sent.exact is None
-    ranked = sorted(found, key=lambda name: (-found[name].bytes, name or ""))
+        zone.sent = Amount.total((zone.sent, one.transmission.sent))
+    ranked = sorted(found, key=lambda name: (-found[name].sent.weight, name or ""))
     zones = [found[name] for name in ranked[:ZONES_TOLD]]
     rest = [found[name] for name in ranked[ZONES_TOLD:]]
     if rest:
-        sums = sum(zone.bytes for zone in rest), sum(zone.unknown for zone in rest)
-        zones.append(Zone(name=f"{phrases.plural(len(rest), 'more zone')}", bytes=sums[0], unknown=sums[1]))
+        total = Amount.total(zone.sent for zone in rest)
+        zones.append(Zone(name=f"{phrases.plural(len(rest), 'more zone')}", sent=total))
     return zones, {name: min(at, ZONES_TOLD) for at, name in enumerate(ranked)}
 
 
@@ -228,18 +222,17 @@ def _ribbons(judged: Iterable[Decision], lines: dict[_Key, int], zones: dict[str
         ribbon = found.setdefault(key, Ribbon(end=key[0], zone=key[1], group=key[2]))
         ribbon.transmissions += 1
         ribbon.attempts += one.transmission.attempted
-        ribbon.bytes += one.transmission.sent.least
-        ribbon.unknown += one.transmission.sent.exact is None
+        ribbon.sent = Amount.total((ribbon.sent, one.transmission.sent))
     return sorted(found.values(), key=lambda one: (one.end, one.zone, _WORST.index(one.group)))
 
 
 def _widen(ribbons: Sequence[Ribbon], ends: int) -> None:
     """A destination's width by the root of its bytes, each ribbon its part of that."""
-    sums = [sum(one.bytes for one in ribbons if one.end == end) for end in range(ends)]
+    sums = [sum(one.sent.weight for one in ribbons if one.end == end) for end in range(ends)]
     most = max(sums, default=0)
     for one in ribbons:
         whole = _WIDEST * math.sqrt(sums[one.end] / most) if most else 0
-        one.width = round(max(whole * one.bytes / max(sums[one.end], 1), _THINNEST), 2)
+        one.width = round(max(whole * one.sent.weight / max(sums[one.end], 1), _THINNEST), 2)
 
 
 def _stack(zones: Sequence[Zone], ribbons: Sequence[Ribbon], right: float) -> float:

@@ -108,7 +108,7 @@ def _tally_cells(name: str, tally: Tally) -> tuple[Text, Text, Text, Text]:
     counts = (
         phrases.number(tally.count),
         phrases.number(tally.attempts),
-        phrases.sent(tally.bytes, tally.bytes_unknown),
+        phrases.sent(tally.sent),
     )
     return (Text(phrases.words(name)), *map(Text, counts))  # type: ignore[return-value]  # four, as counted
 
@@ -216,7 +216,7 @@ def _destination_line(cells: list[Text], vertical: VerticalAlignMethod = "top") 
 
 def _destination_cells(one: Destination) -> list[Text]:
     acked = "unseen" if one.bytes_acked is None else phrases.size(one.bytes_acked)
-    counts = (phrases.number(one.transmissions), phrases.sent(one.bytes_sent, one.bytes_unknown), acked)
+    counts = (phrases.number(one.transmissions), phrases.sent(one.sent), acked)
     verdict = Text(phrases.words(one.worst), _GROUP_STYLE[one.worst.group])
     where = _seen(phrases.destination(one), "bold")
     return [verdict, where, *map(Text, (*counts, phrases.number(one.attempts)))]

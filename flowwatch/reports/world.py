@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from flowwatch.model import Confidence, Destination, Group, Verdict
+from flowwatch.model import Amount, Confidence, Destination, Group, Verdict
 from flowwatch.reports import phrases
 
 _SMALL = 4.0
@@ -62,10 +62,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     destinations: int
     disputed: int
     """Of them those that other countries are named for too."""
-    bytes: int
-    """Sent to them, the least known."""
-    unknown: int
-    """Transmissions whose size is known only as a range."""
+    sent: Amount
+    """Sent to them."""
     radius: float
     at: tuple[float, float] | None = None
     """Centre on the map; None without one."""
@@ -103,7 +101,7 @@ def drawn(destinations: Iterable[Destination]) -> Map:
     for one in kept:
         for key in _keys(one):
             held.setdefault(key, []).append(one)
-    most = max((sum(one.bytes_sent for one in there) for there in held.values()), default=0)
+    most = max((Amount.total(one.sent for one in there).weight for there in held.values()), default=0)
     marks = [_mark(*key, there, most) for key, there in held.items()]
     marked = {one.code for one in marks}
     world = _world()
@@ -134,7 +132,7 @@ def _keys(one: Destination) -> list[tuple[str, str]]:
 def _mark(code: str, why: str, there: list[Destination], most: int) -> Mark:
     groups = [one.worst.group for one in there]
     name, at, shape = _place(code) if code else (why, None, "")
-    sent = sum(one.bytes_sent for one in there)
+    sent = Amount.total(one.sent for one in there)
     worst: Verdict = max((one.worst for one in there), key=lambda verdict: verdict.rank)
     return Mark(
         code=code,
@@ -143,9 +141,8 @@ def _mark(code: str, why: str, there: list[Destination], most: int) -> Mark:
         groups={group: groups.count(group) for group in Group if group in groups},
         destinations=len(there),
         disputed=sum(bool(one.place and len(one.place.countries) > 1) for one in there),
-        bytes=sent,
-        unknown=sum(one.bytes_unknown for one in there),
-        radius=round(_LEAST + (_MOST - _LEAST) * (math.sqrt(sent / most) if most else 0), 1),
+        sent=sent,
+        radius=round(_LEAST + (_MOST - _LEAST) * (math.sqrt(sent.weight / most) if most else 0), 1),
         at=at,
         shape=shape,
     )
@@ -199,7 +196,7 @@ def _meet(one: _Box, other: _Box) -> bool:
 
 
 def _worst_first(one: Mark) -> tuple[int, int, str, str]:
-    return list(_WORST).index(one.group), -one.bytes, one.code, one.name
+    return list(_WORST).index(one.group), -one.sent.weight, one.code, one.name
 
 
 _WORST = (Group.VIOLATES, Group.CANNOT_TELL, Group.CONFORMS, Group.OUT_OF_SCOPE)

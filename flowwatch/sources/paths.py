@@ -3,7 +3,8 @@
 Refuses: URLs (a later version's), and an argument that matches nothing. A folder is read whole: its regular files at
 every depth, sorted by path; names that begin with a dot, links to folders, and what is not a regular file are passed
 over; a folder or file that must not be looked at is a source, so that its loss is told. A file named outright is always
-taken, hidden or not.
+taken, hidden or not; of what a glob matches, named pipes and devices are passed over too, since reading them may wait
+for ever.
 """
 
 import glob
@@ -60,7 +61,7 @@ def _globbed(pattern: str) -> Iterator[str]:
     for match in glob.iglob(pattern, recursive=True):  # noqa: PTH207 - the path is kept as given
         if _is_folder(match):
             yield from _files_under(match)
-        else:
+        elif _is_file(match) or not os.path.exists(match):  # noqa: PTH110 - a link that leads nowhere is told
             yield match
 
 

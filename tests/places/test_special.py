@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowwatch.places.special import BLOCKS, special, unwrapped
+from flowwatch.places.special import BLOCKS, Covering, special, unwrapped
+
+
+def address_of(version, value):
+    return ipaddress.IPv4Address(value % 2**32) if version == 4 else ipaddress.IPv6Address(value)
+
+
+def network_of(version, value, length):
+    return ipaddress.ip_network((address_of(version, value), length % (33 if version == 4 else 129)), strict=False)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.cidr)
@@ -77,3 +85,21 @@ def test_only_the_six_forms_hold_another_address(address):
 
 def _local_nat64(address):
     return address.version == 6 and address in ipaddress.IPv6Network("64:ff9b:1::/48")
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([4, 6]), st.integers(0, 2**128 - 1), st.integers(0, 128)), max_size=12),
+    st.sampled_from([4, 6]),
+    st.integers(0, 2**128 - 1),
+    st.integers(0, 11),
+)
+def test_the_narrowest_network_is_the_one_a_search_through_all_finds(drawn, version, value, near):
+    networks = {network_of(*one) for one in drawn}
+    known = [(network, str(network)) for network in networks]
+    inside = [one for one in drawn if one[0] == version]
+    if inside:  # an address near one of them
+        value = inside[near % len(inside)][1] ^ (value & 0xFF)
+    address = address_of(version, value)
+    holding = [network for network in networks if network.version == version and address in network]
+    expected = max(holding, key=lambda network: network.prefixlen, default=None)
+    assert Covering(known).of(address) == (None if expected is None else str(expected))

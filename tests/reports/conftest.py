@@ -183,6 +183,7 @@ def finding(number: int, severity: Severity, kind: Reason, title: str, **change:
         count=3,
         attempts=1,
         bytes_sent=1_234_567,
+        bytes_most=1_234_567,
         bytes_unknown=0,
         bytes_acked=1_234_000,
         sender_zone="precincts",
@@ -234,6 +235,7 @@ def _findings() -> tuple[Finding, ...]:
         rule=None,
         attempts=0,
         bytes_sent=0,
+        bytes_most=0,
         bytes_unknown=0,
         bytes_acked=None,
     )
@@ -245,6 +247,7 @@ def _findings() -> tuple[Finding, ...]:
         title="zone precincts asked for names below carrier.example: they count as data sent",
         count=412,
         bytes_sent=9_100,
+        bytes_most=9_100,
         asked="carrier.example",
         labels=(Label("bulk"),),
     )
@@ -317,6 +320,7 @@ def destination(address: str, worst: Verdict, **change: object) -> Destination:
         transmissions=3,
         attempts=1,
         bytes_sent=1_234_567,
+        bytes_most=1_234_567,
         bytes_unknown=0,
         bytes_acked=1_234_567,
         first=T0,
@@ -345,6 +349,7 @@ def _destinations() -> tuple[Destination, ...]:
             Verdict.UNAPPROVED,
             names=tuple(named(name) for name in HOSTILE),
             place=ABROAD,
+            bytes_most=None,
             bytes_unknown=1,
             bytes_acked=None,
         ),
@@ -367,6 +372,7 @@ def _destinations() -> tuple[Destination, ...]:
             transmissions=120,
             attempts=0,
             bytes_sent=148_148_040,
+            bytes_most=148_148_040,
             bytes_acked=148_148_040,
         ),
     )
@@ -447,12 +453,12 @@ def _lookups() -> tuple[LookupDecision, ...]:
 def rich_report() -> Report:
     """Everything a Report may hold, at least once."""
     tallies = {verdict: Tally() for verdict in Verdict} | {
-        Verdict.APPROVED: Tally(120, 0, 148_148_040),
-        Verdict.EXCEPTED: Tally(2, 0, 4_000),
-        Verdict.PROHIBITED: Tally(1, 0, 1_234_567),
-        Verdict.UNAPPROVED: Tally(6, 2, 2_469_134),
-        Verdict.INDETERMINATE: Tally(3, 1, 1_234_567),
-        Verdict.OUT_OF_SCOPE: Tally(41, 0, 90_000),
+        Verdict.APPROVED: Tally(120, 0, 148_148_040, 148_148_040),
+        Verdict.EXCEPTED: Tally(2, 0, 4_000, 4_000),
+        Verdict.PROHIBITED: Tally(1, 0, 1_234_567, 1_234_567),
+        Verdict.UNAPPROVED: Tally(6, 2, 2_469_134, 2_469_134),
+        Verdict.INDETERMINATE: Tally(3, 1, 1_234_567, 1_234_567),
+        Verdict.OUT_OF_SCOPE: Tally(41, 0, 90_000, 90_000),
     }
     return Report(
         version="0.1.0",

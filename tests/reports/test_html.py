@@ -150,7 +150,7 @@ def test_routes_add_up_to_the_judged_decisions(rich):
     judged = [one for one in rich.decisions if one.verdict.group is not Group.OUT_OF_SCOPE]
     routes = html.routes(rich.decisions)
     assert sum(one.transmissions for one in routes) == len(judged)
-    assert sum(one.bytes for one in routes) == sum(one.transmission.sent.least for one in judged)
+    assert sum(one.sent.least for one in routes) == sum(one.transmission.sent.least for one in judged)
     assert [one.worst.rank for one in routes] == sorted((one.worst.rank for one in routes), reverse=True)
 
 

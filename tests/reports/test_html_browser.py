@@ -42,13 +42,20 @@ def large(rich, tmp_path_factory):
                 address=f"2001:db8::{n:x}",
                 worst=groups[n % 7],
                 bytes_sent=n * 1_250,
+                bytes_most=None if n % 2 else n * 1_250,
                 bytes_acked=None if n % 3 else n,
                 bytes_unknown=n % 2,
             )
             for n in range(5_000)
         ),
         findings=tuple(
-            replace(rich.findings[n % 7], id=f"{n:016x}", bytes_sent=n, title=f"finding {n} </script><b>{SCRIPT}")
+            replace(
+                rich.findings[n % 7],
+                id=f"{n:016x}",
+                bytes_sent=n,
+                bytes_most=n,
+                title=f"finding {n} </script><b>{SCRIPT}",
+            )
             for n in range(1_000)
         ),
     )
@@ -220,7 +227,9 @@ def test_a_row_the_script_makes_reads_as_the_one_the_page_was_made_with(browser,
     whole, packed = tmp_path / "whole.html", tmp_path / "packed.html"
     sizes = [0, 999, 1_000, 1_250, 1_350, 999_949, 999_950, 12_345_678, 2**52]
     rows = [
-        msgspec.structs.replace(one, address=f"{one.address}-{count}", bytes_sent=count, bytes_acked=acked)
+        msgspec.structs.replace(
+            one, address=f"{one.address}-{count}", bytes_sent=count, bytes_most=count, bytes_acked=acked
+        )
         for one in rich.destinations
         for count in sizes
         for acked in (None, count)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowwatch.model import Coverage, Fact, NameClass, Place, PolicyInfo, SeenName, Verdict
+from flowwatch.model import Amount, Coverage, Fact, NameClass, Place, PolicyInfo, SeenName, Verdict
 from flowwatch.reports import phrases
 
 
@@ -109,3 +109,19 @@ def test_what_went_through_a_proxy_says_so(rich):
 def test_a_policy_without_a_title_has_no_empty_place_for_it():
     one = PolicyInfo(id="p", version="1", title="", sha256="ab" * 32, files=())
     assert phrases.policy(one) == "p 1 (sha256 abababababab...)"
+
+
+@pytest.mark.parametrize(
+    ("amount", "told"),
+    [
+        (Amount.exactly(0), "0 B"),
+        (Amount.exactly(5_000), "5.0 kB"),
+        (Amount(0, 5_000), "<= 5.0 kB"),
+        (Amount(700, None), ">= 700 B"),
+        (Amount(700, 5_000), "700 B to 5.0 kB"),
+        (Amount.total([Amount(1, 2), Amount(3, None)]), ">= 4 B"),
+        (Amount.total([]), "0 B"),
+    ],
+)
+def test_an_amount_is_told_exactly_or_by_its_bounds(amount, told):
+    assert phrases.sent(amount) == told

@@ -43,12 +43,12 @@ def test_nothing_is_lost_whatever_is_added_up(sent, rows):
     drawn = ribbons.drawn(decisions)
     for part in (drawn.ribbons, drawn.ends):
         assert sum(one.transmissions for one in part) == len(judged)
-        assert sum(one.bytes for one in part) == sum(one.transmission.sent.least for one in judged)
+        assert sum(one.sent.least for one in part) == sum(one.transmission.sent.least for one in judged)
         assert sum(one.attempts for one in part) == sum(one.transmission.attempted for one in judged)
-    assert sum(one.bytes for one in drawn.zones) == sum(one.bytes for one in drawn.ends)
+    assert sum(one.sent.least for one in drawn.zones) == sum(one.sent.least for one in drawn.ends)
     assert sum(one.merged for one in drawn.ends) == len({one.transmission.receiver_ip for one in judged})
     for group in Group:
-        assert sum(one.bytes for one in drawn.ribbons if one.group is group) == sum(
+        assert sum(one.sent.least for one in drawn.ribbons if one.group is group) == sum(
             one.transmission.sent.least for one in judged if one.verdict.group is group
         )
     assert len(drawn.zones) <= ribbons.ZONES_TOLD + 1

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from flowwatch.model import Coverage, Fact, Group, Reason, Tally, Verdict
+from flowwatch.model import Amount, Coverage, Fact, Group, Reason, Tally, Verdict
 from flowwatch.reports import jsonl_lines, phrases, render_html, render_markdown, text, write_text
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -122,10 +122,12 @@ def _with_text(report, observed):
     return replace(report, findings=(found,), destinations=(reached,), coverage=(source,))
 
 
-def test_bytes_known_only_as_a_range_are_told_as_the_least_in_every_summary(rich):
-    some, all_of_them = Tally(5, 0, 31_000, 1), Tally(6, 2, 2_469_134, 6)
+def test_bytes_known_only_as_a_range_are_told_as_bounds_in_every_summary(rich):
+    some, all_of_them = Tally(5, 0, 31_000, None, 1), Tally(6, 2, 0, 2_469_134, 6)
     odd = {**rich.verdicts, Verdict.APPROVED: some, Verdict.UNAPPROVED: all_of_them}
     report = msgspec.structs.replace(rich, verdicts=odd)
     for told in (screen(report, 100), render_markdown(report), html.unescape(render_html(report))):
-        assert all(f">= {phrases.size(one.bytes)}" in told for one in (some, all_of_them))
+        assert ">= 31.0 kB" in told
+        assert "<= 2.5 MB" in told
     assert report.group(Group.VIOLATES).bytes_unknown == 6
+    assert report.group(Group.VIOLATES).sent == Amount(1_234_567, 1_234_567 + 2_469_134)

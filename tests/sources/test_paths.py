@@ -86,3 +86,11 @@ def test_a_file_that_cannot_be_looked_at_is_a_source(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "is_file", is_file)
     assert expand([str(tmp_path)]) == (str(tmp_path / "a.pcap"),)
+
+
+def test_a_glob_passes_over_pipes_which_may_wait_for_ever(tree):
+    os.mkfifo("b/late.pcap")
+    Path("b/gone.pcap").symlink_to("nowhere")
+    assert "b/late.pcap" not in expand(["b/*.pcap"])
+    assert "b/gone.pcap" in expand(["b/*.pcap"])
+    assert expand(["b/late.pcap"]) == ("b/late.pcap",)

@@ -30,6 +30,12 @@
     return `${tenth.format(scaled)} ${UNITS[unit]}`;
   };
 
+  const sent = (least, most) => {
+    if (most === null) return `>= ${size(least)}`;
+    if (least === most) return size(least);
+    return least ? `${size(least)} to ${size(most)}` : `<= ${size(most)}`;
+  };
+
   // ---- rows from the block of data: the same as the page's own template makes -------------------------------------
 
   const nameList = (names) => {
@@ -59,7 +65,7 @@
     cells[2].append(nameList(row.names));
     cells[3].append(placeList(row.place));
     cells[4].textContent = whole.format(row.count);
-    cells[5].textContent = (row.unknown ? '>= ' : '') + size(row.bytes);
+    cells[5].textContent = sent(row.least, row.most);
     cells[6].textContent = row.acked === null ? 'unseen' : size(row.acked);
     cells[7].textContent = whole.format(row.attempts);
     node.dataset.group = row.group;
@@ -67,17 +73,17 @@
   };
 
   const destinationRow = (template, word) => (cells) => {
-    const [group, verdict, rank, address, notes, names, place, count, bytes, unknown, acked, attempts] = cells;
+    const [group, verdict, rank, address, notes, names, place, count, least, most, acked, attempts] = cells;
     const row = {
       group: word(group), verdict: word(verdict), address: word(address), notes: notes.map(word),
-      names: names.map((pair) => pair.map(word)), place: place.map(word), count, bytes, unknown, acked, attempts,
+      names: names.map((pair) => pair.map(word)), place: place.map(word), count, least, most, acked, attempts,
     };
     const texts = [row.verdict, row.address, ...row.notes, ...row.names.flat(), ...row.place];
     const { address: where, names: named, place: facts } = row;
     return {
       group: row.group,
       text: texts.join(' ').toLowerCase(),
-      keys: [rank, where, named.flat().join(' '), facts.join(' '), count, bytes, acked ?? -1, attempts],
+      keys: [rank, where, named.flat().join(' '), facts.join(' '), count, most ?? least, acked ?? -1, attempts],
       make: () => destinationNode(template, row),
     };
   };
@@ -91,16 +97,17 @@
     node.id = `finding-${row.id}`;
     node.querySelector('h3').textContent = row.title;
     node.querySelector('.amount').append(row.amount);
-    if (row.bytes) node.querySelector('.amount').append(element('br'), `${size(row.bytes)} sent`);
+    if (row.sent) node.querySelector('.amount').append(element('br'), `${row.sent} sent`);
     const list = node.querySelector('dl');
     for (const [what, told] of row.facts) list.append(element('dt', '', what), element('dd', '', told));
     return node;
   };
 
   const findingRow = (template, word) => (cells) => {
-    const [group, severity, title, id, amount, bytes, count, seen, facts] = cells;
+    const [group, severity, title, id, amount, told, bytes, count, seen, facts] = cells;
     const row = {
-      group: word(group), severity: word(severity), title: word(title), id: word(id), amount: word(amount), bytes,
+      group: word(group), severity: word(severity), title: word(title), id: word(id), amount: word(amount),
+      sent: told === null ? '' : word(told),
       facts: facts.map((pair) => pair.map(word)),
     };
     return {
