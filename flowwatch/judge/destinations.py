@@ -20,7 +20,7 @@ def destinations_of(decisions: Iterable[Decision]) -> tuple[Destination, ...]:
         if decision.verdict is not Verdict.OUT_OF_SCOPE:
             groups.setdefault(_key(decision), []).append(decision)
     rows = ((key, _destination(group)) for key, group in groups.items())
-    ordered = sorted(rows, key=lambda row: (-row[1].worst.rank, -row[1].bytes_sent, row[0]))
+    ordered = sorted(rows, key=lambda row: (-row[1].worst.rank, -row[1].sent.weight, row[0]))
     return tuple(row for _, row in ordered)
 
 

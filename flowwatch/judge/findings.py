@@ -76,7 +76,7 @@ def findings_of(
             asked.setdefault(_lookup_key(lookup), []).append(lookup)
     found = [_finding(key, group, digests) for key, group in sent.items()]
     found += [_lookup_finding(key, group, digests) for key, group in asked.items()]
-    return tuple(sorted(found, key=lambda one: (-one.severity.rank, -one.bytes_sent, one.id)))
+    return tuple(sorted(found, key=lambda one: (-one.severity.rank, -one.sent.weight, one.id)))
 
 
 def service_of(transmission: Transmission) -> str:
