@@ -85,7 +85,8 @@ def _contents(one: Coverage) -> str:
 
 
 def _unseen(one: Coverage) -> str:
-    unnamed = f"{number(one.unnamed_flows)} with no name ({size(one.unnamed_bytes)})" if one.unnamed_flows else ""
+    amount = f" ({size(one.unnamed_bytes)})" if one.unnamed_bytes else ""  # the least known: 0 says nothing
+    unnamed = f"{number(one.unnamed_flows)} with no name{amount}" if one.unnamed_flows else ""
     parts = [unnamed] if unnamed else []
     counted = {
         "one-way": one.one_way_flows,

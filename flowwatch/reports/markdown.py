@@ -77,7 +77,7 @@ def _finding(at: int, one: Finding, sources: dict[str, str]) -> tuple[str, str]:
         ("reason", f"{one.kind.sentence} (`{one.kind}`)"),
         ("seen", prose(phrases.how_much(one))),
         ("from", code(phrases.senders(one))),
-        ("asked for", code(one.asked) if one.of_lookups and one.asked else ""),
+        ("asked for", code(phrases.bounded(one.asked)) if one.of_lookups and one.asked else ""),
         ("answered with" if one.of_lookups else "to", code(phrases.receiver(one)) if one.receiver else ""),
         ("names", ", ".join(_names(one))),
         ("place", code(phrases.place(one.place) if one.place else phrases.unplaced(one)) if one.receiver else ""),
@@ -90,7 +90,7 @@ def _finding(at: int, one: Finding, sources: dict[str, str]) -> tuple[str, str]:
         ("next", one.remedy),
         ("finding", f"`{one.id}`"),
     ]
-    title = f"### {at}. {one.severity}: {code(one.title)}"
+    title = f"### {at}. {one.severity}: {code(phrases.bounded(one.title))}"
     return title, "\n".join(f"- {what}: {told}" for what, told in facts if told)
 
 

@@ -38,6 +38,8 @@ _PLAIN_NAME = re.compile(r"[\w.*:\\-]+", re.ASCII)
 LIMITS_OF_SIGHT = (
     "A destination is the first address seen; onward use is not observable. Nothing is said of unrecorded traffic."
 )
+LONGEST_TOLD = 1_400
+"""Characters of a sentence with a name: a DNS name of 255 bytes, each escaped as four, takes 1,016."""
 OPENED_ITSELF = "which opened the flow itself"
 LOOKUPS_ALONE = "From lookups alone it cannot be told whether anything was sent."
 NO_POLICY = (
@@ -161,11 +163,17 @@ def names(seen: Iterable[SeenName]) -> list[tuple[str, str]]:
     return [(quoted(name), ", ".join(found)) for name, found in classes.items()]
 
 
+def bounded(text: str) -> str:
+    """Text with a stranger's name in it; beyond what the longest DNS name takes, its middle is left out."""
+    return short(text, LONGEST_TOLD)
+
+
 def quoted(name: str) -> str:
     """The name; in quotes where it holds what our own sentences are made of (blanks, commas, brackets)."""
-    if _PLAIN_NAME.fullmatch(name):
-        return name
-    inner = name.replace('"', '\\"')
+    told = bounded(name)
+    if _PLAIN_NAME.fullmatch(told):
+        return told
+    inner = told.replace('"', '\\"')
     return f'"{inner}"'
 
 
@@ -304,7 +312,8 @@ def reference(one: ReferenceData) -> str:
 def check(one: Check) -> str:
     """What was declared and what was observed."""
     outcome = {Truth.TRUE: "holds", Truth.FALSE: "differs", Truth.UNSEEN: "unseen"}[one.truth]
-    return f"{one.what} {outcome}: declared {one.declared or 'nothing'}, observed {one.observed or 'nothing'}"
+    observed = bounded(one.observed or "nothing")
+    return f"{one.what} {outcome}: declared {one.declared or 'nothing'}, observed {observed}"
 
 
 def how_much(finding: Finding) -> str:

@@ -98,7 +98,7 @@ def _finding(one: Finding, word: _Word) -> list[Any]:
     return [
         word(one.verdict.group),
         word(one.severity),
-        word(one.title),
+        word(phrases.bounded(one.title)),
         word(one.id),
         word(phrases.how_often(one)),
         word(phrases.sent(one.sent)) if one.sent.weight else None,

@@ -145,7 +145,7 @@ def _findings(report: Report, console: Console) -> None:
         if at and not whole and report.findings[at - 1].severity.rank >= TOLD_IN_FULL.rank:
             console.print()
         title = Text(f"{one.severity}  ", _SEVERITY_STYLE[one.severity])
-        title.append_text(_seen(one.title, "bold"))
+        title.append_text(_seen(phrases.bounded(one.title), "bold"))
         _say(console, title)
         if whole:
             _say(console, _facts(_finding_facts(one, names)), indent=4)
@@ -159,7 +159,10 @@ def _finding_facts(one: Finding, names: Mapping[str, str]) -> list[tuple[str, st
     facts = [
         ("seen", phrases.how_much(one)),
         ("from", phrases.senders(one)),
-        ("asked" if one.of_lookups else "to", one.asked if one.of_lookups and one.asked else phrases.receiver(one)),
+        (
+            "asked" if one.of_lookups else "to",
+            phrases.bounded(one.asked) if one.of_lookups and one.asked else phrases.receiver(one),
+        ),
         ("answered", phrases.receiver(one) if one.of_lookups and one.receiver else ""),
         ("names", ", ".join(_names_told(one.names)) or ("" if one.of_lookups else "none seen")),
         ("place", phrases.place(one.place) if one.place else phrases.unplaced(one) if one.receiver else ""),

@@ -58,3 +58,9 @@ def test_of_what_was_unpacked_it_is_said_what_offsets_count():
     one = msgspec.structs.replace(WHOLE, compression="gzip", unpacked_size=2_000)
     assert "10 B of gzip (2.0 kB unpacked, which offsets count)" in coverage.identity(one)
     assert "offsets" not in coverage.identity(WHOLE)
+
+
+def test_flows_with_no_name_whose_bytes_are_not_known_are_not_called_empty():
+    one = msgspec.structs.replace(WHOLE, unnamed_flows=3)
+    assert "of the flows: 3 with no name" in coverage.lines(one)
+    assert "of the flows: 3 with no name (5 B)" in coverage.lines(msgspec.structs.replace(one, unnamed_bytes=5))

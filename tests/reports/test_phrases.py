@@ -1,10 +1,12 @@
+import io
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowwatch.model import Amount, Coverage, Fact, NameClass, Place, PolicyInfo, SeenName, Verdict
-from flowwatch.reports import phrases
+from flowwatch.model import Amount, Check, Coverage, Fact, NameClass, Place, PolicyInfo, SeenName, Truth, Verdict
+from flowwatch.reports import jsonl_lines, phrases, render_html, render_markdown, write_text
 
 
 def test_the_headline_is_the_contracts_sentence(rich):
@@ -125,3 +127,27 @@ def test_a_policy_without_a_title_has_no_empty_place_for_it():
 )
 def test_an_amount_is_told_exactly_or_by_its_bounds(amount, told):
     assert phrases.sent(amount) == told
+
+
+def test_a_name_longer_than_any_does_not_drown_the_report(rich):
+    endless = "a." * 40_000
+    seen = SeenName(name=endless, evidence=NameClass.SNI)
+    first, second, *rest = rich.findings
+    check = Check(what="name", truth=Truth.FALSE, declared="a.example", observed=endless)
+    odd = msgspec.structs.replace(first, title=f"sent to {endless}", names=(seen,), checks=(check,))
+    asked = msgspec.structs.replace(second, title=f"asked for {endless}", asked=endless)
+    report = msgspec.structs.replace(rich, findings=(odd, asked, *rest))
+    file = io.BytesIO()
+    write_text(report, file)
+    for told, plain in (
+        (render_markdown(report), render_markdown(rich)),
+        (render_html(report), render_html(rich)),
+        (file.getvalue(), b""),
+    ):
+        assert len(told) < len(plain) + 40_000
+    assert sum(map(len, jsonl_lines(report))) > 400_000  # whole where machines read
+
+
+def test_the_longest_name_there_is_is_told_whole():
+    longest = ".".join([r"\000" * 63] * 3 + [r"\000" * 61])
+    assert phrases.quoted(longest) == longest
