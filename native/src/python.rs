@@ -215,6 +215,7 @@ impl Unpacked {
     }
 
     /// At most `size` bytes; none at the end of the stream, and where it breaks.
+    #[pyo3(signature = (size, /))]
     fn read<'py>(&mut self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyBytes>> {
         let Self { unpack, fault } = self;
         let unpack = unpack.get_mut().unwrap_or_else(PoisonError::into_inner);
