@@ -74,5 +74,6 @@ def test_accuracy_does_not_fall(tmp_path):
 def explained(measure: str, where: list[list[Any]]) -> int:
     """How many of the facts that tshark does not tell are explained."""
     allowed = EXPLAINED.get(measure, {})
-    names = ((str(Path(path).relative_to(CORPORA / "captures")), differing) for differing, path, *_ in where)
+    root = (CORPORA / "captures").resolve()
+    names = ((str(Path(path).resolve().relative_to(root)), differing) for differing, path, *_ in where)
     return sum(min(differing, allowed.get(name, 0)) for name, differing in names)
