@@ -10,6 +10,8 @@ pub mod capture;
 pub mod community_id;
 pub mod container;
 pub mod coverage;
+#[cfg(test)]
+mod dice;
 pub mod error;
 pub mod flows;
 pub mod input;

@@ -146,20 +146,14 @@ fn a_tunnel_has_one_name_in_both_directions_and_another_for_another() {
 
 #[test]
 fn any_bytes_never_panic() {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
+    let mut random = crate::dice::dice();
     let samples = samples();
     for round in 0..20_000 {
         let (proto, body, _) = &samples[round % samples.len()];
         let mut bytes = v4_packet(*proto, 0, body);
         for _ in 0..random() % 5 {
             let at = 20 + random() as usize % (bytes.len() - 20);
-            bytes[at] = if random() % 2 == 0 { random() as u8 } else { random() as u8 % 5 };
+            bytes[at] = if random().is_multiple_of(2) { random() as u8 } else { random() as u8 % 5 };
         }
         bytes.truncate(20 + random() as usize % (bytes.len() - 19));
         let _ = open(&outer(&bytes));
