@@ -1,4 +1,4 @@
-"""`flowwatch policy`: check one, run its inline tests, explain a verdict, print its schema."""
+"""`flowwatch policy`: print a first one, check one, run its inline tests, explain a verdict, print its schema."""
 
 import datetime as dt
 import json
@@ -50,6 +50,14 @@ def inline_tests(file: File = None) -> None:
     """Run the inline tests of a policy; print which rule decided; exit 1 when one fails."""
     failed = _run(load_policy(file), only_failed=False)
     raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def first() -> None:
+    """Print a small policy to begin with, to be filled in."""
+    from importlib import resources
+
+    typer.echo(resources.files("flowwatch.policy").joinpath("first.policy.toml").read_text("utf-8"), nl=False)
 
 
 @app.command()

@@ -43,8 +43,8 @@ LONGEST_TOLD = 1_400
 OPENED_ITSELF = "which opened the flow itself"
 LOOKUPS_ALONE = "From lookups alone it cannot be told whether anything was sent."
 NO_POLICY = (
-    "No policy was given, so no transmission could be told. Write one: see `flowwatch policy schema` and "
-    "rules/first.policy.toml, then run again with --policy FILE."
+    "No policy was given, so no transmission could be told. Begin with `flowwatch policy first > "
+    "flowwatch.policy.toml`, fill it in, and run again."
 )
 
 

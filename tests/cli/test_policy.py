@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-FIRST = ROOT / "rules" / "first.policy.toml"
+FIRST = ROOT / "flowwatch" / "policy" / "first.policy.toml"
 EXAMPLE = ROOT / "rules" / "example.policy.toml"
 CASE = ROOT / "captures" / "pulled-from-outside"
 
@@ -88,3 +88,11 @@ def test_explain_tells_what_is_asked_of_a_proxy_and_what_the_payload_holds():
     done = policy("explain", "--policy", EXAMPLE, *described, "--contains", content)
     assert "holds what is looked for under results-by-content/" in done.stdout
     assert "verdict  prohibited by prohibited no-cleartext" in done.stdout
+
+
+def test_first_prints_a_policy_that_can_be_used(tmp_path):
+    printed = policy("first")
+    assert (printed.returncode, printed.stdout) == (0, FIRST.read_text())
+    kept = tmp_path / "flowwatch.policy.toml"
+    kept.write_text(printed.stdout)
+    assert policy("check", kept).returncode == 0
