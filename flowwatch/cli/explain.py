@@ -19,45 +19,55 @@ if TYPE_CHECKING:
 _MARKS = {"true": "holds   ", "false": "DIFFERS ", "unseen": "unseen  "}
 
 
+CaptureFile = Annotated[
+    Path | None, typer.Argument(metavar="CAPTURE", help="With --flow: the capture or log the flow is in.")
+]
+Flow = Annotated[int | None, typer.Option("--flow", metavar="N", help="The flow whose first record is N.")]
+Source = Annotated[str | None, typer.Option("--src", metavar="IP", help="Initiator of a described flow.")]
+Responder = Annotated[str | None, typer.Option("--dst", metavar="IP", help="Responder of a described flow.")]
+Proto = Annotated[str, typer.Option("--proto", metavar="NAME", help="Its protocol.")]
+Port = Annotated[int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Responder's port.")]
+Time = Annotated[
+    dt.datetime | None,
+    typer.Option(
+        "--time",
+        metavar="TIME",
+        formats=["%Y-%m-%dT%H:%M:%S%z"],
+        help="When, as 2026-11-04T01:30:00Z or with an offset.",
+    ),
+]
+Sni = Annotated[str | None, typer.Option("--sni", metavar="NAME", help="Name the flow asked for.")]
+Answers = Annotated[
+    list[str] | None, typer.Option("--answer", metavar="NAME", help="Name answered with the responder's address.")
+]
+Contains = Annotated[
+    list[str] | None, typer.Option("--contains", metavar="TEXT", help="Text its payload holds, read in clear.")
+]
+Asked = Annotated[
+    list[str] | None, typer.Option("--asked", metavar="HOST[:PORT]", help="Host asked for, where DST is a proxy.")
+]
+Labels = Annotated[list[str] | None, typer.Option("--label", metavar="NAME", help="Label it bears; may be repeated.")]
+BytesOut = Annotated[int | None, typer.Option("--bytes-out", metavar="N", min=0, help="Payload bytes sent.")]
+OpenedBy = Annotated[Literal["sender", "receiver"], typer.Option("--opened-by", help="Who opened the flow.")]
+
+
 def explain(
-    capture: Annotated[
-        Path | None, typer.Argument(metavar="CAPTURE", help="With --flow: the capture or log the flow is in.")
-    ] = None,
+    capture: CaptureFile = None,
     *,
     policy: PolicyFile = None,
-    flow: Annotated[int | None, typer.Option("--flow", metavar="N", help="The flow whose first record is N.")] = None,
-    src: Annotated[str | None, typer.Option("--src", metavar="IP", help="Initiator of a described flow.")] = None,
-    dst: Annotated[str | None, typer.Option("--dst", metavar="IP", help="Responder of a described flow.")] = None,
-    proto: Annotated[str, typer.Option("--proto", metavar="NAME", help="Its protocol.")] = "tcp",
-    port: Annotated[int | None, typer.Option("--port", metavar="N", min=0, max=65535, help="Responder's port.")] = None,
-    time: Annotated[
-        dt.datetime | None,
-        typer.Option(
-            "--time",
-            metavar="TIME",
-            formats=["%Y-%m-%dT%H:%M:%S%z"],
-            help="When, as 2026-11-04T01:30:00Z or with an offset.",
-        ),
-    ] = None,
-    sni: Annotated[str | None, typer.Option("--sni", metavar="NAME", help="Name the flow asked for.")] = None,
-    answers: Annotated[
-        list[str] | None, typer.Option("--answer", metavar="NAME", help="Name answered with the responder's address.")
-    ] = None,
-    contains: Annotated[
-        list[str] | None, typer.Option("--contains", metavar="TEXT", help="Text its payload holds, read in clear.")
-    ] = None,
-    asked: Annotated[
-        list[str] | None, typer.Option("--asked", metavar="HOST[:PORT]", help="Host asked for, where DST is a proxy.")
-    ] = None,
-    labels: Annotated[
-        list[str] | None, typer.Option("--label", metavar="NAME", help="Label it bears; may be repeated.")
-    ] = None,
-    bytes_out: Annotated[
-        int | None, typer.Option("--bytes-out", metavar="N", min=0, help="Payload bytes sent.")
-    ] = None,
-    opened_by: Annotated[
-        Literal["sender", "receiver"], typer.Option("--opened-by", help="Who opened the flow.")
-    ] = "sender",
+    flow: Flow = None,
+    src: Source = None,
+    dst: Responder = None,
+    proto: Proto = "tcp",
+    port: Port = None,
+    time: Time = None,
+    sni: Sni = None,
+    answers: Answers = None,
+    contains: Contains = None,
+    asked: Asked = None,
+    labels: Labels = None,
+    bytes_out: BytesOut = None,
+    opened_by: OpenedBy = "sender",
     places: Databases = None,
     input_format: InputFormat = None,
 ) -> None:

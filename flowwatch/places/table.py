@@ -154,7 +154,6 @@ class TableFile:
 
 
 _NOTHING = Columns((), ())
-_DAMAGE = (OSError, lzma.LZMAError, EOFError, ValueError, LookupError, OverflowError, msgspec.MsgspecError)
 
 
 def _head(file: io.BytesIO) -> tuple[Head, int]:

@@ -73,13 +73,17 @@ def in_names(findings: Iterable[Finding]) -> str:
 
 
 def recorded_by(coverage: Sequence[Coverage], shown: Callable[[str], str] = str) -> str:
-    """How many sources and the first names: `3 sources (a.pcap, b.pcap, dns.log)`; folders where names repeat."""
-    if not coverage:
+    """How many sources and the first names: `3 sources (a.pcap, b.pcap, dns.log)`; folders where names repeat.
+
+    A file that held no record recorded nothing; coverage tells it.
+    """
+    held = [one for one in coverage if one.records] or coverage
+    if not held:
         return "no source"
     told = source_names(coverage)
-    names = [shown(short(told[one.source], 40)) for one in coverage[:3]]
-    more = f" and {number(len(coverage) - 3)} more" if len(coverage) > 3 else ""
-    return f"{plural(len(coverage), 'source')} ({', '.join(names)}{more})"
+    names = [shown(short(told[one.source], 40)) for one in held[:3]]
+    more = f" and {number(len(held) - 3)} more" if len(held) > 3 else ""
+    return f"{plural(len(held), 'source')} ({', '.join(names)}{more})"
 
 
 def source_names(coverage: Sequence[Coverage]) -> dict[str, str]:

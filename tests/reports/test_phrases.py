@@ -151,3 +151,10 @@ def test_a_name_longer_than_any_does_not_drown_the_report(rich):
 def test_the_longest_name_there_is_is_told_whole():
     longest = ".".join([r"\000" * 63] * 3 + [r"\000" * 61])
     assert phrases.quoted(longest) == longest
+
+
+def test_a_file_without_a_record_recorded_nothing():
+    night, notes = Coverage(source="night.pcap", records=3), Coverage(source="README.md")
+    assert phrases.recorded_by([notes, night]) == "1 source (night.pcap)"
+    assert phrases.recorded_by([notes]) == "1 source (README.md)"
+    assert phrases.recorded_by([]) == "no source"

@@ -7,15 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowwatch.sources import collect
+from tests.sources.laws import lawful
 
 QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 SIZES = (7, 64, 1000, 1 << 22)
 KINDS = ("flow", "query", "answer", "request", "response", "tls", "http", "quic", "stats", "alert")
-
-
-def lawful(coverage):
-    parts = coverage.events, coverage.noise, coverage.unattributable, coverage.rejected, coverage.held_back
-    return coverage.records == sum(parts) and len(coverage.rejects) == min(coverage.rejected, 100)
 
 
 @pytest.fixture

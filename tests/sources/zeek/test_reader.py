@@ -11,6 +11,7 @@ from flowwatch.sources import collect
 from flowwatch.sources.opened import Opened
 from flowwatch.sources.zeek import KINDS, ZeekRecords
 from flowwatch.sources.zeek import tsv as tsv_module
+from tests.sources.laws import lawful
 
 QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 SIZES = (7, 64, 1000, 1 << 22)
@@ -32,11 +33,6 @@ def decoded(table):
     """The rows without dictionaries, which may hold values of rows that are not there."""
     kinds = [field.type.value_type if pa.types.is_dictionary(field.type) else field.type for field in table.schema]
     return table.cast(pa.schema(list(zip(table.column_names, kinds, strict=True))))
-
-
-def lawful(coverage):
-    parts = coverage.events, coverage.noise, coverage.unattributable, coverage.rejected, coverage.held_back
-    return coverage.records == sum(parts) and len(coverage.rejects) == min(coverage.rejected, 100)
 
 
 def text_of(table):
