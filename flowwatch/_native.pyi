@@ -145,8 +145,12 @@ class Reader:
         """All rows that are left, as two tables: (FLOWS, LOOKUPS)."""
 
     @property
-    def coverage(self) -> _Coverage:
-        """What was read and what was not, as a new dict; complete after the last batch."""
+    def coverage(self) -> list[_Coverage]:
+        """What was read of each source and what was not, as new dicts; complete after the last batch."""
+
+    @property
+    def progress(self) -> int:
+        """Stored bytes read so far, of all sources together."""
 
 @final
 class Unpacked:
@@ -172,19 +176,27 @@ def read_capture(
     *,
     digest: bool = True,
     name: str | None = None,
+    then: Sequence[tuple[str, str]] = ...,
     markers: Sequence[tuple[str, bytes]] = ...,
+    threads: int = 1,
+    eager: bool = False,
 ) -> Reader:
     """A Reader of the capture at a path (`-` is standard input) or in a binary file object.
 
-    `name` is the text of the column `source`: without it the path as given, or the file object's name.
+    `name` is the text of the column `source`: without it the path as given, or the file object's name. `then` are files
+    (path, name) that go on where the one before ended: conversations run on from one to the next, each row is of the
+    source of its first record, and `coverage` has an entry for each.
     `digest=False` leaves out the SHA-256 of the input. pcap and pcapng are read, told apart by content; gzip and zstd
     are unpacked on the way.
     `markers` are ids with the bytes they stand for; an id may have several. They are looked for in the first 64 KiB
     that each end of a conversation sent in clear, and `src_markers`, `dst_markers` say which were found: an empty list
     where none was, null where that could not be told (encrypted, compressed, or some of it not recorded).
+    `threads` read at once, eight at most; the rows are the same for any number. `eager` gives out rows as soon as they
+    are known, however few.
 
     Raises ValueError for a marker without bytes, OSError (its subclass, with errno and filename) here or on the first
-    batch when the input cannot be read, and CaptureError on the first batch when it is no capture.
+    batch when the first input cannot be read, and CaptureError on the first batch when it is no capture. What is wrong
+    with a later one stands in its coverage.
     """
 
 def write_jsonl(table: _ArrowArray | _ArrowStream, fd: int, /) -> int:

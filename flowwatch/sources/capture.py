@@ -87,7 +87,7 @@ class CaptureRecords:
     def _tell(self) -> None:
         """Tells how much more of a file the core has read by itself."""
         if self._progress and isinstance(self._source(), str) and self._reader is not None:
-            size = self._reader.coverage["size"]
+            size = self._reader.progress
             self._progress(size - self._told)
             self._told = size
 
@@ -97,7 +97,7 @@ class CaptureRecords:
         if self._reader is None:
             opened = self._opened
             return Coverage(source=opened.name, size=opened.size, sha256=opened.sha256, error=self._error)
-        told = dict(self._reader.coverage)
+        [told] = map(dict, self._reader.coverage)
         told["source"] = self._opened.name
         told["link_types"] = tuple(_LINK_TYPES.get(number, f"LINKTYPE_{number}") for number in told["link_types"])
         for theirs, ours in (("first_time", "first"), ("last_time", "last"), ("interface_drops", "drops")):

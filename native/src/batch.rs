@@ -14,10 +14,28 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use crate::flows::table::Flow;
 use crate::lookups::Lookup;
 
-/// Rows of one source that become one batch.
+/// Rows that become one batch, and the names of their sources.
 struct Rows<'a, T> {
-    source: &'a str,
+    sources: &'a [String],
     rows: &'a [T],
+}
+
+/// A row that knows its source.
+trait Sourced {
+    /// Index of it.
+    fn source(&self) -> u32;
+}
+
+impl Sourced for Flow {
+    fn source(&self) -> u32 {
+        self.source
+    }
+}
+
+impl Sourced for Lookup {
+    fn source(&self) -> u32 {
+        self.source
+    }
 }
 
 // By hand: a derived `Copy` would ask it of the rows.
@@ -50,14 +68,14 @@ pub fn lookups_schema() -> SchemaRef {
 
 /// FLOWS rows of conversations that are over.
 #[must_use]
-pub fn flows(source: &str, rows: &[Flow]) -> RecordBatch {
-    batch(&flow::columns(), Rows { source, rows })
+pub fn flows(sources: &[String], rows: &[Flow]) -> RecordBatch {
+    batch(&flow::columns(), Rows { sources, rows })
 }
 
 /// LOOKUPS rows.
 #[must_use]
-pub fn lookups(source: &str, rows: &[Lookup]) -> RecordBatch {
-    batch(&lookup::columns(), Rows { source, rows })
+pub fn lookups(sources: &[String], rows: &[Lookup]) -> RecordBatch {
+    batch(&lookup::columns(), Rows { sources, rows })
 }
 
 fn schema<T>(columns: &[Column<T>]) -> SchemaRef {
@@ -76,8 +94,8 @@ mod tests {
 
     #[test]
     fn empty_batches_have_the_schemas() {
-        assert_eq!(flows("x", &[]).schema(), flows_schema());
-        assert_eq!(lookups("x", &[]).schema(), lookups_schema());
+        assert_eq!(flows(&[], &[]).schema(), flows_schema());
+        assert_eq!(lookups(&[], &[]).schema(), lookups_schema());
         assert_eq!(flows_schema().fields().len(), 66);
         assert_eq!(lookups_schema().fields().len(), 25);
     }

@@ -1,6 +1,7 @@
 //! What was read, what was not, and why: the law is `records = used + sum(skipped)`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::AddAssign;
 
 use crate::unpack::Compression;
 
@@ -89,8 +90,16 @@ pub struct Coverage {
     pub trailing_bytes: u64,
     /// Blocks of pcapng of a type this version does not read.
     pub unknown_blocks: u64,
-    /// DNS messages that give no row of LOOKUPS of their own.
-    pub rowless: Rowless,
+    /// What the conversations came to.
+    pub tally: Tally,
+    /// Why reading stopped early, if it did.
+    pub error: Option<Stop>,
+    last_seen: Option<i64>,
+}
+
+/// What one shard counted of one source.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
     /// Rows of FLOWS.
     pub flows: u64,
     /// Rows of LOOKUPS.
@@ -99,11 +108,19 @@ pub struct Coverage {
     pub one_way_flows: u64,
     /// Flows that are tunnels whose inside cannot be read.
     pub opaque_tunnels: u64,
+    /// DNS messages that give no row of LOOKUPS of their own.
+    pub rowless: Rowless,
     /// Limits that were hit, how often.
     pub limits: BTreeMap<&'static str, u64>,
-    /// Why reading stopped early, if it did.
-    pub error: Option<Stop>,
-    last_seen: Option<i64>,
+}
+
+impl Tally {
+    /// Adds to the count of a limit; nothing is noted for zero.
+    pub fn limit(&mut self, name: &'static str, count: u64) {
+        if count > 0 {
+            *self.limits.entry(name).or_default() += count;
+        }
+    }
 }
 
 /// DNS messages that were read and give no row of their own, by reason.
@@ -115,6 +132,14 @@ pub struct Rowless {
     pub other_opcodes: u64,
     /// No question and no answer in it.
     pub nameless: u64,
+}
+
+impl AddAssign for Rowless {
+    fn add_assign(&mut self, other: Self) {
+        self.repeated += other.repeated;
+        self.other_opcodes += other.other_opcodes;
+        self.nameless += other.nameless;
+    }
 }
 
 impl Coverage {
@@ -140,11 +165,15 @@ impl Coverage {
         *self.skipped.entry(reason).or_default() += 1;
     }
 
-    /// Adds to the count of a limit; nothing is noted for zero.
-    pub fn limit(&mut self, name: &'static str, count: u64) {
-        if count > 0 {
-            *self.limits.entry(name).or_default() += count;
-        }
+    /// Adds what a shard counted.
+    pub fn add(&mut self, shard: &Tally) {
+        let tally = &mut self.tally;
+        tally.flows += shard.flows;
+        tally.lookups += shard.lookups;
+        tally.one_way_flows += shard.one_way_flows;
+        tally.opaque_tunnels += shard.opaque_tunnels;
+        tally.rowless += shard.rowless;
+        shard.limits.iter().for_each(|(name, count)| tally.limit(name, *count));
     }
 
     /// True when every record is accounted for.

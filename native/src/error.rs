@@ -24,6 +24,18 @@ pub enum Error {
     Compression(Fault),
 }
 
+impl Error {
+    /// A stable word for it.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "read_error",
+            Self::NotACapture { .. } => "not_a_capture",
+            Self::Compression(fault) => fault.code,
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

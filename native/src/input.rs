@@ -1,15 +1,18 @@
-//! Bytes of one input in blocks of 1 MiB, read by one thread and shared with the hasher's by `Arc`.
+//! The bytes of one input, read straight from the file or by a thread of its own.
 //!
-//! gzip and zstd are told by their first bytes and unpacked in the reading thread; the digest is of the bytes as stored.
-//! No memory map (a mapped file that shrinks kills the process) and no allocation sized by the file: at most
-//! [`IN_FLIGHT`] blocks wait for each reader of them.
+//! A plain file without digest is read by whoever wants its bytes, a piece at a time that stays in the processor's cache:
+//! bytes that cross from one core to another cost more than reading them. Everything else (a digest, a pipe, compressed
+//! bytes) is read in blocks of 1 MiB by a thread, shared with the hasher's by `Arc`; gzip and zstd are told by their first
+//! bytes and unpacked there; the digest is of the bytes as stored. No memory map (a mapped file that shrinks kills the
+//! process) and no allocation sized by the file: at most [`IN_FLIGHT`] blocks wait for each reader of them.
 
 mod stored;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -19,19 +22,21 @@ use sha2::{Digest, Sha256};
 use self::stored::Stored;
 use crate::unpack::{Compression, Unpack};
 
-/// Bytes in one block.
+/// Bytes in one block of the reading thread.
 pub const BLOCK: usize = 1 << 20;
+/// Bytes of a file read straight at once: with what is found in them, less than the cache of one core.
+const PIECE: usize = 1 << 18;
 /// Blocks that may wait in each channel.
 const IN_FLIGHT: usize = 6;
 
 /// One block of the input, shared between the reader of packets and the hasher.
 pub type Block = Arc<Vec<u8>>;
 
-/// What [`Input::next`] found.
+/// What [`Input::fill`] found.
 #[derive(Debug)]
-pub enum Next {
-    /// The next bytes, never empty.
-    Block(Block),
+pub enum Filled {
+    /// So many bytes more, at least one.
+    Bytes(usize),
     /// Nothing yet; the caller may look whether it was interrupted and ask again.
     Idle,
     /// The end: all bytes were given out, or reading failed with this error (a [`crate::unpack::Fault`] where the
@@ -39,14 +44,30 @@ pub enum Next {
     End(Option<io::Error>),
 }
 
-/// An input being read by a thread of its own.
+/// An input being read.
 #[derive(Debug)]
 pub struct Input {
+    way: Way,
+    /// Bytes given out.
+    given: u64,
+    /// Bytes as stored that were read, for whoever wants to know how far the reading is.
+    progress: Arc<AtomicU64>,
+}
+
+/// How the bytes come.
+#[derive(Debug)]
+enum Way {
+    Straight(File),
+    Thread(Reading),
+}
+
+/// The reading by a thread.
+#[derive(Debug)]
+struct Reading {
     blocks: Receiver<io::Result<Block>>,
     spare: Spare,
     reader: Option<JoinHandle<Stored>>,
     hasher: Option<JoinHandle<[u8; 32]>>,
-    given: u64,
 }
 
 /// What is known of the bytes after the end.
@@ -61,25 +82,33 @@ pub struct Sum {
 }
 
 impl Input {
-    /// Reads the file at `path`; `-` is standard input.
+    /// Reads the file at `path`; `-` is standard input. Stored bytes that were read are added to `progress`.
     ///
     /// # Errors
     /// The file cannot be opened, or is a directory.
-    pub fn open(path: &Path, digest: bool) -> io::Result<Self> {
+    pub fn open(path: &Path, digest: bool, progress: Arc<AtomicU64>) -> io::Result<Self> {
         if path.as_os_str() == "-" {
-            return Self::from_read(Box::new(io::stdin()), digest);
+            return Self::from_read(Box::new(io::stdin()), digest, progress);
         }
         let mut file = File::open(path)?;
         // A directory can be opened, but not read.
         let _ = file.read(&mut [])?;
-        Self::from_read(Box::new(file), digest)
+        if !digest && file.metadata()?.is_file() {
+            let mut head = [0; Compression::MAGIC];
+            let length = file.read(&mut head)?;
+            file.rewind()?;
+            if Compression::of(&head[..length]).is_none() {
+                return Ok(Self { way: Way::Straight(file), given: 0, progress });
+            }
+        }
+        Self::from_read(Box::new(file), digest, progress)
     }
 
     /// Reads any stream of bytes.
     ///
     /// # Errors
     /// A thread cannot be started.
-    pub fn from_read(source: Box<dyn Read + Send>, digest: bool) -> io::Result<Self> {
+    pub fn from_read(source: Box<dyn Read + Send>, digest: bool, progress: Arc<AtomicU64>) -> io::Result<Self> {
         let (send, blocks) = sync_channel(IN_FLIGHT);
         let (spare, used) = channel();
         let spare = Spare(spare);
@@ -91,37 +120,72 @@ impl Input {
         } else {
             (None, None)
         };
-        let stored = Stored::new(source, copies, used, spare.clone());
+        let stored = Stored::new(source, copies, used, spare.clone(), Arc::clone(&progress));
         let thread = std::thread::Builder::new().name("flowwatch-read".into());
         let reader = Some(thread.spawn(move || Reader { stored, blocks: send }.run())?);
-        Ok(Self { blocks, spare, reader, hasher, given: 0 })
+        Ok(Self { way: Way::Thread(Reading { blocks, spare, reader, hasher }), given: 0, progress })
     }
 
-    /// The next block; waits at most `patience`.
-    pub fn next(&mut self, patience: Duration) -> Next {
-        match self.blocks.recv_timeout(patience) {
-            Ok(Ok(block)) => {
-                self.given += block.len() as u64;
-                Next::Block(block)
+    /// Puts the next bytes into `buffer` from `at` on, which grows where it has no room; waits at most `patience`.
+    pub fn fill(&mut self, buffer: &mut Vec<u8>, at: usize, patience: Duration) -> Filled {
+        let filled = match &mut self.way {
+            Way::Straight(file) => straight(file, buffer, at),
+            Way::Thread(reading) => reading.fill(buffer, at, patience),
+        };
+        if let Filled::Bytes(count) = filled {
+            self.given += count as u64;
+            if matches!(self.way, Way::Straight(_)) {
+                self.progress.fetch_add(count as u64, Ordering::Relaxed);
             }
-            Ok(Err(error)) => Next::End(Some(error)),
-            Err(RecvTimeoutError::Timeout) => Next::Idle,
-            Err(RecvTimeoutError::Disconnected) => Next::End(None),
         }
-    }
-
-    /// Takes back a block that was read, to be filled again.
-    pub fn take_back(&self, block: Block) {
-        self.spare.take_back(block);
+        filled
     }
 
     /// Sizes and digest, once the end was reached; waits for the hasher.
     pub fn sum(&mut self) -> Sum {
-        let stored = self.reader.take().and_then(|thread| thread.join().ok());
-        let sha256 = self.hasher.take().and_then(|thread| thread.join().ok());
+        let Way::Thread(reading) = &mut self.way else {
+            return Sum { size: self.given, sha256: None, unpacked: None };
+        };
+        let stored = reading.reader.take().and_then(|thread| thread.join().ok());
+        let sha256 = reading.hasher.take().and_then(|thread| thread.join().ok());
         let size = stored.as_ref().map_or(self.given, |stored| stored.size);
         let unpacked = stored.and_then(|stored| stored.compression).map(|compression| (compression, self.given));
         Sum { size, sha256, unpacked }
+    }
+}
+
+/// One piece of a file.
+fn straight(file: &mut File, buffer: &mut Vec<u8>, at: usize) -> Filled {
+    make_room(buffer, at + PIECE);
+    loop {
+        match file.read(&mut buffer[at..at + PIECE]) {
+            Ok(0) => return Filled::End(None),
+            Ok(count) => return Filled::Bytes(count),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Filled::End(Some(error)),
+        }
+    }
+}
+
+fn make_room(buffer: &mut Vec<u8>, length: usize) {
+    if buffer.len() < length {
+        buffer.resize(length, 0);
+    }
+}
+
+impl Reading {
+    fn fill(&mut self, buffer: &mut Vec<u8>, at: usize, patience: Duration) -> Filled {
+        let block = match self.blocks.recv_timeout(patience) {
+            Ok(Ok(block)) => block,
+            Ok(Err(error)) => return Filled::End(Some(error)),
+            Err(RecvTimeoutError::Timeout) => return Filled::Idle,
+            Err(RecvTimeoutError::Disconnected) => return Filled::End(None),
+        };
+        let count = block.len();
+        make_room(buffer, at + count);
+        buffer[at..at + count].copy_from_slice(&block);
+        self.spare.take_back(block);
+        Filled::Bytes(count)
     }
 }
 

@@ -6,14 +6,17 @@
 #![forbid(unsafe_code)]
 
 pub mod batch;
+pub mod block;
 pub mod capture;
 pub mod community_id;
 pub mod container;
 pub mod coverage;
+pub mod crew;
 #[cfg(test)]
 mod dice;
 pub mod error;
 pub mod flows;
+pub mod front;
 pub mod input;
 pub mod ip;
 pub mod jsonl;
@@ -24,6 +27,7 @@ pub mod opaque;
 #[cfg(feature = "python")]
 mod python;
 pub mod recognise;
+pub mod shard;
 pub mod stream;
 pub mod talk;
 pub mod text;

@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::coverage::Rowless;
 use crate::recognise::dns::{Answer, Message, Question};
 use row::Told;
 
@@ -59,11 +60,18 @@ pub struct Pairing {
     order: BTreeMap<u64, (i64, Place)>,
     most_open: usize,
     serial: u64,
-    evicted: u64,
-    overflowed: u64,
-    repeated: u64,
-    other_opcodes: u64,
-    nameless: u64,
+    counts: Counts,
+}
+
+/// What gave no row of its own, or not in full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Questions told as unanswered because too many were open.
+    pub evicted: u64,
+    /// Messages of which not every question or answer is told.
+    pub overflowed: u64,
+    /// Messages without a row.
+    pub rowless: Rowless,
 }
 
 impl Pairing {
@@ -75,20 +83,16 @@ impl Pairing {
             order: BTreeMap::new(),
             most_open: most_open.max(1),
             serial: 0,
-            evicted: 0,
-            overflowed: 0,
-            repeated: 0,
-            other_opcodes: 0,
-            nameless: 0,
+            counts: Counts::default(),
         }
     }
 
     /// Takes one message in; rows that close because of it, or because time went on, go to `out`.
     pub fn take(&mut self, message: Message, ends: Ends, transport: Transport, seen: Seen, out: &mut Vec<Lookup>) {
         self.expire(seen.time, out);
-        self.overflowed += u64::from(message.overflow);
+        self.counts.overflowed += u64::from(message.overflow);
         if message.opcode != QUERY {
-            self.other_opcodes += 1;
+            self.counts.rowless.other_opcodes += 1;
         } else if message.response {
             self.answered(message, ends, transport, seen, out);
         } else {
@@ -113,34 +117,9 @@ impl Pairing {
         }
     }
 
-    /// Questions told as unanswered because too many were open.
-    #[must_use]
-    pub fn evicted(&self) -> u64 {
-        self.evicted
-    }
-
-    /// Messages of which not every question or answer is told.
-    #[must_use]
-    pub fn overflowed(&self) -> u64 {
-        self.overflowed
-    }
-
-    /// Questions sent again while open.
-    #[must_use]
-    pub fn repeated(&self) -> u64 {
-        self.repeated
-    }
-
-    /// Messages that are no lookup (NOTIFY, UPDATE, ...): they give no row.
-    #[must_use]
-    pub fn other_opcodes(&self) -> u64 {
-        self.other_opcodes
-    }
-
-    /// Answers that name nothing and belong to no open question: they give no row.
-    #[must_use]
-    pub fn nameless(&self) -> u64 {
-        self.nameless
+    /// The counts since the last call.
+    pub fn counts(&mut self) -> Counts {
+        std::mem::take(&mut self.counts)
     }
 
     fn asked(&mut self, message: Message, ends: Ends, transport: Transport, seen: Seen, out: &mut Vec<Lookup>) {
@@ -151,14 +130,14 @@ impl Pairing {
             if transport == Transport::Mdns {
                 self.give_up(&place, out);
             } else if self.open.contains_key(&place) {
-                self.repeated += 1;
+                self.counts.rowless.repeated += 1;
                 continue;
             }
             self.serial += 1;
             self.order.insert(self.serial, (seen.time, place.clone()));
             self.open.insert(place, Open { serial: self.serial, ends, seen, flags: flags.clone() });
             if self.order.len() > self.most_open {
-                self.evicted += 1;
+                self.counts.evicted += 1;
                 self.give_up_oldest(out);
             }
         }
@@ -189,7 +168,7 @@ impl Pairing {
         if message.questions.is_empty() && message.answers.is_empty() {
             match self.only_question(&key) {
                 Some(question) => message.questions.push(question),
-                None => self.nameless += 1,
+                None => self.counts.rowless.nameless += 1,
             }
         }
         let told = Told::at(transport, ends.dst, ends.src);

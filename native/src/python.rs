@@ -4,7 +4,6 @@
 //! interrupted. One error of the crate becomes one of two of Python's: `OSError` or `CaptureError`.
 
 use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use crate::batch;
 use crate::capture::{Capture, Kind, Options, Turn};
 use crate::coverage::{Coverage, Stop};
 use crate::error::Error;
+use crate::front::Source;
 use crate::jsonl;
 use crate::markers::Markers;
 use crate::unpack::{Compression, Fault, Unpack};
@@ -67,28 +67,34 @@ const ALL: [&str; 10] = [
     "write_jsonl",
 ];
 
-/// A Reader of the capture at a path (`-` is standard input) or in a binary file object.
+/// A Reader of the capture at a path (`-` is standard input) or in a binary file object, and of the files that go on
+/// with it.
 #[pyfunction]
-#[pyo3(signature = (source, /, *, digest=true, name=None, markers=Vec::new()))]
+#[pyo3(signature = (source, /, *, digest=true, name=None, then=Vec::new(), markers=Vec::new(), threads=1, eager=false))]
+#[allow(clippy::too_many_arguments, reason = "each is a keyword of Python's")]
 fn read_capture(
     source: &Bound<'_, PyAny>,
     digest: bool,
     name: Option<String>,
+    then: Vec<(String, String)>,
     markers: Vec<(String, Vec<u8>)>,
+    threads: usize,
+    eager: bool,
 ) -> PyResult<Reader> {
     let markers = Markers::new(&markers).map_err(PyValueError::new_err)?;
-    let options = |name: String| Options { name, digest, markers };
-    let capture = if let Ok(path) = source.cast::<PyString>() {
-        let path = path.to_str()?;
-        let options = options(name.unwrap_or_else(|| path.to_owned()));
-        Capture::open(Path::new(path), options).map_err(|error| to_python(source.py(), error, Some(path)))?
-    } else {
-        let file = File::new(source)?;
-        let named = || source.getattr("name").ok().and_then(|name| name.extract::<String>().ok());
-        let options = options(name.or_else(named).unwrap_or_else(|| "<stream>".into()));
-        Capture::from_read(Box::new(file), options).map_err(|error| to_python(source.py(), error, None))?
-    };
     let path = source.cast::<PyString>().ok().map(|path| path.to_string());
+    let first = match &path {
+        Some(path) => (name.unwrap_or_else(|| path.clone()), Source::Path(path.into())),
+        None => {
+            let named = || source.getattr("name").ok().and_then(|name| name.extract::<String>().ok());
+            let name = name.or_else(named).unwrap_or_else(|| "<stream>".into());
+            (name, Source::Stream(Box::new(File::new(source)?)))
+        }
+    };
+    let later = then.into_iter().map(|(path, name)| (name, Source::Path(path.into())));
+    let options = Options { digest, markers, threads, eager, ..Options::default() };
+    let capture = Capture::of(std::iter::once(first).chain(later).collect(), options)
+        .map_err(|error| to_python(source.py(), error, path.as_deref()))?;
     Ok(Reader { capture: Mutex::new(capture), path })
 }
 
@@ -130,11 +136,17 @@ impl Reader {
         Ok((flows, lookups))
     }
 
-    /// What was read and what was not, as a new dict; complete after the last batch.
+    /// What was read of each source and what was not, as new dicts; complete after the last batch.
     #[getter]
-    fn coverage<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    fn coverage<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let capture = self.capture.lock().unwrap_or_else(PoisonError::into_inner);
-        coverage_dict(py, capture.coverage())
+        capture.coverage().iter().map(|coverage| coverage_dict(py, coverage)).collect()
+    }
+
+    /// Stored bytes read so far, of all sources together.
+    #[getter]
+    fn progress(&self) -> u64 {
+        self.capture.lock().unwrap_or_else(PoisonError::into_inner).progress()
     }
 }
 
@@ -154,7 +166,7 @@ fn coverage_dict<'py>(py: Python<'py>, coverage: &Coverage) -> PyResult<Bound<'p
         skipped.set_item(reason.text(), count)?;
     }
     let limits = PyDict::new(py);
-    for (name, count) in &coverage.limits {
+    for (name, count) in &coverage.tally.limits {
         limits.set_item(name, count)?;
     }
     dict.set_item("format", Some(coverage.format).filter(|format| !format.is_empty()))?;
@@ -176,13 +188,13 @@ fn coverage_dict<'py>(py: Python<'py>, coverage: &Coverage) -> PyResult<Bound<'p
     dict.set_item("untimed", coverage.untimed)?;
     dict.set_item("trailing_bytes", coverage.trailing_bytes)?;
     dict.set_item("unknown_blocks", coverage.unknown_blocks)?;
-    dict.set_item("dns_repeated", coverage.rowless.repeated)?;
-    dict.set_item("dns_other_opcodes", coverage.rowless.other_opcodes)?;
-    dict.set_item("dns_nameless", coverage.rowless.nameless)?;
-    dict.set_item("flows", coverage.flows)?;
-    dict.set_item("lookups", coverage.lookups)?;
-    dict.set_item("one_way_flows", coverage.one_way_flows)?;
-    dict.set_item("opaque_tunnels", coverage.opaque_tunnels)?;
+    dict.set_item("dns_repeated", coverage.tally.rowless.repeated)?;
+    dict.set_item("dns_other_opcodes", coverage.tally.rowless.other_opcodes)?;
+    dict.set_item("dns_nameless", coverage.tally.rowless.nameless)?;
+    dict.set_item("flows", coverage.tally.flows)?;
+    dict.set_item("lookups", coverage.tally.lookups)?;
+    dict.set_item("one_way_flows", coverage.tally.one_way_flows)?;
+    dict.set_item("opaque_tunnels", coverage.tally.opaque_tunnels)?;
     dict.set_item("limits", limits)?;
     dict.set_item("error", coverage.error.as_ref().map(|stop| stop_dict(py, stop)).transpose()?)?;
     Ok(dict)
@@ -416,15 +428,15 @@ fn to_python(py: Python<'_>, error: Error, path: Option<&str>) -> PyErr {
             (Some(number), None) => PyOSError::new_err((number, reason(&error))),
             _ => error.into(),
         },
-        Error::NotACapture { offset, .. } => capture_error(py, &error, "not_a_capture", offset),
-        Error::Compression(Fault { code, offset, .. }) => capture_error(py, &error, code, offset),
+        Error::NotACapture { offset, .. } => capture_error(py, &error, offset),
+        Error::Compression(Fault { offset, .. }) => capture_error(py, &error, offset),
     }
 }
 
-fn capture_error(py: Python<'_>, error: &Error, code: &str, offset: u64) -> PyErr {
+fn capture_error(py: Python<'_>, error: &Error, offset: u64) -> PyErr {
     let raised = CaptureError::new_err(error.to_string());
     let value = raised.value(py);
-    match value.setattr("code", code).and_then(|()| value.setattr("offset", offset)) {
+    match value.setattr("code", error.code()).and_then(|()| value.setattr("offset", offset)) {
         Ok(()) => raised,
         Err(other) => other,
     }

@@ -11,7 +11,9 @@ mod tunnel;
 mod web;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::block::SHARDS;
 use crate::coverage::Rowless;
 use crate::flows::key::{HIGH, LOW, Side};
 use crate::flows::table::{Flow, Place};
@@ -22,10 +24,10 @@ use crate::transport::{Segment, TCP, UDP};
 use search::{Found, Search};
 use streams::Way;
 
-/// Bytes that may wait in all conversations together.
-const BUDGET: usize = 64 << 20;
-/// DNS questions that may wait for an answer.
-const OPEN_QUESTIONS: usize = 65_536;
+/// Bytes that may wait in all conversations of a shard together: 64 MiB in all.
+const BUDGET: usize = (64 << 20) / SHARDS;
+/// DNS questions that may wait for an answer in a shard.
+const OPEN_QUESTIONS: usize = 16_384;
 /// Stands for "no time" where a number is needed.
 pub const NO_TIME: i64 = i64::MIN;
 
@@ -64,14 +66,14 @@ pub struct Talk {
     search: Option<Box<[Search; 2]>>,
 }
 
-/// The recognition of all conversations, and the lookups found on the way.
+/// The recognition of all conversations of a shard, and the lookups found on the way.
 #[derive(Debug)]
 pub struct Recogniser {
     pairing: Pairing,
     rows: Vec<Lookup>,
     held: usize,
     limits: BTreeMap<&'static str, u64>,
-    markers: Option<Markers>,
+    markers: Option<Arc<Markers>>,
 }
 
 /// What one reading of a direction needs beside its bytes.
@@ -84,7 +86,7 @@ struct Context<'a> {
 impl Recogniser {
     /// Recognises, and looks for `markers` where there are any.
     #[must_use]
-    pub fn new(markers: Option<Markers>) -> Self {
+    pub fn new(markers: Option<Arc<Markers>>) -> Self {
         let pairing = Pairing::new(OPEN_QUESTIONS);
         Self { pairing, rows: Vec::new(), held: 0, limits: BTreeMap::new(), markers }
     }
@@ -132,20 +134,21 @@ impl Recogniser {
         std::mem::take(&mut self.rows)
     }
 
-    /// The lookups that still wait for an answer, the limits that were hit, and messages without a row.
-    pub fn end(&mut self) -> (Vec<Lookup>, BTreeMap<&'static str, u64>, Rowless) {
+    /// Takes the questions that still wait for an answer as unanswered.
+    pub fn end(&mut self) {
         self.pairing.finish(&mut self.rows);
-        self.note("dns_open_questions", self.pairing.evicted());
-        self.note("dns_answers", self.pairing.overflowed());
-        let rowless = Rowless {
-            repeated: self.pairing.repeated(),
-            other_opcodes: self.pairing.other_opcodes(),
-            nameless: self.pairing.nameless(),
-        };
-        (self.lookups(), std::mem::take(&mut self.limits), rowless)
     }
 
-    fn note(&mut self, limit: &'static str, count: u64) {
+    /// The limits that were hit, and messages without a row, since the last call.
+    pub fn counts(&mut self) -> (BTreeMap<&'static str, u64>, Rowless) {
+        let told = self.pairing.counts();
+        self.note("dns_open_questions", told.evicted);
+        self.note("dns_answers", told.overflowed);
+        (std::mem::take(&mut self.limits), told.rowless)
+    }
+
+    /// Counts a limit that was hit.
+    pub fn note(&mut self, limit: &'static str, count: u64) {
         if count > 0 {
             *self.limits.entry(limit).or_default() += count;
         }

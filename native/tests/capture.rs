@@ -49,7 +49,7 @@ fn a_night_is_told_as_it_was() {
     has(&lookups, r#""qname":"results.example","qtype":"A","qclass":"IN""#);
     has(&lookups, r#""answers":[{"name":"results.example","type":"A","data":"198.51.100.20","ttl":60}]"#);
     assert!(coverage.is_lawful() && coverage.error.is_none());
-    assert_eq!((coverage.records, coverage.used, coverage.flows, coverage.lookups), (13, 12, 2, 1));
+    assert_eq!((coverage.records, coverage.used, coverage.tally.flows, coverage.tally.lookups), (13, 12, 2, 1));
     assert_eq!(coverage.size, night().len() as u64);
 }
 
@@ -62,8 +62,8 @@ fn a_capture_cut_anywhere_keeps_what_was_before() {
         assert!(coverage.is_lawful(), "cut at {cut}");
         assert!(coverage.records >= records, "cut at {cut}");
         records = coverage.records;
-        assert_eq!(rows[0].lines().count() as u64, coverage.flows);
-        assert_eq!(rows[1].lines().count() as u64, coverage.lookups);
+        assert_eq!(rows[0].lines().count() as u64, coverage.tally.flows);
+        assert_eq!(rows[1].lines().count() as u64, coverage.tally.lookups);
     }
     assert!((0..24).all(|cut| matches!(read(&whole[..cut], false), Err(Error::NotACapture { .. }))));
 }

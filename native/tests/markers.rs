@@ -17,7 +17,7 @@ fn searched(file: &File) -> (String, BTreeMap<&'static str, u64>) {
     let owned: Vec<_> = patterns.iter().map(|(id, bytes)| ((*id).to_owned(), bytes.to_vec())).collect();
     let options = Options { markers: Markers::new(&owned).unwrap(), ..Options::default() };
     let ([flows, _], coverage) = read_for(&file.0, options).unwrap();
-    (flows, coverage.limits)
+    (flows, coverage.tally.limits)
 }
 
 /// A stream of the client, in segments of `size` bytes, each told by its number.

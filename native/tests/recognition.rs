@@ -50,7 +50,7 @@ fn every_host_of_a_long_conversation_is_told() {
     }
     let ([flows, _], coverage) = read(&file.0, false).unwrap();
     has(&flows, r#""http_hosts":["one.example","two.example","three.example"]"#);
-    assert!(coverage.limits.is_empty());
+    assert!(coverage.tally.limits.is_empty());
 }
 
 #[test]
@@ -88,7 +88,7 @@ const AGREED: &[u8] = b"HTTP/1.1 200 Connection established\r\nVia: proxy\r\n\r\
 fn told(turns: &[&[u8]]) -> String {
     let rows = [1, 7, 100, 5000].map(|size| {
         let ([flows, _], coverage) = read(&dialogue(turns, size).0, false).unwrap();
-        assert!(coverage.limits.is_empty(), "{:?}", coverage.limits);
+        assert!(coverage.tally.limits.is_empty(), "{:?}", coverage.tally.limits);
         let at = flows.find(r#""app""#).unwrap_or_else(|| panic!("{flows}"));
         flows[at..].to_owned()
     });
@@ -166,7 +166,7 @@ fn the_initial_of_a_quic_client_names_its_server() {
     has(&flows, r#""src_port":50000,"dst_port":4433"#);
     has(&flows, r#""app":"quic","sni":"example.com","alpn":["alpn"],"tls_version":"1.3","ech":false"#);
     has(&flows, r#""src_clear":false,"dst_clear":false"#);
-    assert!(lookups.is_empty() && coverage.limits.is_empty());
+    assert!(lookups.is_empty() && coverage.tally.limits.is_empty());
     // Cut by the capture, it is still QUIC.
     let mut file = File::new();
     file.udp_on(4433, true, &datagram[..100]).udp_on(4433, true, &datagram[..100]);

@@ -13,7 +13,7 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, TimeUnit};
 use hashbrown::HashMap;
 
-use super::Rows;
+use super::{Rows, Sourced};
 
 /// Text that repeats.
 pub(super) fn dictionary() -> DataType {
@@ -31,9 +31,12 @@ pub(super) fn list(of: DataType) -> DataType {
 }
 
 /// The source of every row.
-pub(super) fn source<T>(rows: Rows<'_, T>) -> ArrayRef {
-    let values = Arc::new(StringArray::from_iter_values([rows.source]));
-    Arc::new(DictionaryArray::<Int32Type>::new(Int32Array::from(vec![0; rows.rows.len()]), values))
+pub(super) fn source<T: Sourced>(rows: Rows<'_, T>) -> ArrayRef {
+    let named = rows.rows.iter().map(Sourced::source);
+    let (first, last) = (named.clone().min().unwrap_or(0), named.clone().max().unwrap_or(0));
+    let names = rows.sources.get(first as usize..=last as usize).unwrap_or_default();
+    let keys = Int32Array::from_iter_values(named.map(|source| (source - first) as i32));
+    Arc::new(DictionaryArray::<Int32Type>::new(keys, Arc::new(StringArray::from_iter_values(names))))
 }
 
 /// Nothing in any row.

@@ -40,12 +40,12 @@ fn who() -> Vec<Column<Flow>> {
         c("start", moment(), |r| time(r, |f| f.start)),
         c("end", moment(), |r| time(r, |f| f.end)),
         c("proto", Utf8, |r| text(r, |f| Some(proto(f.key.proto)))),
-        c("src_ip", dictionary(), |r| address(r, |f| f.key.ip(f.src))),
+        c("src_ip", dictionary(), |r| address(r, |f| f.key.ip(f.src()))),
         c("dst_ip", dictionary(), |r| address(r, |f| f.key.ip(f.dst()))),
         c("src_port", UInt16, |r| port(r, |f| ports(f).map(|p| p.0))),
         c("dst_port", UInt16, |r| port(r, |f| ports(f).map(|p| p.1))),
         c("conn_id", Utf8, |r| nulls(&Utf8, r)),
-        c("parts", UInt32, |r| count(r, |_| Some(1))),
+        c("parts", UInt32, |r| count(r, |f| Some(f.parts.into()))),
         c("direction_basis", Utf8, |r| text(r, |f| Some(f.basis.text()))),
     ]
 }
@@ -53,16 +53,16 @@ fn who() -> Vec<Column<Flow>> {
 /// What was sent, and in what shape it travelled.
 fn how_much() -> Vec<Column<Flow>> {
     vec![
-        c("src_packets", UInt64, |r| number(r, |f| Some(f.sums[f.src].packets))),
+        c("src_packets", UInt64, |r| number(r, |f| Some(f.sums[f.src()].packets))),
         c("dst_packets", UInt64, |r| number(r, |f| Some(f.sums[f.dst()].packets))),
-        c("src_bytes", UInt64, |r| number(r, |f| Some(f.sums[f.src].bytes))),
+        c("src_bytes", UInt64, |r| number(r, |f| Some(f.sums[f.src()].bytes))),
         c("dst_bytes", UInt64, |r| number(r, |f| Some(f.sums[f.dst()].bytes))),
         c("bytes_scope", Utf8, |r| text(r, |_| Some("ip"))),
         c("bytes_total", UInt64, |r| nulls(&UInt64, r)),
         c("counter", Utf8, |r| text(r, |_| Some("final"))),
-        c("src_payload", UInt64, |r| number(r, |f| payload(f, f.src))),
+        c("src_payload", UInt64, |r| number(r, |f| payload(f, f.src()))),
         c("dst_payload", UInt64, |r| number(r, |f| payload(f, f.dst()))),
-        c("src_acked", UInt64, |r| number(r, |f| acked(f, f.src))),
+        c("src_acked", UInt64, |r| number(r, |f| acked(f, f.src()))),
         c("dst_acked", UInt64, |r| number(r, |f| acked(f, f.dst()))),
         c("missing_bytes", UInt64, |r| number(r, missing)),
         c("state", Utf8, |r| text(r, conn_state)),
@@ -100,9 +100,9 @@ fn said() -> Vec<Column<Flow>> {
 /// What was read of the payload, and what only logs can say.
 fn beside() -> Vec<Column<Flow>> {
     vec![
-        c("src_markers", list(Utf8), |r| texts(r, |f| markers(f, f.src))),
+        c("src_markers", list(Utf8), |r| texts(r, |f| markers(f, f.src()))),
         c("dst_markers", list(Utf8), |r| texts(r, |f| markers(f, f.dst()))),
-        c("src_clear", Boolean, |r| flag(r, |f| facts(f)?.clear[f.src])),
+        c("src_clear", Boolean, |r| flag(r, |f| facts(f)?.clear[f.src()])),
         c("dst_clear", Boolean, |r| flag(r, |f| facts(f)?.clear[f.dst()])),
         c("src_payload_sha256", list(Utf8), |r| nulls(&list(Utf8), r)),
         c("dst_payload_sha256", list(Utf8), |r| nulls(&list(Utf8), r)),
@@ -136,7 +136,7 @@ fn ports(flow: &Flow) -> Option<(u16, u16)> {
     if let Some((kind, code)) = flow.message {
         return Some((kind.into(), code.into()));
     }
-    has_ports(flow.key.proto).then(|| (flow.key.port(flow.src), flow.key.port(flow.dst())))
+    has_ports(flow.key.proto).then(|| (flow.key.port(flow.src()), flow.key.port(flow.dst())))
 }
 
 /// What a side is known to have sent: recorded, or acknowledged by the other.
@@ -160,13 +160,13 @@ fn missing(flow: &Flow) -> Option<u64> {
 }
 
 fn conn_state(flow: &Flow) -> Option<&'static str> {
-    let (src, dst) = (&flow.sums[flow.src], &flow.sums[flow.dst()]);
+    let (src, dst) = (&flow.sums[flow.src()], &flow.sums[flow.dst()]);
     (flow.key.proto == TCP).then(|| state::word(&src.tcp, &dst.tcp, (src.packets, dst.packets)))
 }
 
 /// The id of the conversation; for ICMP in the direction of its first message, whose type it takes in.
 fn community(flow: &Flow) -> String {
-    let src = if flow.message.is_some() { flow.first_sender } else { flow.src };
+    let src = if flow.message.is_some() { flow.first_sender() } else { flow.src() };
     let ports = ports(flow).filter(|_| matches!(flow.key.proto, TCP | UDP | SCTP | ICMP | ICMP6));
     community_id(flow.key.proto, flow.key.ip(src), flow.key.ip(other(src)), ports)
 }
@@ -224,7 +224,7 @@ fn tunnel_ends(rows: Rows<'_, Flow>) -> ArrayRef {
     let mut out = ListBuilder::new(ends);
     for flow in rows.rows {
         for layer in layers(flow) {
-            let (src, dst) = layer.ends_text(flow.src != flow.first_sender).unzip();
+            let (src, dst) = layer.ends_text(flow.src() != flow.first_sender()).unzip();
             for (column, value) in [src, dst].into_iter().enumerate() {
                 let texts = out.values().field_builder::<StringBuilder>(column);
                 texts.expect("both fields are text").append_option(value);

@@ -1,7 +1,6 @@
 //! Capture files as records: each packet with its number, offset, time, link type and bytes.
 //!
-//! The caller feeds blocks of any size; a record that spans two is joined in a carry buffer that never grows beyond
-//! one record. A damaged record stops the reading with its offset; all before it stands.
+//! The caller feeds bytes in pieces of any size, each in front of the next the rest that held no whole record. A damaged record stops the reading with its offset; all before it stands.
 
 mod pcap;
 mod pcapng;
@@ -36,7 +35,7 @@ pub struct Frame<'a> {
 /// What stands at the front of some bytes.
 #[derive(Debug, PartialEq, Eq)]
 enum Step<'a> {
-    /// At least this many bytes are needed (more than there are).
+    /// More bytes are needed: this many at least.
     Need(usize),
     /// A packet in a record of this length.
     Packet(usize, Frame<'a>),
@@ -75,7 +74,6 @@ enum Format {
 pub struct Container {
     format: Format,
     facts: Facts,
-    carry: Vec<u8>,
     offset: u64,
     records: u64,
     stop: Option<Stop>,
@@ -92,48 +90,46 @@ impl Container {
     /// A file of which nothing is known yet.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            format: Format::Unknown,
-            facts: Facts::default(),
-            carry: Vec::new(),
-            offset: 0,
-            records: 0,
-            stop: None,
-            trailing: 0,
-        }
+        Self { format: Format::Unknown, facts: Facts::default(), offset: 0, records: 0, stop: None, trailing: 0 }
     }
 
-    /// Gives out every packet that is whole with these bytes.
+    /// Gives out every packet that is whole in these bytes; returns how many of them are done with. What is left stands
+    /// in front of the next call's.
     ///
     /// # Errors
     /// The file does not begin as a capture does.
-    pub fn feed(&mut self, block: &[u8], each: &mut impl FnMut(Record<'_>)) -> Result<(), Error> {
-        if self.stop.is_some() {
-            self.trailing += block.len() as u64;
-            return Ok(());
+    pub fn feed(&mut self, bytes: &[u8], each: &mut impl FnMut(Record<'_>)) -> Result<usize, Error> {
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty() && self.stop.is_none()) {
+            let taken = match &mut self.format {
+                Format::Unknown => self.begin(rest)?,
+                Format::Pcap(_) => self.walk_pcap(rest, each),
+                Format::Pcapng(_) => self.walk_pcapng(rest, each),
+            };
+            if taken == 0 {
+                break;
+            }
+            at += taken;
         }
-        let rest = self.join(block, each)?;
-        let taken = self.walk(rest, each)?;
-        self.carry.extend_from_slice(&rest[taken..]);
         if self.stop.is_some() {
-            self.trailing += std::mem::take(&mut self.carry).len() as u64;
+            self.trailing += (bytes.len() - at) as u64;
+            at = bytes.len();
         }
-        Ok(())
+        Ok(at)
     }
 
-    /// Says how the file ended, after the last block.
+    /// Says how the file ended, with these bytes left of the last call.
     ///
     /// # Errors
     /// The file is too short to be a capture.
-    pub fn finish(&mut self) -> Result<(), Error> {
-        if matches!(self.format, Format::Unknown) {
-            let message = if self.carry.is_empty() { "empty file" } else { "too short" };
-            return Err(Error::NotACapture { offset: self.carry.len() as u64, message: message.into() });
+    pub fn finish(&mut self, left: &[u8]) -> Result<(), Error> {
+        if matches!(self.format, Format::Unknown) && self.stop.is_none() {
+            let message = if left.is_empty() { "empty file" } else { "too short" };
+            return Err(Error::NotACapture { offset: left.len() as u64, message: message.into() });
         }
-        if !self.carry.is_empty() {
-            let left = self.carry.len();
-            self.trailing += left as u64;
-            self.stop("truncated", format!("the last record is cut short: {left} bytes of it are there"));
+        if !left.is_empty() {
+            self.trailing += left.len() as u64;
+            self.stop("truncated", format!("the last record is cut short: {} bytes of it are there", left.len()));
         }
         Ok(())
     }
@@ -165,99 +161,80 @@ impl Container {
         (self.stop.clone(), self.trailing)
     }
 
-    /// Completes the record that the last block began; gives back what of `block` follows it.
-    fn join<'b>(&mut self, block: &'b [u8], each: &mut impl FnMut(Record<'_>)) -> Result<&'b [u8], Error> {
-        let mut rest = block;
-        let mut carry = std::mem::take(&mut self.carry);
-        while !carry.is_empty() && self.stop.is_none() {
-            match self.step(&carry)? {
-                Step::Need(total) => {
-                    let take = (total - carry.len()).min(rest.len());
-                    if take == 0 {
-                        break;
-                    }
-                    carry.extend_from_slice(&rest[..take]);
-                    rest = &rest[take..];
-                }
-                step => {
-                    let taken = self.give(step, each);
-                    carry.drain(..taken);
-                }
-            }
-        }
-        self.carry = carry;
-        Ok(rest)
+    fn walk_pcap(&mut self, bytes: &[u8], each: &mut impl FnMut(Record<'_>)) -> usize {
+        let Format::Pcap(pcap) = &self.format else { return 0 };
+        let pcap = *pcap;
+        self.walk(bytes, each, |_, rest| pcap.step(rest))
+    }
+
+    fn walk_pcapng(&mut self, bytes: &[u8], each: &mut impl FnMut(Record<'_>)) -> usize {
+        let Format::Pcapng(mut section) = std::mem::replace(&mut self.format, Format::Unknown) else { return 0 };
+        let taken = self.walk(bytes, each, |facts, rest| section.step(rest, facts));
+        self.format = Format::Pcapng(section);
+        taken
     }
 
     /// Gives out the records at the front of `bytes`; returns how many bytes they took.
-    fn walk(&mut self, bytes: &[u8], each: &mut impl FnMut(Record<'_>)) -> Result<usize, Error> {
+    #[inline]
+    fn walk<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        each: &mut impl FnMut(Record<'a>),
+        mut step: impl FnMut(&mut Facts, &'a [u8]) -> Step<'a>,
+    ) -> usize {
         let mut at = 0;
-        if !self.carry.is_empty() {
-            return Ok(0); // the block is used up, or nothing is read any more
-        }
-        while at < bytes.len() && self.stop.is_none() {
-            match self.step(&bytes[at..])? {
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let length = match step(&mut self.facts, rest) {
+                Step::Packet(length, frame) => {
+                    self.records += 1;
+                    each(Record { number: self.records, offset: self.offset, frame });
+                    length
+                }
+                Step::Other(length) => length,
                 Step::Need(_) => break,
-                step => at += self.give(step, each),
-            }
+                Step::Bad(message) => {
+                    self.stop("bad_record", message);
+                    break;
+                }
+            };
+            self.offset += length as u64;
+            at += length;
         }
-        Ok(at)
+        at
     }
 
-    #[inline]
-    fn give(&mut self, step: Step<'_>, each: &mut impl FnMut(Record<'_>)) -> usize {
-        let length = match step {
-            Step::Packet(length, frame) => {
-                self.records += 1;
-                each(Record { number: self.records, offset: self.offset, frame });
-                length
-            }
-            Step::Other(length) => length,
-            Step::Bad(message) => {
-                self.stop("bad_record", message);
-                0
-            }
-            Step::Need(_) => 0,
-        };
-        self.offset += length as u64;
-        length
-    }
-
-    #[inline]
-    fn step<'a>(&mut self, bytes: &'a [u8]) -> Result<Step<'a>, Error> {
-        match &mut self.format {
-            Format::Pcap(pcap) => Ok(pcap.step(bytes)),
-            Format::Pcapng(section) => Ok(section.step(bytes, &mut self.facts)),
-            Format::Unknown => self.begin(bytes),
-        }
-    }
-
-    /// Tells the format from the first bytes.
-    fn begin<'a>(&mut self, bytes: &'a [u8]) -> Result<Step<'a>, Error> {
-        let Some(magic) = bytes.first_chunk::<4>() else {
-            return Ok(Step::Need(4));
-        };
-        if *magic == pcapng::SECTION {
-            self.facts.format = "pcapng";
-            let mut section = pcapng::Pcapng::default();
-            let step = section.step(bytes, &mut self.facts);
-            if let Step::Bad(message) = step {
-                return Err(Error::NotACapture { offset: 0, message });
-            }
-            if matches!(step, Step::Other(_)) {
-                self.format = Format::Pcapng(section);
-            }
-            return Ok(step);
-        }
-        let Some(order) = pcap::Order::of(*magic) else {
+    /// Tells the format from the first bytes; returns how many are done with, none where there are too few.
+    fn begin(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        let Some(magic) = bytes.first_chunk::<4>() else { return Ok(0) };
+        let taken = if *magic == pcapng::SECTION {
+            self.begin_section(bytes)?
+        } else if let Some(order) = pcap::Order::of(*magic) {
+            self.begin_pcap(order, bytes)
+        } else {
             return Err(Error::NotACapture { offset: 0, message: format!("unknown first bytes {}", hex(magic)) });
         };
-        let Some(header) = bytes.first_chunk::<{ pcap::HEADER }>() else {
-            return Ok(Step::Need(pcap::HEADER));
-        };
+        self.offset += taken as u64;
+        Ok(taken)
+    }
+
+    fn begin_section(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        self.facts.format = "pcapng";
+        let mut section = pcapng::Pcapng::default();
+        match section.step(bytes, &mut self.facts) {
+            Step::Bad(message) => Err(Error::NotACapture { offset: 0, message }),
+            Step::Other(length) => {
+                self.format = Format::Pcapng(section);
+                Ok(length)
+            }
+            _ => Ok(0),
+        }
+    }
+
+    fn begin_pcap(&mut self, order: pcap::Order, bytes: &[u8]) -> usize {
+        let Some(header) = bytes.first_chunk::<{ pcap::HEADER }>() else { return 0 };
         self.facts.format = "pcap";
         self.format = Format::Pcap(pcap::Pcap::new(order, header, &mut self.facts));
-        Ok(Step::Other(pcap::HEADER))
+        pcap::HEADER
     }
 }
 
@@ -275,12 +252,15 @@ pub(crate) mod tests {
     pub(crate) fn read(file: &[u8], piece: usize) -> Result<(Vec<Packet>, Container), Error> {
         let mut packets = Vec::new();
         let mut container = Container::new();
+        let mut held = Vec::new();
         for block in file.chunks(piece) {
-            container.feed(block, &mut |r| {
+            held.extend_from_slice(block);
+            let taken = container.feed(&held, &mut |r| {
                 packets.push((r.number, r.offset, r.frame.time, r.frame.link, r.frame.bytes.to_vec()));
             })?;
+            held.drain(..taken);
         }
-        container.finish()?;
+        container.finish(&held)?;
         Ok((packets, container))
     }
 

@@ -37,7 +37,7 @@ impl Order {
 }
 
 /// A pcap file after its header.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Pcap {
     order: Order,
     version: (u16, u16),

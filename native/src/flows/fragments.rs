@@ -74,10 +74,9 @@ impl Fragments {
         (time.saturating_sub(first.time) <= PATIENCE).then_some(*first)
     }
 
-    /// First fragments forgotten for want of room.
-    #[must_use]
-    pub fn forgotten(&self) -> u64 {
-        self.forgotten
+    /// First fragments forgotten for want of room since the last call.
+    pub fn forgotten(&mut self) -> u64 {
+        std::mem::take(&mut self.forgotten)
     }
 }
 
@@ -116,7 +115,7 @@ mod tests {
         for id in 0..MOST as u32 + 3 {
             fragments.remember(&piece(id), 0, First { proto: 17, ports: (1, 2), is_tunnel: false, time: 0 });
         }
-        assert_eq!((fragments.forgotten(), fragments.known.len()), (3, MOST));
+        assert_eq!((fragments.forgotten(), fragments.forgotten(), fragments.known.len()), (3, 0, MOST));
         assert_eq!(fragments.first_of(&piece(0), 0, 0), None);
     }
 }

@@ -78,8 +78,16 @@ impl Key {
         self.ends[side].0.ip(self.v6)
     }
 
+    /// Address of one end, of either family.
+    #[must_use]
+    #[inline]
+    pub fn address(&self, side: Side) -> Address {
+        self.ends[side].0
+    }
+
     /// Port of one end; 0 for protocols without ports.
     #[must_use]
+    #[inline]
     pub fn port(&self, side: Side) -> u16 {
         self.ends[side].1
     }

@@ -7,7 +7,7 @@ use ahash::RandomState;
 use hashbrown::HashTable;
 
 use super::direction::{self, Basis};
-use super::key::{Ends, Key, Side, other};
+use super::key::{Key, Side, other};
 use super::tcp::Half;
 use crate::link::Vlans;
 use crate::talk::{Facts, Talk};
@@ -42,6 +42,8 @@ pub struct Sum {
 /// Where and when a packet was recorded.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
+    /// Index of the source.
+    pub source: u32,
     /// Number of the record, from 1.
     pub record: u64,
     /// Byte offset of the record.
@@ -51,16 +53,7 @@ pub struct Place {
 }
 
 /// What a packet travelled in.
-#[derive(Debug, Clone, Copy)]
-pub struct Carried<'a> {
-    /// VLAN tags of the frame.
-    pub vlans: Vlans,
-    /// Encapsulations, outer to inner.
-    pub layers: &'a [Layer],
-}
-
-/// What the first packet of a conversation travelled in, kept.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Carrier {
     /// VLAN tags of the frame.
     pub vlans: Vlans,
@@ -68,12 +61,23 @@ pub struct Carrier {
     pub layers: Box<[Layer]>,
 }
 
-impl Carrier {
-    fn of(carried: Carried<'_>) -> Option<Box<Self>> {
-        let Carried { vlans, layers } = carried;
-        let is_bare = vlans.ids().is_empty() && layers.is_empty();
-        (!is_bare).then(|| Box::new(Self { vlans, layers: layers.into() }))
-    }
+/// One packet as its conversation takes it in.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The conversation.
+    pub key: Key,
+    /// Digest of `key` by the table's hasher.
+    pub hash: u64,
+    /// Which end sent it.
+    pub sender: Side,
+    /// Where and when it was recorded.
+    pub place: Place,
+    /// IP bytes.
+    pub length: u32,
+    /// What it carries.
+    pub segment: Segment<'a>,
+    /// What it travelled in, where that was anything.
+    pub carrier: Option<&'a Carrier>,
 }
 
 /// One conversation.
@@ -81,22 +85,28 @@ impl Carrier {
 pub struct Flow {
     /// The two ends.
     pub key: Key,
+    /// Index of the source of the first record.
+    pub source: u32,
+    /// Index of the source of the last record.
+    last_source: u32,
+    /// Sources that hold records of it.
+    pub parts: u16,
     /// Number of the first record.
     pub first_record: u64,
     /// Byte offset of it.
     pub first_offset: u64,
     /// Who sent it.
-    pub first_sender: Side,
+    first_sender: u8,
     /// Time of the earliest record.
     pub start: Option<i64>,
-    /// Number of the last record.
+    /// Number of the last record in that source.
     pub last_record: u64,
     /// Time of the latest record.
     pub end: Option<i64>,
     /// What each end sent.
     pub sums: [Sum; 2],
     /// Which end opened.
-    pub src: Side,
+    src: u8,
     /// How that is known.
     pub basis: Basis,
     /// Type and code of the first ICMP message.
@@ -110,21 +120,25 @@ pub struct Flow {
 }
 
 impl Flow {
-    fn new(key: Key, sender: Side, place: Place, segment: &Segment<'_>, carried: Carried<'_>) -> Self {
+    fn new(arrival: &Arrival<'_>) -> Self {
+        let Arrival { key, sender, place, segment, carrier, .. } = arrival;
         let (from_sender, basis) = direction::of_first(key.proto, segment);
         Self {
-            key,
+            key: *key,
+            source: place.source,
+            last_source: place.source,
+            parts: 1,
             first_record: place.record,
             first_offset: place.offset,
-            first_sender: sender,
+            first_sender: *sender as u8,
             start: place.time,
             last_record: place.record,
             end: place.time,
             sums: [Sum::default(), Sum::default()],
-            src: if from_sender { sender } else { other(sender) },
+            src: (if from_sender { *sender } else { other(*sender) }) as u8,
             basis,
             message: segment.message,
-            carrier: Carrier::of(carried),
+            carrier: carrier.map(|carrier| Box::new(carrier.clone())),
             facts: None,
             talk: Talk::default(),
         }
@@ -133,21 +147,39 @@ impl Flow {
     /// Names the initiator by what was said, unless a handshake told it.
     pub fn asked_by(&mut self, side: Side) {
         if self.basis > Basis::Request {
-            self.src = side;
+            self.src = side as u8;
             self.basis = Basis::Request;
         }
+    }
+
+    /// The end that opened.
+    #[must_use]
+    pub fn src(&self) -> Side {
+        self.src.into()
     }
 
     /// The end that was opened to.
     #[must_use]
     pub fn dst(&self) -> Side {
-        other(self.src)
+        other(self.src())
+    }
+
+    /// The end that sent the first record.
+    #[must_use]
+    pub fn first_sender(&self) -> Side {
+        self.first_sender.into()
     }
 
     /// Takes in one packet; returns the position of its payload in its direction.
     #[inline]
-    fn count(&mut self, sender: Side, place: Place, length: u32, segment: &Segment<'_>) -> Counted {
-        self.last_record = place.record;
+    fn count(&mut self, arrival: &Arrival<'_>) -> Counted {
+        let Arrival { sender, place, length, segment, .. } = arrival;
+        if place.source == self.source {
+            self.last_record = place.record;
+        } else if place.source != self.last_source {
+            self.last_source = place.source;
+            self.parts = self.parts.saturating_add(1);
+        }
         self.message = self.message.or(segment.message);
         if self.end < place.time {
             self.end = place.time;
@@ -155,9 +187,9 @@ impl Flow {
             self.start = place.time;
         }
         let [low, high] = &mut self.sums;
-        let (mine, theirs) = if sender == super::key::LOW { (low, high) } else { (high, low) };
+        let (mine, theirs) = if *sender == super::key::LOW { (low, high) } else { (high, low) };
         mine.packets += 1;
-        mine.bytes += u64::from(length);
+        mine.bytes += u64::from(*length);
         let Some(tcp) = &segment.tcp else {
             // A later fragment of TCP, or one cut short, has no number: what it carried shows as acknowledged.
             mine.payload += if self.key.proto == TCP { 0 } else { u64::from(segment.length) };
@@ -167,6 +199,11 @@ impl Flow {
         mine.payload += sent.fresh;
         theirs.payload += theirs.tcp.acknowledge(tcp, mine.tcp.has_fin());
         Counted { position: sent.position, overflow: sent.overflow }
+    }
+
+    /// Sorts conversations by how long they have been silent.
+    fn age(&self) -> (Option<i64>, u32, u64) {
+        (self.end, self.last_source, self.last_record)
     }
 
     fn idle_limit(&self) -> i64 {
@@ -224,54 +261,42 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty table that keeps `most` conversations.
+    /// An empty table that keeps `most` conversations, whose digests are of `hasher`.
     #[must_use]
-    pub fn new(most: usize) -> Self {
+    pub fn new(most: usize, hasher: RandomState) -> Self {
         Self {
             index: HashTable::new(),
             slots: Vec::new(),
             free: Vec::new(),
-            hasher: RandomState::new(),
+            hasher,
             most: most.max(16),
             since_sweep: 0,
             evicted: 0,
         }
     }
 
-    /// Conversations closed for want of room.
-    #[must_use]
-    pub fn evicted(&self) -> u64 {
-        self.evicted
+    /// Conversations closed for want of room since the last call.
+    pub fn evicted(&mut self) -> u64 {
+        std::mem::take(&mut self.evicted)
     }
 
     /// Counts a packet in its conversation, which is opened if need be; `over` gets those that end by it.
     #[inline]
-    pub fn take(
-        &mut self,
-        ends: &Ends,
-        place: Place,
-        length: u32,
-        segment: &Segment<'_>,
-        carried: Carried<'_>,
-        over: &mut Vec<Flow>,
-    ) -> (&mut Flow, Side, Counted) {
+    pub fn take(&mut self, arrival: &Arrival<'_>, over: &mut Vec<Flow>) -> (&mut Flow, Counted) {
         self.since_sweep += 1;
         if self.since_sweep >= SWEEP.max(self.index.len()) {
-            self.sweep(place.time, over);
+            self.sweep(arrival.place.time, over);
         }
-        let (key, sender) = ends.key();
-        let hash = self.hasher.hash_one(key);
-        let found = self.index.find(hash, |&slot| is_at(&self.slots, slot, &key)).copied();
-        let slot = match found {
-            Some(slot) => {
-                self.renew(slot, key, sender, place, segment, carried, over);
+        let slot = match self.index.find(arrival.hash, |&slot| is_at(&self.slots, slot, &arrival.key)) {
+            Some(&slot) => {
+                self.renew(slot, arrival, over);
                 slot
             }
-            None => self.insert(hash, Flow::new(key, sender, place, segment, carried), over),
+            None => self.insert(arrival.hash, Flow::new(arrival), over),
         };
         let flow = self.slots[slot as usize].as_mut().expect("the index names filled slots only");
-        let counted = flow.count(sender, place, length, segment);
-        (flow, sender, counted)
+        let counted = flow.count(arrival);
+        (flow, counted)
     }
 
     /// All that are still open, in the order of their first records.
@@ -279,26 +304,16 @@ impl Table {
         self.index.clear();
         self.free.clear();
         let mut left: Vec<Flow> = self.slots.drain(..).flatten().collect();
-        left.sort_unstable_by_key(|flow| flow.first_record);
+        left.sort_unstable_by_key(|flow| (flow.source, flow.first_record));
         left
     }
 
     /// Puts a new conversation in the place of one that is over.
-    #[allow(clippy::too_many_arguments, reason = "the parts of one packet")]
     #[inline]
-    fn renew(
-        &mut self,
-        slot: u32,
-        key: Key,
-        sender: Side,
-        place: Place,
-        segment: &Segment<'_>,
-        carried: Carried<'_>,
-        over: &mut Vec<Flow>,
-    ) {
+    fn renew(&mut self, slot: u32, arrival: &Arrival<'_>, over: &mut Vec<Flow>) {
         let flow = self.slots[slot as usize].as_mut().expect("the index names filled slots only");
-        if flow.is_over(place.time) || flow.is_reopened(sender, segment) {
-            over.push(std::mem::replace(flow, Flow::new(key, sender, place, segment, carried)));
+        if flow.is_over(arrival.place.time) || flow.is_reopened(arrival.sender, &arrival.segment) {
+            over.push(std::mem::replace(flow, Flow::new(arrival)));
         }
     }
 
@@ -316,6 +331,13 @@ impl Table {
         slot
     }
 
+    /// Closes what has been silent for too long, if the table was not looked through lately.
+    pub fn tidy(&mut self, now: Option<i64>, over: &mut Vec<Flow>) {
+        if self.since_sweep * 16 >= self.index.len() {
+            self.sweep(now, over);
+        }
+    }
+
     /// Closes what has been silent for too long.
     fn sweep(&mut self, now: Option<i64>, over: &mut Vec<Flow>) {
         self.since_sweep = 0;
@@ -324,10 +346,10 @@ impl Table {
 
     /// Closes the sixteenth that has been silent longest.
     fn evict(&mut self, over: &mut Vec<Flow>) {
-        let mut ends: Vec<(Option<i64>, u64)> = self.slots.iter().flatten().map(|f| (f.end, f.last_record)).collect();
+        let mut ends: Vec<_> = self.slots.iter().flatten().map(Flow::age).collect();
         let (_, &mut oldest, _) = ends.select_nth_unstable(self.most / 16);
         let before = over.len();
-        self.close_where(|flow| (flow.end, flow.last_record) < oldest, over);
+        self.close_where(|flow| flow.age() < oldest, over);
         self.evicted += (over.len() - before) as u64;
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use super::{BLOCK, Block, Spare, fill};
@@ -14,6 +15,7 @@ pub(super) struct Stored {
     pub copies: Option<SyncSender<Block>>,
     used: Receiver<Vec<u8>>,
     spare: Spare,
+    progress: Arc<AtomicU64>,
     /// Read, but not given out; from `at` on.
     front: Option<Block>,
     at: usize,
@@ -31,8 +33,9 @@ impl Stored {
         copies: Option<SyncSender<Block>>,
         used: Receiver<Vec<u8>>,
         spare: Spare,
+        progress: Arc<AtomicU64>,
     ) -> Self {
-        Self { source, copies, used, spare, front: None, at: 0, failed: None, size: 0, compression: None }
+        Self { source, copies, used, spare, progress, front: None, at: 0, failed: None, size: 0, compression: None }
     }
 
     /// The first bytes, as many as tell a compression; they are given out again.
@@ -87,6 +90,7 @@ impl Stored {
 
     fn counted(&mut self, bytes: Vec<u8>) -> Block {
         self.size += bytes.len() as u64;
+        self.progress.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         let block = Arc::new(bytes);
         if let Some(copies) = &self.copies {
             let _ = copies.send(Arc::clone(&block));

@@ -12,6 +12,8 @@ const TCP: u8 = 6;
 /// Where and when a message was seen; the packet that completed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
+    /// Index of the source.
+    pub source: u32,
     /// Nanoseconds since 1970, UTC.
     pub time: i64,
     /// Record number, from 1.
@@ -69,6 +71,8 @@ impl Transport {
 /// One row. For captures `name_exact` is true, `vantage` is `client`, `time_basis` is `explicit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
+    /// Index of the source of `record`.
+    pub source: u32,
     /// Of the question where it was seen, else of the answer.
     pub record: u64,
     /// Of the question where it was seen, else of the answer.
@@ -93,9 +97,9 @@ pub struct Lookup {
     pub qclass: Cow<'static, str>,
     /// Time of the question, where both were seen.
     pub asked: Option<i64>,
-    /// Record of the answer, where both were seen.
+    /// Record of the answer, where both were seen in one source.
     pub answer_record: Option<u64>,
-    /// Offset of the answer, where both were seen.
+    /// Offset of the answer, where both were seen in one source.
     pub answer_offset: Option<u64>,
     /// Answer minus question in nanoseconds, where both were seen.
     pub latency: Option<i64>,
@@ -154,8 +158,9 @@ impl Told {
         row.answers = Some(answers.into_iter().map(Row::from).collect());
         if let Some(before) = asked {
             row.asked = Some(before.time);
-            row.answer_record = Some(seen.record);
-            row.answer_offset = Some(seen.offset);
+            let is_here = before.source == seen.source;
+            row.answer_record = is_here.then_some(seen.record);
+            row.answer_offset = is_here.then_some(seen.offset);
             row.latency = Some(seen.time.saturating_sub(before.time));
         }
         row
@@ -167,6 +172,7 @@ impl Told {
             _ => question.qclass,
         };
         Lookup {
+            source: seen.source,
             record: seen.record,
             offset: seen.offset,
             time: seen.time,

@@ -50,7 +50,7 @@ impl Tape {
 
     fn put(&mut self, time: i64, transport: Transport, src: (IpAddr, u16), dst: (IpAddr, u16), message: Message) {
         self.record += 1;
-        let seen = Seen { time, record: self.record, offset: self.record * 100 };
+        let seen = Seen { source: 0, time, record: self.record, offset: self.record * 100 };
         self.pairing.take(message, Ends { src, dst }, transport, seen, &mut self.rows);
     }
 
@@ -90,7 +90,7 @@ fn a_repeated_question_keeps_its_first_time_and_a_second_answer_is_its_own_row()
     tape.ask(2, 7, "a.test");
     tape.reply(3, 7, "a.test");
     tape.reply(4, 7, "a.test");
-    assert_eq!(tape.pairing.repeated(), 1);
+    assert_eq!(tape.pairing.counts.rowless.repeated, 1);
     let rows = tape.end();
     assert_eq!(rows.iter().map(|r| (r.record, r.asked)).collect::<Vec<_>>(), [(1, Some(0)), (4, None)]);
     assert_eq!(rows[1].client_ip, client().0);
@@ -127,7 +127,7 @@ fn too_many_open_questions_are_told_and_counted() {
     for id in 0..5 {
         tape.ask(0, id, "a.test");
     }
-    assert_eq!((tape.pairing.evicted(), tape.rows.len()), (3, 3));
+    assert_eq!((tape.pairing.counts.evicted, tape.rows.len()), (3, 3));
     assert_eq!(tape.end().len(), 5);
 }
 
@@ -137,7 +137,7 @@ fn an_error_without_its_question_closes_the_only_one_open() {
     tape.ask(0, 7, "a.test");
     tape.put(1, Transport::Udp, server(), client(), Message { rcode: 1, ..message(7, true, vec![], vec![]) });
     tape.put(2, Transport::Udp, server(), client(), message(7, true, vec![], vec![]));
-    assert_eq!(tape.pairing.nameless(), 1);
+    assert_eq!(tape.pairing.counts.rowless.nameless, 1);
     let [row] = &tape.end()[..] else { panic!() };
     assert_eq!((row.qname.as_str(), row.rcode.as_deref(), row.latency), ("a.test", Some("FORMERR"), Some(1)));
 }
@@ -185,7 +185,7 @@ fn on_multicast_each_asking_is_a_row() {
     for time in 0..3 {
         tape.put(time, Transport::Mdns, peer, group, message(0, false, vec![question("a.local")], vec![]));
     }
-    assert_eq!(tape.pairing.repeated(), 0);
+    assert_eq!(tape.pairing.counts.rowless.repeated, 0);
     assert_eq!(tape.end().iter().map(|r| r.record).collect::<Vec<_>>(), [1, 2, 3]);
 }
 
@@ -216,7 +216,7 @@ fn other_opcodes_are_counted_and_give_no_row() {
         server(),
         Message { opcode: 5, ..message(7, false, vec![question("a.test")], vec![]) },
     );
-    assert_eq!(tape.pairing.other_opcodes(), 1);
+    assert_eq!(tape.pairing.counts.rowless.other_opcodes, 1);
     assert!(tape.end().is_empty());
 }
 
@@ -238,7 +238,7 @@ fn nothing_is_lost_and_nothing_told_twice() {
                 replied += 1;
             }
         }
-        let repeated = tape.pairing.repeated();
+        let repeated = tape.pairing.counts.rowless.repeated;
         let rows = tape.end();
         let paired = rows.iter().filter(|r| r.asked.is_some()).count() as u64;
         assert_eq!(rows.iter().filter(|r| r.rcode.is_some()).count() as u64, replied);

@@ -3,7 +3,7 @@
 use super::streams::Step;
 use super::{Context, NO_TIME, Recogniser};
 use crate::flows::key::{HIGH, LOW, other};
-use crate::flows::table::Flow;
+use crate::flows::table::{Flow, Place};
 use crate::lookups::{Ends, Seen, Transport};
 use crate::recognise::Outcome;
 use crate::recognise::dns::{self, Ear};
@@ -46,7 +46,8 @@ impl Recogniser {
             flow.asked_by(if message.response { other(*side) } else { *side });
         }
         let ends = Ends { src: (flow.key.ip(*side), src), dst: (flow.key.ip(other(*side)), dst) };
-        let seen = Seen { time: place.time.unwrap_or(NO_TIME), record: place.record, offset: place.offset };
+        let Place { source, record, offset, time } = *place;
+        let seen = Seen { source, time: time.unwrap_or(NO_TIME), record, offset };
         self.pairing.take(message, ends, transport, seen, &mut self.rows);
         true
     }

@@ -44,7 +44,7 @@ impl Recogniser {
         if !(is_stream || flow.key.proto == UDP) || is_sealed(flow) {
             return;
         }
-        let Some(markers) = &self.markers else { return };
+        let Some(markers) = self.markers.as_deref() else { return };
         let search = &mut flow.talk.search.get_or_insert_default()[side];
         if search.over {
             return;
@@ -75,7 +75,7 @@ impl Recogniser {
     /// Ends the search of a conversation that is over, and notes what it came to.
     pub(super) fn end_search(&mut self, flow: &mut Flow) {
         let Some(mut searches) = flow.talk.search.take() else { return };
-        let Some(markers) = &self.markers else { return };
+        let Some(markers) = self.markers.as_deref() else { return };
         self.held -= searches.iter().map(|search| search.window.held()).sum::<usize>();
         if is_sealed(flow) {
             return;

@@ -6,13 +6,14 @@ use std::time::Duration;
 use _native::capture::{Capture, Kind, Options, Turn};
 use _native::coverage::Coverage;
 use _native::error::Error;
+use _native::front::Source;
 use _native::jsonl;
 
 const CLIENT: [u8; 4] = [192, 0, 2, 10];
 const SERVER: [u8; 4] = [198, 51, 100, 20];
 
-/// A pcap file with Ethernet frames, one a second, and how many.
-pub struct File(pub Vec<u8>, u32);
+/// A pcap file with Ethernet frames, one a second, how many, and the client of the next.
+pub struct File(pub Vec<u8>, u32, u8);
 
 #[allow(dead_code, reason = "each test file uses its part")]
 impl File {
@@ -21,7 +22,7 @@ impl File {
         out.extend([0; 8]);
         out.extend(65_535_u32.to_le_bytes());
         out.extend(1_u32.to_le_bytes());
-        Self(out, 0)
+        Self(out, 0, CLIENT[3])
     }
 
     pub fn frame(&mut self, ethertype: u16, packet: &[u8]) -> &mut Self {
@@ -34,8 +35,26 @@ impl File {
         self
     }
 
+    /// What follows is of this host of the client's network.
+    pub fn from(&mut self, host: u8) -> &mut Self {
+        self.2 = host;
+        self
+    }
+
+    /// Where the records behind the first begin, counted from the file header.
+    pub fn edges(&self) -> Vec<usize> {
+        let mut edges = Vec::new();
+        let mut at = 24;
+        while at < self.0.len() {
+            edges.push(at - 24);
+            at += 16 + u32::from_le_bytes(self.0[at + 8..at + 12].try_into().unwrap()) as usize;
+        }
+        edges.split_off(1)
+    }
+
     fn ip(&mut self, proto: u8, to_server: bool, body: &[u8]) -> &mut Self {
-        let (src, dst) = if to_server { (CLIENT, SERVER) } else { (SERVER, CLIENT) };
+        let client = [CLIENT[0], CLIENT[1], CLIENT[2], self.2];
+        let (src, dst) = if to_server { (client, SERVER) } else { (SERVER, client) };
         let mut packet = vec![0x45, 0];
         packet.extend((body.len() as u16 + 20).to_be_bytes());
         packet.extend([0, 0, 0, 0, 64, proto, 0, 0]);
@@ -96,7 +115,17 @@ pub fn read(bytes: &[u8], digest: bool) -> Result<([String; 2], Coverage), Error
 pub fn read_for(bytes: &[u8], options: Options) -> Result<([String; 2], Coverage), Error> {
     let source = Box::new(Drip(bytes.to_vec(), 0, 70_001));
     let options = Options { name: "night.pcap".into(), ..options };
-    let mut capture = Capture::from_read(source, options)?;
+    let (rows, coverage) = drain(Capture::from_read(source, options)?)?;
+    Ok((rows, coverage[0].clone()))
+}
+
+/// The same of several sources that are read as one stream.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub fn read_all(sources: Vec<(String, Source)>, options: Options) -> ([String; 2], Vec<Coverage>) {
+    drain(Capture::of(sources, options).unwrap()).unwrap()
+}
+
+fn drain(mut capture: Capture) -> Result<([String; 2], Vec<Coverage>), Error> {
     let mut rows = [Vec::new(), Vec::new()];
     loop {
         match capture.next(Duration::from_secs(1))? {
@@ -107,7 +136,19 @@ pub fn read_for(bytes: &[u8], options: Options) -> Result<([String; 2], Coverage
             Turn::End => break,
         }
     }
-    Ok((rows.map(|lines| String::from_utf8(lines).unwrap()), capture.coverage().clone()))
+    Ok((rows.map(in_order), capture.coverage().to_vec()))
+}
+
+/// The rows by their first records: they come as they close.
+fn in_order(lines: Vec<u8>) -> String {
+    let text = String::from_utf8(lines).unwrap();
+    let record = |line: &str| -> u64 {
+        let digits = line.split("record\":").nth(1).unwrap();
+        digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+    };
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_by_key(|line| record(line));
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
 #[track_caller]

@@ -1,0 +1,336 @@
+//! From bytes to packets, in the order of the records: what must be known before the conversations can be shared out.
+//!
+//! Several sources are read as one stream: the conversations go on from one to the next, while records, offsets and
+//! coverage are each source's own.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use ahash::RandomState;
+
+use crate::block::{Block, Filling, Found};
+use crate::container::{Container, Record};
+use crate::coverage::{Coverage, Skip};
+use crate::error::Error;
+use crate::flows::fragments::{First, Fragments};
+use crate::flows::key::Ends;
+use crate::flows::table::{Carrier, Place};
+use crate::input::{Filled, Input};
+use crate::ip::{self, Datagram};
+use crate::link::{self, Network, Vlans};
+use crate::talk::NO_TIME;
+use crate::transport::{self, Segment, has_ports};
+use crate::tunnel::{self, Layer, Layers};
+use crate::unpack::Fault;
+
+/// Where the bytes of a source come from.
+pub enum Source {
+    /// A file; `-` is standard input.
+    Path(PathBuf),
+    /// Any stream.
+    Stream(Box<dyn Read + Send>),
+}
+
+/// What [`Front::advance`] came to.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Advance {
+    /// The block was filled.
+    Block,
+    /// Nothing for now.
+    Idle,
+    /// All sources were read.
+    End,
+}
+
+/// The reading of the sources, one after the other.
+#[derive(Debug)]
+pub struct Front {
+    input: Input,
+    waiting: VecDeque<Source>,
+    digest: bool,
+    progress: Arc<AtomicU64>,
+    container: Container,
+    /// Bytes of the source that held no whole record yet.
+    held: Vec<u8>,
+    decoder: Decoder,
+    coverage: Vec<Coverage>,
+}
+
+/// What is known while records are read.
+#[derive(Debug)]
+struct Decoder {
+    fragments: Fragments,
+    hasher: RandomState,
+    source: u32,
+}
+
+impl Source {
+    fn open(self, digest: bool, progress: &Arc<AtomicU64>) -> io::Result<Input> {
+        match self {
+            Self::Path(path) => Input::open(&path, digest, Arc::clone(progress)),
+            Self::Stream(stream) => Input::from_read(stream, digest, Arc::clone(progress)),
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
+            Self::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+impl Front {
+    /// Reads these, one after the other; conversations are digested by `hasher`.
+    ///
+    /// # Errors
+    /// The first source cannot be opened, or there is none.
+    pub fn new(
+        mut sources: VecDeque<Source>,
+        digest: bool,
+        progress: Arc<AtomicU64>,
+        hasher: RandomState,
+    ) -> io::Result<Self> {
+        let coverage = vec![Coverage::default(); sources.len()];
+        let first = sources.pop_front().ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(Self {
+            input: first.open(digest, &progress)?,
+            waiting: sources,
+            digest,
+            progress,
+            container: Container::new(),
+            held: Vec::new(),
+            decoder: Decoder { fragments: Fragments::default(), hasher, source: 0 },
+            coverage,
+        })
+    }
+
+    /// What each source held, after the end.
+    #[must_use]
+    pub fn coverage(self) -> Vec<Coverage> {
+        self.coverage
+    }
+
+    /// Fills a block with the next packets; waits at most `patience`.
+    ///
+    /// # Errors
+    /// The first source is no capture, or not a byte of it could be read.
+    pub fn advance(&mut self, block: &mut Block, patience: Duration) -> Result<Advance, Error> {
+        block.clear(self.decoder.source);
+        let held = self.held.len();
+        if block.bytes.len() < held {
+            block.bytes.resize(held, 0);
+        }
+        block.bytes[..held].copy_from_slice(&self.held);
+        match self.input.fill(&mut block.bytes, held, patience) {
+            Filled::Bytes(count) => self.read(block, held + count),
+            Filled::Idle => Ok(Advance::Idle),
+            Filled::End(error) => self.next(error),
+        }
+    }
+
+    /// Finds the packets in the first `end` bytes.
+    fn read(&mut self, block: &mut Block, end: usize) -> Result<Advance, Error> {
+        let (bytes, mut filling) = Filling::of(block);
+        let bytes = &bytes[..end];
+        let coverage = &mut self.coverage[self.decoder.source as usize];
+        let decoder = &mut self.decoder;
+        let fed = self.container.feed(bytes, &mut |record| decoder.record(&record, coverage, &mut filling));
+        let taken = match fed {
+            Ok(taken) => taken,
+            Err(error) => self.refuse(error, end)?,
+        };
+        self.held.clear();
+        self.held.extend_from_slice(&bytes[taken..]);
+        Ok(Advance::Block)
+    }
+
+    /// A later source that is no capture is read to its end all the same, for size and digest.
+    fn refuse(&mut self, error: Error, end: usize) -> Result<usize, Error> {
+        if self.decoder.source == 0 {
+            return Err(error);
+        }
+        self.container.stop(error.code(), error.to_string());
+        Ok(end)
+    }
+
+    /// Ends a source and begins the next.
+    fn next(&mut self, error: Option<io::Error>) -> Result<Advance, Error> {
+        if let Err(error) = self.end(error) {
+            self.refuse(error, 0)?;
+        }
+        self.sum_up();
+        while let Some(source) = self.waiting.pop_front() {
+            self.decoder.source += 1;
+            self.container = Container::new();
+            self.held.clear();
+            match source.open(self.digest, &self.progress) {
+                Ok(input) => {
+                    self.input = input;
+                    return Ok(Advance::Block);
+                }
+                Err(error) => {
+                    self.container.stop("read_error", error.to_string());
+                    (self.coverage[self.decoder.source as usize].error, _) = self.container.end();
+                }
+            }
+        }
+        Ok(Advance::End)
+    }
+
+    fn end(&mut self, error: Option<io::Error>) -> Result<(), Error> {
+        if let Some(error) = error {
+            self.broken(error)?;
+        }
+        self.container.finish(&self.held)
+    }
+
+    /// Notes why the input ended early, if anything was read before.
+    fn broken(&mut self, error: io::Error) -> Result<(), Error> {
+        match Fault::of(&error) {
+            Some(fault) if self.container.is_begun() => self.container.stop(fault.code, fault.message.clone()),
+            Some(fault) => return Err(Error::Compression(fault.clone())),
+            None if self.coverage[self.decoder.source as usize].records == 0 => return Err(error.into()),
+            None => self.container.stop("read_error", error.to_string()),
+        }
+        Ok(())
+    }
+
+    /// Completes the coverage of a source.
+    fn sum_up(&mut self) {
+        let facts = self.container.facts();
+        let sum = self.input.sum();
+        let coverage = &mut self.coverage[self.decoder.source as usize];
+        coverage.format = facts.format;
+        coverage.link_types = facts.links;
+        coverage.snaplen = facts.snaplen;
+        coverage.interface_drops = facts.drops;
+        coverage.unknown_blocks = facts.unknown_blocks;
+        coverage.tally.limit("interfaces", facts.refused_interfaces);
+        coverage.tally.limit("fragments", self.decoder.fragments.forgotten());
+        (coverage.error, coverage.trailing_bytes) = self.container.end();
+        coverage.size = sum.size;
+        coverage.unpacked = sum.unpacked;
+        coverage.sha256 = sum.sha256.map(|digest| digest.iter().map(|byte| format!("{byte:02x}")).collect());
+    }
+}
+
+impl Decoder {
+    /// Reads one record; it is either used or skipped for a reason.
+    #[inline]
+    fn record(&mut self, record: &Record<'_>, coverage: &mut Coverage, into: &mut Filling<'_>) {
+        let frame = &record.frame;
+        coverage.record(frame.time, frame.bytes.len(), frame.wire);
+        match self.packet(record, coverage, into) {
+            Ok(()) => coverage.used += 1,
+            Err(reason) => coverage.skip(reason),
+        }
+    }
+
+    #[inline]
+    fn packet(&mut self, record: &Record<'_>, coverage: &mut Coverage, into: &mut Filling<'_>) -> Result<(), Skip> {
+        let Record { number, offset, frame } = *record;
+        let place = Place { source: self.source, record: number, offset, time: frame.time };
+        let network = link::open(frame.link.ok_or(Skip::BadHeader)?, frame.bytes, frame.wire)?;
+        let datagram = ip::open(&network)?;
+        let Some((proto, segment)) = self.segment(&datagram, 0, place)? else { return Ok(()) };
+        if network.pppoe.is_some() || tunnel::may_carry(proto, segment.ports) {
+            return self.unwrap(&network, datagram, place, coverage, into);
+        }
+        let found = self.found(proto, &datagram, segment, 0, place);
+        give(into, &found, network.vlans, &[]);
+        Ok(())
+    }
+
+    /// Follows encapsulations inwards; the innermost packet that can be read belongs to the conversation.
+    #[cold]
+    fn unwrap<'a>(
+        &mut self,
+        network: &Network<'a>,
+        mut datagram: Datagram<'a>,
+        place: Place,
+        coverage: &mut Coverage,
+        into: &mut Filling<'_>,
+    ) -> Result<(), Skip> {
+        let mut layers = Layers::of(network);
+        while let Some(inner) = tunnel::open(&datagram) {
+            let name = layers.name(&self.hasher);
+            if !layers.enter(&inner) {
+                coverage.tally.limit("tunnel_depth", 1);
+                break;
+            }
+            let time = place.time.unwrap_or(NO_TIME);
+            self.fragments.remember(
+                &datagram,
+                name,
+                First { proto: datagram.proto, ports: (0, 0), is_tunnel: true, time },
+            );
+            datagram = inner.datagram;
+        }
+        let name = layers.name(&self.hasher);
+        let Some((proto, segment)) = self.segment(&datagram, name, place)? else { return Ok(()) };
+        let found = self.found(proto, &datagram, segment, name, place);
+        give(into, &found, network.vlans, layers.all());
+        Ok(())
+    }
+
+    #[inline]
+    fn found<'a>(
+        &self,
+        proto: u8,
+        datagram: &Datagram<'_>,
+        segment: Segment<'a>,
+        tunnel: u32,
+        place: Place,
+    ) -> Found<'a> {
+        let (src, dst) = ((datagram.src, segment.ports.0), (datagram.dst, segment.ports.1));
+        let (key, sender) = Ends { v6: datagram.v6, proto, tunnel, src, dst }.key();
+        Found { key, hash: self.hasher.hash_one(key), sender, place, length: datagram.length, segment }
+    }
+
+    /// The segment in a datagram; a later fragment belongs to the conversation of its first.
+    ///
+    /// None for a later fragment of a datagram that holds another packet: that one's header counted all of it.
+    #[inline]
+    fn segment<'a>(
+        &mut self,
+        datagram: &Datagram<'a>,
+        tunnel: u32,
+        place: Place,
+    ) -> Result<Option<(u8, Segment<'a>)>, Skip> {
+        let Some(fragment) = datagram.fragment else {
+            return Ok(Some((datagram.proto, transport::open(datagram)?)));
+        };
+        let time = place.time.unwrap_or(NO_TIME);
+        if fragment.offset == 0 {
+            let segment = transport::open(datagram)?;
+            let first = First { proto: datagram.proto, ports: segment.ports, is_tunnel: false, time };
+            self.fragments.remember(datagram, tunnel, first);
+            return Ok(Some((datagram.proto, Segment { payload: &[], ..segment })));
+        }
+        let segment = Segment { payload: &[], ..transport::rest(datagram) };
+        match self.fragments.first_of(datagram, tunnel, time) {
+            Some(first) if first.is_tunnel => Ok(None),
+            Some(first) => Ok(Some((first.proto, Segment { ports: first.ports, ..segment }))),
+            None if has_ports(datagram.proto) => Err(Skip::FragmentWithoutFirst),
+            None => Ok(Some((datagram.proto, segment))),
+        }
+    }
+}
+
+/// Puts a packet into the block, with what it travelled in.
+#[inline]
+fn give(into: &mut Filling<'_>, found: &Found<'_>, vlans: Vlans, layers: &[Layer]) {
+    if vlans.ids().is_empty() && layers.is_empty() {
+        into.add(found);
+    } else {
+        into.add_carried(found, Carrier { vlans, layers: layers.into() });
+    }
+}
