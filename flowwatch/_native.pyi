@@ -180,12 +180,14 @@ def read_capture(
     markers: Sequence[tuple[str, bytes]] = ...,
     threads: int = 1,
     eager: bool = False,
+    in_time: bool = False,
 ) -> Reader:
     """A Reader of the capture at a path (`-` is standard input) or in a binary file object.
 
     `name` is the text of the column `source`: without it the path as given, or the file object's name. `then` are files
     (path, name) that go on where the one before ended: conversations run on from one to the next, each row is of the
-    source of its first record, and `coverage` has an entry for each.
+    source of its first record, and `coverage` has an entry for each. With `in_time` a file that begins before the one
+    before it ended does not go on with it.
     `digest=False` leaves out the SHA-256 of the input. pcap and pcapng are read, told apart by content; gzip and zstd
     are unpacked on the way.
     `markers` are ids with the bytes they stand for; an id may have several. They are looked for in the first 64 KiB

@@ -6,12 +6,13 @@ spreadsheet would take for a formula. Parquet: plain types, durations as nanosec
 """
 
 import enum
+import functools
 import io
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from shutil import copyfileobj
-from typing import BinaryIO, assert_never
+from typing import BinaryIO, Self, assert_never
 
 import msgspec
 import pyarrow as pa
@@ -23,6 +24,10 @@ _FORMULA = r"^[=+\-@\t\r\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
 """First characters that make a spreadsheet compute, with their full-width twins (a regular expression of RE2)."""
 
 
+_GROUP = 1 << 17
+"""Rows of a row group of Parquet, about."""
+
+
 class TableFormat(enum.StrEnum):
     """How a table is written."""
 
@@ -31,11 +36,27 @@ class TableFormat(enum.StrEnum):
     PARQUET = "parquet"
 
 
-def ordered(table: pa.Table, keys: Sequence[str]) -> pa.Table:
-    """The rows sorted by the keys, ascending, nulls last; rows of equal keys keep their order."""
-    if table.num_rows < 2:
-        return table
-    return table.take(pc.sort_indices(table, [(key, "ascending") for key in keys]))
+class Writer:
+    """Batches of one table to a binary file, as they come; a context manager that completes the file.
+
+    Raises UsageError for an unknown format, OSError where the file cannot be written.
+    """
+
+    def __init__(self, schema: pa.Schema, fmt: str, file: BinaryIO) -> None:
+        if fmt not in list(TableFormat):
+            raise UsageError(f"no table format is called {fmt!r}", hint=f"one of {', '.join(TableFormat)}")
+        self._write, self._close = _opened(TableFormat(fmt), schema, file)
+
+    def write(self, rows: pa.Table | pa.RecordBatch) -> None:
+        """Adds rows."""
+        self._write(rows if isinstance(rows, pa.Table) else pa.Table.from_batches([rows]))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._close()
 
 
 def write(table: pa.Table, fmt: str, sink: BinaryIO | Path | str) -> None:
@@ -43,28 +64,31 @@ def write(table: pa.Table, fmt: str, sink: BinaryIO | Path | str) -> None:
 
     Raises UsageError for another format, OSError where the sink cannot be written.
     """
-    if fmt not in list(TableFormat):
-        raise UsageError(f"no table format is called {fmt!r}", hint=f"one of {', '.join(TableFormat)}")
     if isinstance(sink, str | Path):
         with Path(sink).open("wb") as file:
-            _writer(TableFormat(fmt))(table, file)
-    else:
-        _writer(TableFormat(fmt))(table, sink)
+            write(table, fmt, file)
+        return
+    with Writer(table.schema, fmt, sink) as writer:
+        writer.write(table)
 
 
-def _writer(fmt: TableFormat) -> Callable[[pa.Table, BinaryIO], None]:
+_Write = Callable[[pa.Table], None]
+_Close = Callable[[], None]
+
+
+def _opened(fmt: TableFormat, schema: pa.Schema, file: BinaryIO) -> tuple[_Write, _Close]:
     match fmt:
         case TableFormat.JSONL:
-            return _write_jsonl
+            return functools.partial(_write_jsonl, file), lambda: None
         case TableFormat.CSV:
-            return _write_csv
+            return _csv(schema, file)
         case TableFormat.PARQUET:
-            return _write_parquet
+            return _parquet(schema, file)
         case _:
             assert_never(fmt)
 
 
-def _write_jsonl(table: pa.Table, sink: BinaryIO) -> None:
+def _write_jsonl(sink: BinaryIO, table: pa.Table) -> None:
     """Through the core, which needs a file descriptor; a sink without one gets a copy."""
     from flowwatch._native import write_jsonl  # noqa: PLC0415, TID251 - start-up time; the border
 
@@ -80,16 +104,36 @@ def _write_jsonl(table: pa.Table, sink: BinaryIO) -> None:
         write_jsonl(table, descriptor)
 
 
-def _write_csv(table: pa.Table, sink: BinaryIO) -> None:
+def _csv(schema: pa.Schema, file: BinaryIO) -> tuple[_Write, _Close]:
     import pyarrow.csv  # noqa: PLC0415 - start-up time
 
-    pyarrow.csv.write_csv(_changed(table, _cell), sink)
+    writer = pyarrow.csv.CSVWriter(file, _changed(schema.empty_table(), _cell).schema)
+    return lambda table: writer.write_table(_changed(table, _cell)), writer.close
 
 
-def _write_parquet(table: pa.Table, sink: BinaryIO) -> None:
+def _parquet(schema: pa.Schema, file: BinaryIO) -> tuple[_Write, _Close]:
+    """Row groups are of a size of their own, whatever the batches are."""
     import pyarrow.parquet  # noqa: PLC0415 - start-up time
 
-    pyarrow.parquet.write_table(_changed(table, _plain), sink, compression="zstd")
+    plain = _changed(schema.empty_table(), _plain).schema
+    writer = pyarrow.parquet.ParquetWriter(file, plain, compression="zstd")
+    waiting: list[pa.Table] = []
+
+    def write(table: pa.Table) -> None:
+        waiting.append(_changed(table, _plain))
+        if sum(one.num_rows for one in waiting) >= _GROUP:
+            flush()
+
+    def flush() -> None:
+        writer.write_table(pa.concat_tables(waiting), row_group_size=_GROUP)
+        waiting.clear()
+
+    def close() -> None:
+        if waiting:
+            flush()
+        writer.close()
+
+    return write, close
 
 
 def _changed(table: pa.Table, change: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> pa.Table:

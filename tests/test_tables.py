@@ -45,24 +45,6 @@ def cells(table):
     return list(csv.DictReader(io.StringIO(written(table, "csv").decode(), newline="")))
 
 
-def test_rows_of_equal_keys_keep_their_order():
-    table = pa.table({"a": [2, 1, 2, 1, None], "b": ["w", "x", "y", "z", "n"]})
-    assert tables.ordered(table, ["a"])["b"].to_pylist() == ["x", "z", "w", "y", "n"]
-    assert tables.ordered(table, ["a", "b"])["b"].to_pylist() == ["x", "z", "w", "y", "n"]
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
-def test_sorting_is_that_of_python(pairs):
-    table = pa.table(
-        {"a": [a for a, _ in pairs], "b": [b for _, b in pairs]}, schema=pa.schema({"a": pa.int64(), "b": pa.int64()})
-    )
-    found = tables.ordered(table, ["a"])
-    assert list(zip(found["a"].to_pylist(), found["b"].to_pylist(), strict=True)) == sorted(
-        pairs, key=lambda pair: pair[0]
-    )
-
-
 def test_csv_has_every_column_and_value(lookups):
     first, second = cells(lookups)
     assert list(first) == LOOKUPS.names

@@ -30,6 +30,12 @@ InputFormat = Annotated[
 NoDigest = Annotated[
     bool, typer.Option("--no-digest", help="Do not take the SHA-256 of the inputs (the report says so).")
 ]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads", metavar="N", min=1, max=8, help="Threads that read at once [default: one a core, at most 8]."
+    ),
+]
 Word = Literal["info", "low", "medium", "high", "critical"]
 FailOn = Annotated[Word, typer.Option("--fail-on", help="Exit 1 from this severity on.")]
 AllowUndecided = Annotated[
@@ -82,3 +88,8 @@ def load_policy(given: Path | None) -> "PolicySet":
     if chosen is None:
         raise UsageError("no policy given and no ./flowwatch.policy.toml here", hint="name the file")
     return load(chosen)
+
+
+def threads_or_cores(given: int | None) -> int:
+    """Threads to read with: as asked, else as many as there are cores for this process, at most eight."""
+    return given or min(8, len(os.sched_getaffinity(0)))

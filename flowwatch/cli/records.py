@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flowwatch.cli.options import InputFormat, NoDigest, Output, Paths, can_be_written, keep_inputs
+from flowwatch.cli.options import (
+    InputFormat,
+    NoDigest,
+    Output,
+    Paths,
+    Threads,
+    can_be_written,
+    keep_inputs,
+    threads_or_cores,
+)
 from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import pyarrow as pa
 
     from flowwatch.model import Coverage, ReadOptions
 
@@ -37,10 +44,14 @@ def flows(
     output: Output = None,
     input_format: InputFormat = None,
     no_digest: NoDigest = False,
+    threads: Threads = None,
     stream: Stream = False,
 ) -> None:
     """Print the conversations, one row each."""
-    _records("flows", paths, fmt, output, input_format, digest=not no_digest, stream=stream)
+    from flowwatch.model import ReadOptions
+
+    options = ReadOptions(digest=not no_digest, input_format=input_format, threads=threads_or_cores(threads))
+    _records("flows", paths, fmt, output, options, stream=stream)
 
 
 def lookups(
@@ -50,71 +61,86 @@ def lookups(
     output: Output = None,
     input_format: InputFormat = None,
     no_digest: NoDigest = False,
+    threads: Threads = None,
     stream: Stream = False,
 ) -> None:
     """Print the DNS questions with their answers, one row each."""
-    _records("lookups", paths, fmt, output, input_format, digest=not no_digest, stream=stream)
+    from flowwatch.model import ReadOptions
+
+    options = ReadOptions(digest=not no_digest, input_format=input_format, threads=threads_or_cores(threads))
+    _records("lookups", paths, fmt, output, options, stream=stream)
 
 
 def _records(
-    kind: Kind,
-    paths: list[str],
-    fmt: str | None,
-    output: Path | None,
-    input_format: str | None,
-    *,
-    digest: bool,
-    stream: bool,
+    kind: Kind, paths: list[str], fmt: str | None, output: Path | None, options: "ReadOptions", *, stream: bool
 ) -> None:
     from flowwatch import sources
-    from flowwatch.model import ReadOptions
 
     found = sources.expand(paths)
     keep_inputs(found, (output,))
     can_be_written((output,))
-    options = ReadOptions(digest=digest, input_format=input_format)
     chosen = fmt or _format_of(output)
     if chosen == "jsonl" and (stream or "-" in found):
         coverage: Sequence[Coverage] = _stream(kind, found, options, output)
+    elif chosen == "table":
+        coverage = _shown(kind, found, options, output)
     else:
         coverage = _sorted(kind, found, options, chosen, output)
     _conclude(coverage)
 
 
 def _stream(kind: Kind, found: "Sequence[str]", options: "ReadOptions", output: Path | None) -> "list[Coverage]":
+    """Write rows as they come; standard input and pipes hand them over at once."""
     import pyarrow as pa
+    from msgspec.structs import replace
 
     from flowwatch import sources, tables
     from flowwatch.cli.terminal import sink
 
-    coverage = []
+    coverage: list[Coverage] = []
     with sink(output) as file:
-        for source in found:
-            reading = sources.read(source, options)
+        for first, *then in sources.runs(found):
+            reading = sources.read(first, replace(options, eager=True), then=then)
             for which, batch in reading:
                 if which == kind:
                     tables.write(pa.Table.from_batches([batch]), "jsonl", file)
-            coverage.append(reading.coverage)
+            coverage.extend(reading.coverages)
     return coverage
+
+
+def _shown(kind: Kind, found: "Sequence[str]", options: "ReadOptions", output: Path | None) -> "Sequence[Coverage]":
+    """Show all rows as a table for a person."""
+    from flowwatch import sources
+    from flowwatch.cli.tabular import show
+    from flowwatch.cli.terminal import progress, sink
+
+    with progress(found) as advance:
+        collected = sources.collect(found, options, advance)
+    with sink(output) as file:
+        show(kind, getattr(collected, kind), file)
+    return collected.coverage
 
 
 def _sorted(
     kind: Kind, found: "Sequence[str]", options: "ReadOptions", fmt: str, output: Path | None
 ) -> "Sequence[Coverage]":
-    from flowwatch import sources, tables
+    """Write all rows in their order, part by part."""
+    from flowwatch import model, sources, tables
     from flowwatch.cli.terminal import progress, sink
 
-    with progress(found) as advance:
-        collected = sources.collect(found, options, advance)
-    table: pa.Table = getattr(collected, kind)
-    with sink(output) as file:
-        if fmt == "table":
-            from flowwatch.cli.tabular import show
-
-            show(kind, table, file)
-        else:
-            tables.write(table, fmt, file)
-    return collected.coverage
+    coverage: list[Coverage] = []
+    schema = model.FLOWS if kind == "flows" else model.LOOKUPS
+    with (
+        sink(output) as file,
+        tables.Writer(schema, fmt, file) as writer,
+        progress(found) as advance,
+        sources.parts(found, options, advance, only=kind) as parts,
+    ):
+        for part in parts:
+            for batch in part.rows[kind]:
+                writer.write(batch)
+            coverage.extend(part.coverages)
+    return coverage
 
 
 def _format_of(output: Path | None) -> str:

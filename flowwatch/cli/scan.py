@@ -18,10 +18,12 @@ from flowwatch.cli.options import (
     Output,
     Paths,
     PolicyFile,
+    Threads,
     can_be_written,
     keep_inputs,
     policy_or_default,
     same_file,
+    threads_or_cores,
 )
 from flowwatch.errors import UsageError
 
@@ -69,6 +71,7 @@ def scan(
     allow_undecided: AllowUndecided = 0,
     input_format: InputFormat = None,
     no_digest: NoDigest = False,
+    threads: Threads = None,
 ) -> None:
     """Read captures and logs, judge where data went, and report."""
     from flowwatch import sources
@@ -86,7 +89,7 @@ def scan(
     written = _written(chosen, output, decisions)
     keep_inputs((*found, rules, *(places or ())), written)
     can_be_written(written if len(chosen) == 1 else [decisions])
-    options = ReadOptions(digest=not no_digest, input_format=input_format)
+    options = ReadOptions(digest=not no_digest, input_format=input_format, threads=threads_or_cores(threads))
     gc.disable()  # frozen values form no circles, and the process ends with its report: a fifth of the judging time
     with progress(found) as advance:
         report = audit(found, rules, databases=places or (), options=options, progress=advance)

@@ -129,6 +129,10 @@ class ReadOptions(msgspec.Struct, frozen=True):
     """Take the SHA-256 of the bytes as stored (Coverage says so when not)."""
     input_format: str | None = None
     """Read as this format instead of detecting one."""
+    threads: int = 1
+    """That read at once; the rows are the same for any number."""
+    eager: bool = False
+    """Give out rows as soon as they are known, however few."""
     markers: tuple[Marker, ...] = ()
     """Looked for in both directions of every conversation; none: `src_markers` and `dst_markers` stay null."""
 

@@ -11,6 +11,7 @@ counted; gzip and zstd are unpacked on the way. Refuses: URLs, other compression
 
 from flowwatch.sources.formats import FORMATS
 from flowwatch.sources.paths import expand
-from flowwatch.sources.reading import Collected, Reading, collect, read
+from flowwatch.sources.reading import Collected, Part, Reading, collect, parts, read
+from flowwatch.sources.rotation import runs
 
-__all__ = ["FORMATS", "Collected", "Reading", "collect", "expand", "read"]
+__all__ = ["FORMATS", "Collected", "Part", "Reading", "collect", "expand", "parts", "read", "runs"]

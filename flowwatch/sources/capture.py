@@ -4,8 +4,8 @@ Promises the core's rows and its Coverage unchanged; a file that is no capture, 
 `coverage.error`. A regular file is read by the core's own thread; anything else through this process.
 """
 
-from collections.abc import Iterator
-from typing import Any, BinaryIO, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import msgspec
 import pyarrow as pa
@@ -13,6 +13,9 @@ import pyarrow as pa
 from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, ReadOptions, Skip
 from flowwatch.sources.opened import Opened, Progress
 from flowwatch.sources.records import TableName
+
+if TYPE_CHECKING:
+    from flowwatch._native import Reader  # noqa: TID251 - the border
 
 PCAP_MAGICS = tuple(
     bytes.fromhex(magic) for magic in ("a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1", "a1b2cd34", "34cdb2a1")
@@ -45,34 +48,53 @@ def is_pcapng(head: bytes) -> int:
     return 100 if head.startswith(_SECTION) and head[8:12] in _ORDERS else 0
 
 
-class CaptureRecords:
-    """Rows of one capture, read once; `coverage` is complete after the last batch."""
+def is_capture(head: bytes) -> bool:
+    """The first bytes are those of a capture of any kind."""
+    return bool(is_pcap(head) or is_pcapng(head))
 
-    def __init__(self, opened: Opened, options: ReadOptions, progress: Progress | None = None) -> None:
+
+class CaptureRecords:
+    """Rows of one capture, and of the files `then` that go on with it, read once; `coverage` is complete at the end."""
+
+    def __init__(
+        self, opened: Opened, options: ReadOptions, progress: Progress | None = None, then: Sequence[str] = ()
+    ) -> None:
         self._opened = opened
         self._options = options
         self._progress = progress
+        self._then = [(path, Opened.text(path)) for path in then]
         self._told = 0
-        self._reader: Any = None
+        self._reader: Reader | None = None
         self._error: Skip | None = None
 
     def __iter__(self) -> Iterator[tuple[TableName, pa.RecordBatch]]:
-        from flowwatch._native import CaptureError, read_capture  # noqa: PLC0415, TID251 - start-up time; the border
+        from flowwatch._native import CaptureError  # noqa: PLC0415, TID251 - start-up time; the border
 
         try:
-            markers = [(marker.id, marker.pattern) for marker in self._options.markers]
-            self._reader = read_capture(
-                self._source(), digest=self._options.digest, name=self._opened.name, markers=markers
-            )
+            self._reader = self._open()
             for table, batch in self._reader:
-                self._tell()
+                self._tell(self._reader)
                 yield table, pa.record_batch(batch).cast(_SCHEMAS[table])
+            self._tell(self._reader)
         except CaptureError as error:
             self._reader, self._error = None, Skip(error.code, str(error), error.offset)
             self._opened.drain()
         except OSError as error:
             self._error = Skip("read_error", error.strerror or str(error))
-        self._tell()
+
+    def _open(self) -> "Reader":
+        from flowwatch._native import read_capture  # noqa: PLC0415, TID251 - start-up time; the border
+
+        return read_capture(
+            self._source(),
+            digest=self._options.digest,
+            name=self._opened.name,
+            then=self._then,
+            markers=[(marker.id, marker.pattern) for marker in self._options.markers],
+            threads=self._options.threads,
+            eager=self._options.eager,
+            in_time=True,
+        )
 
     def _source(self) -> str | BinaryIO:
         """The path, which the core takes as UTF-8 text; a file of another name is read through this process.
@@ -84,24 +106,35 @@ class CaptureRecords:
             return cast("BinaryIO", self._opened.stored)
         return path
 
-    def _tell(self) -> None:
+    def _tell(self, reader: "Reader") -> None:
         """Tells how much more of a file the core has read by itself."""
-        if self._progress and isinstance(self._source(), str) and self._reader is not None:
-            size = self._reader.progress
-            self._progress(size - self._told)
-            self._told = size
+        if self._progress and isinstance(self._source(), str):
+            read = reader.progress
+            self._progress(read - self._told)
+            self._told = read
 
     @property
     def coverage(self) -> Coverage:
-        """The core's account so far, in our words; of a file that is no capture, its size and digest."""
+        """The core's account of the capture so far, in our words; of a file that is none, its size and digest."""
+        return self.coverages[0]
+
+    @property
+    def coverages(self) -> tuple[Coverage, ...]:
+        """The same of the capture and of each file that goes on with it."""
         if self._reader is None:
             opened = self._opened
-            return Coverage(source=opened.name, size=opened.size, sha256=opened.sha256, error=self._error)
-        [told] = map(dict, self._reader.coverage)
-        told["source"] = self._opened.name
-        told["link_types"] = tuple(_LINK_TYPES.get(number, f"LINKTYPE_{number}") for number in told["link_types"])
-        for theirs, ours in (("first_time", "first"), ("last_time", "last"), ("interface_drops", "drops")):
-            told[ours] = told.pop(theirs)
-        told["notes"] = tuple(f"{told[key]} x {what}" for key, what in _REMARKS.items() if told[key])
-        coverage = msgspec.convert(told, Coverage)
-        return msgspec.structs.replace(coverage, error=self._error) if self._error else coverage
+            first = Coverage(source=opened.name, size=opened.size, sha256=opened.sha256, error=self._error)
+            return (first, *(Coverage(source=name, error=self._error) for _, name in self._then))
+        names = (self._opened.name, *(name for _, name in self._then))
+        told = tuple(_in_our_words(name, one) for name, one in zip(names, self._reader.coverage, strict=True))
+        return tuple(msgspec.structs.replace(one, error=self._error) for one in told) if self._error else told
+
+
+def _in_our_words(name: str, core: Mapping[str, Any]) -> Coverage:
+    told = dict(core)
+    told["source"] = name
+    told["link_types"] = tuple(_LINK_TYPES.get(number, f"LINKTYPE_{number}") for number in told["link_types"])
+    for theirs, ours in (("first_time", "first"), ("last_time", "last"), ("interface_drops", "drops")):
+        told[ours] = told.pop(theirs)
+    told["notes"] = tuple(f"{told[key]} x {what}" for key, what in _REMARKS.items() if told[key])
+    return msgspec.convert(told, Coverage)

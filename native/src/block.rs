@@ -21,6 +21,8 @@ const BARE: u32 = u32::MAX;
 pub struct Block {
     /// Which source it is of.
     pub source: u32,
+    /// What was open before does not go on in it.
+    pub anew: bool,
     /// The bytes; those behind the last packet are of no use any more.
     pub bytes: Vec<u8>,
     /// The packets, by shard, each shard's in the order of the records.
@@ -70,6 +72,7 @@ impl Block {
     /// Makes it ready for packets of a source.
     pub fn clear(&mut self, source: u32) {
         self.source = source;
+        self.anew = false;
         self.packets.iter_mut().for_each(Vec::clear);
         self.carriers.clear();
         self.loose.clear();

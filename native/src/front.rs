@@ -28,6 +28,9 @@ use crate::transport::{self, Segment, has_ports};
 use crate::tunnel::{self, Layer, Layers};
 use crate::unpack::Fault;
 
+/// How far the records of two files of one rotation may overlap, ns: several threads of a recorder write in turn.
+const SLACK: i64 = 100_000_000;
+
 /// Where the bytes of a source come from.
 pub enum Source {
     /// A file; `-` is standard input.
@@ -53,6 +56,7 @@ pub struct Front {
     input: Input,
     waiting: VecDeque<Source>,
     digest: bool,
+    in_time: bool,
     progress: Arc<AtomicU64>,
     container: Container,
     /// Bytes of the source that held no whole record yet.
@@ -88,13 +92,15 @@ impl fmt::Debug for Source {
 }
 
 impl Front {
-    /// Reads these, one after the other; conversations are digested by `hasher`.
+    /// Reads these, one after the other; conversations are digested by `hasher`. Where a source begins before the one
+    /// before it ended, it does not go on with it, if all shall be `in_time`.
     ///
     /// # Errors
     /// The first source cannot be opened, or there is none.
     pub fn new(
         mut sources: VecDeque<Source>,
         digest: bool,
+        in_time: bool,
         progress: Arc<AtomicU64>,
         hasher: RandomState,
     ) -> io::Result<Self> {
@@ -104,6 +110,7 @@ impl Front {
             input: first.open(digest, &progress)?,
             waiting: sources,
             digest,
+            in_time,
             progress,
             container: Container::new(),
             held: Vec::new(),
@@ -142,6 +149,7 @@ impl Front {
         let bytes = &bytes[..end];
         let coverage = &mut self.coverage[self.decoder.source as usize];
         let decoder = &mut self.decoder;
+        let first = coverage.records == 0;
         let fed = self.container.feed(bytes, &mut |record| decoder.record(&record, coverage, &mut filling));
         let taken = match fed {
             Ok(taken) => taken,
@@ -149,7 +157,16 @@ impl Front {
         };
         self.held.clear();
         self.held.extend_from_slice(&bytes[taken..]);
+        block.anew = first && self.in_time && self.is_early();
         Ok(Advance::Block)
+    }
+
+    /// True where the records of this source begin before the last of the one before.
+    fn is_early(&self) -> bool {
+        let source = self.decoder.source as usize;
+        let before = self.coverage[..source].iter().filter_map(|coverage| coverage.last_time).next_back();
+        let begins = self.coverage[source].first_time;
+        before.zip(begins).is_some_and(|(before, begins)| begins < before.saturating_sub(SLACK))
     }
 
     /// A later source that is no capture is read to its end all the same, for size and digest.

@@ -25,7 +25,7 @@ use crate::unpack::{Compression, Unpack};
 /// Bytes in one block of the reading thread.
 pub const BLOCK: usize = 1 << 20;
 /// Bytes of a file read straight at once: with what is found in them, less than the cache of one core.
-const PIECE: usize = 1 << 18;
+const PIECE: usize = 1 << 17;
 /// Blocks that may wait in each channel.
 const IN_FLIGHT: usize = 6;
 

@@ -25,6 +25,9 @@ use crate::jsonl;
 use crate::markers::Markers;
 use crate::unpack::{Compression, Fault, Unpack};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How long Python's interrupt may wait.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// Bytes asked for at once from a Python file.
@@ -70,7 +73,7 @@ const ALL: [&str; 10] = [
 /// A Reader of the capture at a path (`-` is standard input) or in a binary file object, and of the files that go on
 /// with it.
 #[pyfunction]
-#[pyo3(signature = (source, /, *, digest=true, name=None, then=Vec::new(), markers=Vec::new(), threads=1, eager=false))]
+#[pyo3(signature = (source, /, *, digest=true, name=None, then=Vec::new(), markers=Vec::new(), threads=1, eager=false, in_time=false))]
 #[allow(clippy::too_many_arguments, reason = "each is a keyword of Python's")]
 fn read_capture(
     source: &Bound<'_, PyAny>,
@@ -80,6 +83,7 @@ fn read_capture(
     markers: Vec<(String, Vec<u8>)>,
     threads: usize,
     eager: bool,
+    in_time: bool,
 ) -> PyResult<Reader> {
     let markers = Markers::new(&markers).map_err(PyValueError::new_err)?;
     let path = source.cast::<PyString>().ok().map(|path| path.to_string());
@@ -92,7 +96,7 @@ fn read_capture(
         }
     };
     let later = then.into_iter().map(|(path, name)| (name, Source::Path(path.into())));
-    let options = Options { digest, markers, threads, eager, ..Options::default() };
+    let options = Options { digest, markers, threads, eager, in_time, ..Options::default() };
     let capture = Capture::of(std::iter::once(first).chain(later).collect(), options)
         .map_err(|error| to_python(source.py(), error, path.as_deref()))?;
     Ok(Reader { capture: Mutex::new(capture), path })

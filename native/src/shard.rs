@@ -15,7 +15,7 @@ use crate::opaque;
 use crate::talk::Recogniser;
 
 /// Rows of one batch, about.
-const ROWS: usize = 4096;
+const ROWS: usize = 2048;
 
 /// Which table a batch belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,9 @@ impl Shard {
 
     /// Takes in the packets of a block that are this shard's; `give` gets the rows that are ready.
     pub fn take(&mut self, block: &Block, packets: &[Packet], give: &mut impl FnMut(Kind, RecordBatch)) {
+        if block.anew {
+            self.end();
+        }
         self.turn_to(block.source);
         for packet in packets {
             self.packet(block, packet);
@@ -85,12 +88,17 @@ impl Shard {
 
     /// Gives out all that is left, and the counts by source.
     pub fn finish(mut self, give: &mut impl FnMut(Kind, RecordBatch)) -> Vec<Tally> {
-        self.over.extend(self.table.drain());
-        self.close();
-        self.recogniser.end();
+        self.end();
         self.give(1, give);
         self.turn_to(self.source);
         self.tallies
+    }
+
+    /// Closes all that is open.
+    fn end(&mut self) {
+        self.over.extend(self.table.drain());
+        self.close();
+        self.recogniser.end();
     }
 
     #[inline]

@@ -102,3 +102,17 @@ fn a_later_source_that_is_no_capture_is_told_in_its_coverage() {
     assert_eq!((coverage[1].size, coverage[1].records), (10, 0));
     assert!(coverage[1].sha256.is_some());
 }
+
+#[test]
+fn a_source_that_begins_too_early_does_not_go_on_with_the_one_before() {
+    let file = crowd();
+    let twice = || files(&file.0, &[]).into_iter().chain(files(&file.0, &[])).collect();
+    let alone = placeless(read_all(files(&file.0, &[]), Options::default()).0);
+    let doubled = alone.clone().map(|rows| {
+        let mut rows = [rows.clone(), rows].concat();
+        rows.sort();
+        rows
+    });
+    assert_eq!(placeless(read_all(twice(), Options { in_time: true, ..Options::default() }).0), doubled);
+    assert_ne!(placeless(read_all(twice(), Options::default()).0), doubled);
+}

@@ -1,7 +1,7 @@
 //! The conversations that are open: bounded, keyed, closed by silence, by a new opening, or for want of room.
 //!
 //! Silence is told by the packets' own times, when a packet comes or when the table is swept; a sweep looks at every
-//! conversation, so it waits for as many packets as there are conversations.
+//! conversation, so it waits for twice as many packets as there are conversations.
 
 use ahash::RandomState;
 use hashbrown::HashTable;
@@ -17,7 +17,7 @@ use crate::tunnel::Layer;
 /// Conversations kept at once.
 pub const MOST: usize = 1 << 20;
 /// Packets between two sweeps, at least.
-const SWEEP: usize = 1 << 16;
+const SWEEP: usize = 1 << 12;
 const SECOND: i64 = 1_000_000_000;
 /// Silence after which a TCP conversation is over.
 const IDLE_TCP: i64 = 3600 * SECOND;
@@ -284,7 +284,7 @@ impl Table {
     #[inline]
     pub fn take(&mut self, arrival: &Arrival<'_>, over: &mut Vec<Flow>) -> (&mut Flow, Counted) {
         self.since_sweep += 1;
-        if self.since_sweep >= SWEEP.max(self.index.len()) {
+        if self.since_sweep >= SWEEP.max(2 * self.index.len()) {
             self.sweep(arrival.place.time, over);
         }
         let slot = match self.index.find(arrival.hash, |&slot| is_at(&self.slots, slot, &arrival.key)) {

@@ -1,0 +1,113 @@
+"""Rows of one table in their order, however many there are.
+
+Rows are sorted in memory; where they are too many for it, in portions that wait in files of their own and are merged at
+the end, so that a capture of any size needs the memory of a small one. Refuses: any order but that of sources and
+records.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+PORTION = 128 << 20
+"""Bytes of rows kept in memory before they are put aside."""
+_PIECE = 1024
+"""Rows that are read back at once."""
+_RECORDS = 1 << 40
+"""More than the records of any source."""
+
+Keys = Any
+"""A numpy array of uint64: source and record in one number."""
+
+
+class Sorter:
+    """Batches in any order in, batches in the order of (source, record) out; a context manager for its files.
+
+    `record` is the column of the record number, `sources` the texts of the column `source` in their order; without
+    `portion` everything stays in memory.
+    """
+
+    def __init__(self, schema: pa.Schema, record: str, sources: Sequence[str], portion: int | None = PORTION) -> None:
+        self._schema = schema
+        self._record = record
+        self._sources = pa.array(sources, pa.utf8())
+        self._portion = portion
+        self._batches: list[pa.RecordBatch] = []
+        self._size = 0
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._files: list[Path] = []
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Takes rows in. Raises OSError where they must be put aside and cannot be."""
+        if not batch.num_rows:
+            return
+        self._batches.append(batch)
+        self._size += batch.nbytes
+        if self._portion is not None and self._size > self._portion:
+            self._put_aside()
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        if not self._files:
+            yield from self._in_memory().to_batches()
+            return
+        if self._batches:
+            self._put_aside()
+        yield from _merged([_pieces(path, self._keys) for path in self._files])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def _in_memory(self) -> pa.Table:
+        table = pa.Table.from_batches(self._batches, self._schema)
+        return _by(table, self._keys(table)) if table.num_rows > 1 else table
+
+    def _keys(self, rows: pa.Table | pa.RecordBatch) -> Keys:
+        source = rows["source"].cast(pa.utf8())
+        position = pc.index_in(source, self._sources).cast(pa.uint64())
+        return pc.add(pc.multiply(position, pa.scalar(_RECORDS, pa.uint64())), rows[self._record]).to_numpy()
+
+    def _put_aside(self) -> None:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="flowwatch-")
+        path = Path(self._folder.name) / str(len(self._files))
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, self._schema) as out:
+            out.write_table(self._in_memory().unify_dictionaries(), max_chunksize=_PIECE)
+        self._files.append(path)
+        self._batches, self._size = [], 0
+
+
+def _by(table: pa.Table, keys: Keys) -> pa.Table:
+    return table.take(pa.array(keys.argsort(kind="stable")))
+
+
+def _pieces(path: Path, keys: Callable[[pa.RecordBatch], Keys]) -> Iterator[tuple[pa.RecordBatch, Keys]]:
+    with pa.OSFile(str(path), "rb") as file, pa.ipc.open_stream(file) as reader:
+        for batch in reader:
+            yield batch, keys(batch)
+
+
+def _merged(files: list[Iterator[tuple[pa.RecordBatch, Keys]]]) -> Iterator[pa.RecordBatch]:
+    """All below the lowest last key of what was read of each file is known: it is sorted and given."""
+    import numpy as np  # noqa: PLC0415 - start-up time
+
+    heads = [(*first, file) for file in files if (first := next(file, None))]
+    while heads:
+        limit = min(keys[-1] for _, keys, _ in heads)
+        ready, ready_keys, left = [], [], []
+        for rows, keys, file in heads:
+            count = int(np.searchsorted(keys, limit, side="right"))
+            ready.append(rows.slice(0, count))
+            ready_keys.append(keys[:count])
+            head = (rows.slice(count), keys[count:]) if count < len(keys) else next(file, None)
+            if head is not None:
+                left.append((*head, file))
+        heads = left
+        yield from _by(pa.Table.from_batches(ready), np.concatenate(ready_keys)).combine_chunks().to_batches()
