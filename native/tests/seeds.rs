@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 #[path = "../fuzz/src/lib.rs"]
 mod laws;
 
-const TARGETS: [(&str, fn(&[u8])); 7] = [
+/// A promise that holds for any bytes.
+type Law = fn(&[u8]);
+
+const TARGETS: [(&str, Law); 7] = [
     ("container", laws::container::holds),
     ("packet", laws::packet::holds),
     ("dns", laws::dns::holds),

@@ -38,11 +38,11 @@ fn stays<T: PartialEq + std::fmt::Debug>(before: Outcome<T>, after: Outcome<T>, 
     assert!(before == Outcome::NeedMore || before == after, "cut at {cut}: {before:?}, then {after:?}");
 }
 
-fn summary(
-    requests: &Requests,
-) -> (&Option<String>, &Option<String>, &Option<String>, &Option<String>, &[String], u32) {
+/// Every text of the requests, in order, and how many there are.
+fn summary(requests: &Requests) -> (Vec<Option<&String>>, u32) {
     let Requests { method, path, host, user_agent, hosts, requests, .. } = requests;
-    (method, path, host, user_agent, hosts, *requests)
+    let texts = [method, path, host, user_agent].into_iter().map(Option::as_ref).chain(hosts.iter().map(Some));
+    (texts.collect(), *requests)
 }
 
 fn bounded(requests: &Requests) {

@@ -95,6 +95,14 @@ pub struct Answer {
 }
 
 impl Message {
+    /// Whether it is about a name of mDNS (RFC 6762 3, 4): under `local`, or the reverse of an address.
+    #[must_use]
+    pub fn is_of_the_link(&self) -> bool {
+        let asked = self.questions.first().map(|question| &question.name);
+        let name = asked.or_else(|| self.answers.first().map(|answer| &answer.name));
+        name.is_some_and(|name| matches!(name.rsplit('.').next(), Some("local" | "arpa")))
+    }
+
     /// The set ones of `aa tc rd ra ad cd`, in that order.
     #[must_use]
     pub fn flag_names(&self) -> Vec<&'static str> {
