@@ -40,7 +40,7 @@ impl Rdata<'_> {
         cursor.is_empty().then_some(())
     }
 
-    /// APL (RFC 3123): prefixes of either family, `!` before one that is excluded.
+    /// APL (RFC 3123): prefixes of each family (of one that is not known in hex), `!` before one that is excluded.
     pub(super) fn prefixes(self, out: &mut String) -> Option<()> {
         let mut cursor = Cursor::new(self.bytes());
         let mut is_first = true;
@@ -54,7 +54,12 @@ impl Rdata<'_> {
             match family {
                 1 if prefix <= 32 => write!(out, "1:{}/{prefix}", Ipv4Addr::from(filled::<4>(part)?)).ok()?,
                 2 if prefix <= 128 => write!(out, "2:{}/{prefix}", Ipv6Addr::from(filled::<16>(part)?)).ok()?,
-                _ => return None,
+                1 | 2 => return None,
+                _ => {
+                    write!(out, "{family}:").ok()?;
+                    hex_into(part, out);
+                    write!(out, "/{prefix}").ok()?;
+                }
             }
         }
         Some(())
