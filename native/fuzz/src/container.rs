@@ -37,16 +37,19 @@ type Packets = (Vec<(u64, Option<i64>, Option<u16>, u32, Vec<u8>)>, String);
 fn read(file: &[u8], size: usize) -> Result<Packets, String> {
     let mut container = Container::new();
     let mut packets = Vec::new();
+    let mut left: Vec<u8> = Vec::new();
     for block in file.chunks(size) {
-        container
-            .feed(block, &mut |record| {
+        left.extend_from_slice(block);
+        let taken = container
+            .feed(&left, &mut |record| {
                 assert_eq!(record.number, packets.len() as u64 + 1);
                 let frame = record.frame;
                 packets.push((record.offset, frame.time, frame.link, frame.wire, frame.bytes.to_vec()));
             })
             .map_err(|error| error.to_string())?;
+        left.drain(..taken);
     }
-    container.finish().map_err(|error| error.to_string())?;
+    container.finish(&left).map_err(|error| error.to_string())?;
     let (stop, trailing) = container.end();
     let mut end = 0;
     for (offset, .., bytes) in &packets {

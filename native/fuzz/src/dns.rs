@@ -81,10 +81,10 @@ fn an_exchange(data: &[u8]) {
             _ => (Transport::Udp, ends(!message.response)),
         };
         asked += if message.response || message.opcode != 0 { 0 } else { message.questions.len() as u64 };
-        let seen = Seen { time, record: number as u64 + 1, offset: 0 };
+        let seen = Seen { source: 0, time, record: number as u64 + 1, offset: 0 };
         pairing.take(message, ends, transport, seen, &mut rows);
     }
-    let repeated = pairing.repeated();
+    let repeated = pairing.counts().rowless.repeated;
     pairing.finish(&mut rows);
     let told = rows.iter().filter(|row| row.rcode.is_none() || row.asked.is_some()).count() as u64;
     assert_eq!(told + repeated, asked);

@@ -1,7 +1,9 @@
 //! Frames of any link type: link layer, IP, fragments, tunnels, transport and all that is recognised above them.
 
+use _native::capture::Options;
+
 use super::bytes::choice;
-use super::reading::{Told, read};
+use super::reading::{Told, read_files, without};
 
 /// Link types, read and not.
 const LINKS: [u16; 32] = [
@@ -26,11 +28,24 @@ pub fn holds(data: &[u8]) {
     let (link, data) = choice(data);
     let link = LINKS[usize::from(link) % LINKS.len()];
     let frames = frames(data);
-    let whole = told(link, &frames);
-    let again = told(link, &frames);
-    assert_eq!((&whole.flows, &whole.lookups), (&again.flows, &again.lookups), "two readings of the same bytes");
+    let (first, second) = frames.split_at(frames.len() / 2);
+    let one = Options { threads: 1, ..Options::default() };
+    let three = Options { threads: 3, ..Options::default() };
+    let whole = told(&[file(link, &frames)], one);
+    let halves = told(&[file(link, first), file(link, second)], three);
+    assert_eq!(placeless(&halves.flows), placeless(&whole.flows), "in two files, by three threads");
+    assert_eq!(placeless(&halves.lookups), placeless(&whole.lookups), "in two files, by three threads");
     assert_eq!(whole.coverage.records, frames.len() as u64);
-    grows(&told(link, &frames[..frames.len() / 2]), &whole);
+    grows(&told(&[file(link, first)], Options::default()), &whole);
+}
+
+/// Rows without what tells in which record of which file they stand.
+fn placeless(rows: &[String]) -> Vec<String> {
+    let places =
+        ["first_record", "last_record", "first_offset", "record", "offset", "answer_record", "answer_offset", "parts"];
+    let mut rows: Vec<_> = rows.iter().map(|row| without(row, &places)).collect();
+    rows.sort_unstable();
+    rows
 }
 
 /// What was told of some records stays told when more follow.
@@ -54,7 +69,12 @@ fn frames(mut data: &[u8]) -> Vec<Frame<'_>> {
     out
 }
 
-fn told(link: u16, frames: &[Frame<'_>]) -> Told {
+fn told(files: &[Vec<u8>], options: Options) -> Told {
+    let files: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
+    read_files(&files, options).expect("the files are captures")
+}
+
+fn file(link: u16, frames: &[Frame<'_>]) -> Vec<u8> {
     let mut file = b"\x4d\x3c\xb2\xa1\x02\x00\x04\x00\0\0\0\0\0\0\0\0\xff\xff\0\0".to_vec();
     file.extend(u32::from(link).to_le_bytes());
     for Frame { time, cut, bytes } in frames {
@@ -64,5 +84,5 @@ fn told(link: u16, frames: &[Frame<'_>]) -> Told {
         file.extend(header.iter().flat_map(|field| field.to_le_bytes()));
         file.extend_from_slice(bytes);
     }
-    read(&file).expect("the file is a capture")
+    file
 }

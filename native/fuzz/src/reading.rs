@@ -6,6 +6,7 @@ use std::time::Duration;
 use _native::capture::{Capture, Kind, Options, Turn};
 use _native::coverage::Coverage;
 use _native::error::Error;
+use _native::front::Source;
 use _native::jsonl;
 use arrow_array::cast::AsArray;
 use arrow_array::types::UInt64Type;
@@ -25,8 +26,13 @@ pub struct Told {
 
 /// Reads a capture to its end. Every record is used or skipped, every row is counted, and no packet is in two flows.
 pub fn read(bytes: &[u8]) -> Result<Told, Error> {
-    let options = Options { name: "any".into(), ..Options::default() };
-    let mut capture = Capture::from_read(Box::new(Cursor::new(bytes.to_vec())), options)?;
+    read_files(&[bytes], Options::default())
+}
+
+/// The same of files that are read as one stream; the coverage is that of the last.
+pub fn read_files(files: &[&[u8]], options: Options) -> Result<Told, Error> {
+    let source = |file: &&[u8]| ("any".to_owned(), Source::Stream(Box::new(Cursor::new(file.to_vec()))));
+    let mut capture = Capture::of(files.iter().map(source).collect(), options)?;
     let mut rows = [Vec::new(), Vec::new()];
     let mut packets = 0;
     loop {
@@ -40,12 +46,15 @@ pub fn read(bytes: &[u8]) -> Result<Told, Error> {
             Turn::End => break,
         }
     }
-    let coverage = capture.coverage().clone();
     let [flows, lookups] = rows.map(|lines| sorted(&lines));
-    assert!(coverage.is_lawful(), "{coverage:?}");
-    assert_eq!((flows.len() as u64, lookups.len() as u64), (coverage.flows, coverage.lookups));
-    assert!(packets <= coverage.used, "{packets} packets in flows, {} used", coverage.used);
-    assert!(coverage.flows <= coverage.used && coverage.one_way_flows <= coverage.flows);
+    let coverage = capture.coverage();
+    let total = |count: fn(&Coverage) -> u64| coverage.iter().map(count).sum::<u64>();
+    assert!(coverage.iter().all(Coverage::is_lawful), "{coverage:?}");
+    assert_eq!((flows.len() as u64, lookups.len() as u64), (total(|c| c.tally.flows), total(|c| c.tally.lookups)));
+    let used = total(|c| c.used);
+    assert!(packets <= used, "{packets} packets in flows, {used} used");
+    assert!(flows.len() as u64 <= used && coverage.iter().all(|c| c.tally.one_way_flows <= c.tally.flows));
+    let coverage = coverage.last().cloned().expect("there is a file");
     Ok(Told { flows, lookups, coverage })
 }
 
@@ -88,14 +97,14 @@ pub fn recognised(file: &File) -> (String, Vec<String>) {
 
 /// A row of LOOKUPS without the records and times that depend on where segments end.
 fn what_was_asked(row: &str) -> String {
-    let moving = [
-        r#""record":"#,
-        r#""offset":"#,
-        r#""time":"#,
-        r#""asked":"#,
-        r#""answer_record":"#,
-        r#""answer_offset":"#,
-        r#""latency":"#,
-    ];
-    row.split(',').filter(|field| !moving.iter().any(|name| field.contains(name))).collect::<Vec<_>>().join(",")
+    without(row, &["record", "offset", "time", "asked", "answer_record", "answer_offset", "latency"])
+}
+
+/// A row without these fields.
+pub fn without(row: &str, names: &[&str]) -> String {
+    let is_named = |field: &str| {
+        let field = field.trim_start_matches('{');
+        names.iter().any(|name| field.strip_prefix('"').is_some_and(|rest| rest.starts_with(&format!("{name}\":"))))
+    };
+    row.split(',').filter(|field| !is_named(field)).collect::<Vec<_>>().join(",")
 }
