@@ -66,7 +66,11 @@ def pieces(*parts: bytes) -> bytes:
 
 def record(order: str, data: bytes, *more: int) -> bytes:
     """A record of pcap."""
-    return struct.pack(f"{order}IIII", 1_795_333_872, 7, len(data), len(data)) + struct.pack(f"{order}{len(more)}I", *more) + data
+    return (
+        struct.pack(f"{order}IIII", 1_795_333_872, 7, len(data), len(data))
+        + struct.pack(f"{order}{len(more)}I", *more)
+        + data
+    )
 
 
 def pcap(order: str, magic: int, frames: Sequence[bytes], *more: int, link: int = 1) -> bytes:
@@ -96,8 +100,18 @@ def section(order: str, frame: bytes) -> bytes:
     blocks = [
         (0x0A0D0D0A, struct.pack(f"{order}IHHq", 0x1A2B3C4D, 1, 0, -1) + option(order, 4, b"any")),
         (1, struct.pack(f"{order}HHI", 1, 0, 96) + option(order, 9, b"\x09") + option(order, 0, b"")),
-        (1, struct.pack(f"{order}HHI", 101, 0, 0) + option(order, 9, b"\x8a") + option(order, 14, struct.pack(f"{order}q", -5))),
-        (6, struct.pack(f"{order}IIIII", 0, 7, 8, len(frame), 90) + padded(frame) + option(order, 4, struct.pack(f"{order}Q", 3))),
+        (
+            1,
+            struct.pack(f"{order}HHI", 101, 0, 0)
+            + option(order, 9, b"\x8a")
+            + option(order, 14, struct.pack(f"{order}q", -5)),
+        ),
+        (
+            6,
+            struct.pack(f"{order}IIIII", 0, 7, 8, len(frame), 90)
+            + padded(frame)
+            + option(order, 4, struct.pack(f"{order}Q", 3)),
+        ),
         (6, struct.pack(f"{order}IIIII", 1, 7, 9, len(frame) - 14, len(frame) - 14) + padded(frame[14:])),
         (6, struct.pack(f"{order}IIIII", 9, 7, 9, 0, 0)),
         (3, struct.pack(f"{order}I", len(frame)) + frame),
@@ -114,13 +128,24 @@ def section(order: str, frame: bytes) -> bytes:
 def snoop(frame: bytes) -> bytes:
     """A file of snoop (RFC 1761)."""
     body = padded(frame)
-    return b"snoop\0\0\0" + struct.pack(">II", 2, 4) + struct.pack(">IIIIII", len(frame), len(frame), 24 + len(body), 0, 7, 8) + body
+    return (
+        b"snoop\0\0\0"
+        + struct.pack(">II", 2, 4)
+        + struct.pack(">IIIIII", len(frame), len(frame), 24 + len(body), 0, 7, 8)
+        + body
+    )
 
 
 def erf(frame: bytes) -> bytes:
     """Two records of ERF, the second with an extension header."""
     plain = struct.pack("<Q", 7 << 32) + struct.pack(">BBHHH", 2, 4, 18 + len(frame), 0, len(frame)) + b"\0\0" + frame
-    more = struct.pack("<Q", 8 << 32) + struct.pack(">BBHHH", 0x82, 4, 26 + len(frame), 0, len(frame)) + bytes(8) + b"\0\0" + frame
+    more = (
+        struct.pack("<Q", 8 << 32)
+        + struct.pack(">BBHHH", 0x82, 4, 26 + len(frame), 0, len(frame))
+        + bytes(8)
+        + b"\0\0"
+        + frame
+    )
     return plain + more
 
 
@@ -195,14 +220,32 @@ def tunnels() -> Iterator[tuple[str, list[Any]]]:
     yield "ip-in-6", [there6 / packet for packet in inner()]
     yield "gre", [there / GRE(key_present=1, seqnum_present=1) / packet for packet in inner()]
     yield "gre-ethernet", [there / GRE(proto=0x6558) / ether / packet for packet in inner()]
-    yield "erspan", [there / GRE(proto=0x88BE, seqnum_present=1) / Raw(b"\x10\x01\0\x01\0\0\0\0" + bytes(ether / p)) for p in inner()]
+    yield (
+        "erspan",
+        [
+            there / GRE(proto=0x88BE, seqnum_present=1) / Raw(b"\x10\x01\0\x01\0\0\0\0" + bytes(ether / p))
+            for p in inner()
+        ],
+    )
     yield "vxlan", [there / UDP(sport=9, dport=4789) / VXLAN(vni=7) / ether / packet for packet in inner()]
-    yield "geneve", [there / UDP(sport=9, dport=6081) / GENEVE(vni=7, proto=0x6558) / ether / packet for packet in inner()]
+    yield (
+        "geneve",
+        [there / UDP(sport=9, dport=6081) / GENEVE(vni=7, proto=0x6558) / ether / packet for packet in inner()],
+    )
     yield "gtpu", [there / UDP(sport=2152, dport=2152) / GTP_U_Header(teid=7) / packet for packet in inner()]
-    yield "l2tp", [there / UDP(sport=1701, dport=1701) / L2TP(tunnel_id=1, session_id=2) / PPP() / packet for packet in inner()]
+    yield (
+        "l2tp",
+        [there / UDP(sport=1701, dport=1701) / L2TP(tunnel_id=1, session_id=2) / PPP() / packet for packet in inner()],
+    )
     yield "teredo", [there / UDP(sport=9, dport=3544) / IPv6(src=CLIENT6, dst=SERVER6) / UDP() / Raw(b"tally")]
     yield "mpls-in-gre", [there / GRE(proto=0x8847) / MPLS(label=7, s=1) / packet for packet in inner()]
-    yield "esp", [there / ESP(spi=7, seq=1, data=bytes(64)), there / UDP(sport=4500, dport=4500) / ESP(spi=7, seq=2, data=bytes(64))]
+    yield (
+        "esp",
+        [
+            there / ESP(spi=7, seq=1, data=bytes(64)),
+            there / UDP(sport=4500, dport=4500) / ESP(spi=7, seq=2, data=bytes(64)),
+        ],
+    )
     yield "wireguard", [there / UDP(sport=51820, dport=51820) / Raw(b"\x01\0\0\0" + bytes(144))]
     yield "five-deep", [there / there / there / there / there / there / packet for packet in inner()]
 
@@ -214,17 +257,26 @@ def networks() -> Iterator[tuple[str, list[Any]]]:
     parts = fragment(there / datagram, fragsize=80)
     yield "talk", talk()
     yield "fragments", [*parts, *reversed(parts), parts[0], parts[-1]]
-    yield "fragments6", fragment6(there6 / IPv6ExtHdrFragment(id=7) / UDP(sport=5000, dport=53) / Raw(bytes(2000)), 1280)
-    yield "extended", [there6 / IPv6ExtHdrHopByHop() / IPv6ExtHdrRouting() / IPv6ExtHdrDestOpt() / TCP(sport=5, dport=80, flags="S")]
-    yield "others", [
-        there / ICMP(type=8) / Raw(b"tally"),
-        there / ICMP(type=3, code=3) / talk()[0],
-        there6 / ICMPv6EchoRequest(data=b"tally"),
-        there / SCTP(sport=5, dport=6) / SCTPChunkData(data=b"tally"),
-        IP(src=CLIENT, dst=SERVER, proto=47) / Raw(b"\0"),
-        IP(src=CLIENT, dst=SERVER, len=0) / TCP(sport=5, dport=80, flags="PA") / Raw(b"tally"),
-        IP(src=CLIENT, dst=SERVER, ihl=15) / Raw(bytes(60)),
-    ]
+    yield (
+        "fragments6",
+        fragment6(there6 / IPv6ExtHdrFragment(id=7) / UDP(sport=5000, dport=53) / Raw(bytes(2000)), 1280),
+    )
+    yield (
+        "extended",
+        [there6 / IPv6ExtHdrHopByHop() / IPv6ExtHdrRouting() / IPv6ExtHdrDestOpt() / TCP(sport=5, dport=80, flags="S")],
+    )
+    yield (
+        "others",
+        [
+            there / ICMP(type=8) / Raw(b"tally"),
+            there / ICMP(type=3, code=3) / talk()[0],
+            there6 / ICMPv6EchoRequest(data=b"tally"),
+            there / SCTP(sport=5, dport=6) / SCTPChunkData(data=b"tally"),
+            IP(src=CLIENT, dst=SERVER, proto=47) / Raw(b"\0"),
+            IP(src=CLIENT, dst=SERVER, len=0) / TCP(sport=5, dport=80, flags="PA") / Raw(b"tally"),
+            IP(src=CLIENT, dst=SERVER, ihl=15) / Raw(bytes(60)),
+        ],
+    )
 
 
 def ethernets() -> Iterator[tuple[str, list[Any]]]:
@@ -233,8 +285,14 @@ def ethernets() -> Iterator[tuple[str, list[Any]]]:
     yield "vlan", [ether / Dot1AD(vlan=7) / Dot1Q(vlan=9) / packet for packet in talk()]
     yield "mpls", [ether / MPLS(label=7, s=0) / MPLS(label=8, s=1) / packet for packet in inner()]
     yield "pppoe", [ether / PPPoE(sessionid=7) / PPP() / packet for packet in inner()]
-    yield "no-ip", [ether / ARP(), Ether(type=0x88CC) / Raw(b"\x02\x07"), ether / LLC() / Raw(b"bpdu"), Raw(b"\x02" * 13)]
-    yield "snap", [Ether(type=60) / LLC(dsap=0xAA, ssap=0xAA, ctrl=3) / SNAP(code=0x0800) / packet for packet in inner()]
+    yield (
+        "no-ip",
+        [ether / ARP(), Ether(type=0x88CC) / Raw(b"\x02\x07"), ether / LLC() / Raw(b"bpdu"), Raw(b"\x02" * 13)],
+    )
+    yield (
+        "snap",
+        [Ether(type=60) / LLC(dsap=0xAA, ssap=0xAA, ctrl=3) / SNAP(code=0x0800) / packet for packet in inner()],
+    )
 
 
 def air() -> list[bytes]:
@@ -313,7 +371,9 @@ def reply_to(query: dns.message.Message, *texts: tuple[str, str]) -> dns.message
 
 def question(name: str, kind: str, number: int = 7) -> dns.message.Message:
     """A query with EDNS."""
-    query = dns.message.make_query(name, kind, use_edns=0, payload=1232, options=[dns.edns.GenericOption(10, b"cookie78")])
+    query = dns.message.make_query(
+        name, kind, use_edns=0, payload=1232, options=[dns.edns.GenericOption(10, b"cookie78")]
+    )
     query.id = number
     return query
 
@@ -329,7 +389,9 @@ def lookups() -> Seeds:
         part = everything[start : start + 4]
         seeds["one-" + "-".join(kind.lower() for kind, _ in part)] = b"\0" + reply_to(query, *part).to_wire()
     wires = [question(NAME, "A", number).to_wire() for number in (1, 2)]
-    answers = [reply_to(question(NAME, "A", number), ("CNAME", "edge.example."), ("A", SERVER)).to_wire() for number in (2, 1)]
+    answers = [
+        reply_to(question(NAME, "A", number), ("CNAME", "edge.example."), ("A", SERVER)).to_wire() for number in (2, 1)
+    ]
     framed_wires = [b"".join(len(wire).to_bytes(2, "big") + wire for wire in side) for side in (wires, answers)]
     seeds["stream"] = b"\1" + pieces(*framed_wires)
     multicast = dns.message.make_response(query)
@@ -337,8 +399,12 @@ def lookups() -> Seeds:
     multicast.question = []
     multicast.answer.append(dns.rrset.from_text("_http._tcp.local.", 60, "IN", "PTR", "a\\032b._http._tcp.local."))
     asked = bytes([2, *wires[0]])
-    seeds["exchange"] = b"\2" + pieces(asked, asked, bytes([10, *answers[1]]), bytes([2, *answers[1]]), bytes([0, *multicast.to_wire()]))
-    seeds["exchange-mdns"] = b"\2" + pieces(bytes([0, *question("_http._tcp.local", "PTR", 0).to_wire()]), bytes([8, *multicast.to_wire()]))
+    seeds["exchange"] = b"\2" + pieces(
+        asked, asked, bytes([10, *answers[1]]), bytes([2, *answers[1]]), bytes([0, *multicast.to_wire()])
+    )
+    seeds["exchange-mdns"] = b"\2" + pieces(
+        bytes([0, *question("_http._tcp.local", "PTR", 0).to_wire()]), bytes([8, *multicast.to_wire()])
+    )
     seeds["exchange-llmnr"] = b"\2" + pieces(bytes([1, *wires[0]]), bytes([1, *answers[1]]), bytes([255, *wires[1]]))
     return seeds
 
@@ -365,7 +431,14 @@ def hello(*, name: str = NAME, padding: int = 0, ech: bool = False) -> bytes:
     if ech:
         lists[0xFE0D] = b"\0" + bytes(40)
     extensions = b"".join(struct.pack(">H", kind) + counted(2, body) for kind, body in lists.items())
-    body = b"\x03\x03" + bytes(32) + counted(1, bytes(32)) + counted(2, b"\x0a\x0a\x13\x01\xc0\x2f") + b"\x01\0" + counted(2, extensions)
+    body = (
+        b"\x03\x03"
+        + bytes(32)
+        + counted(1, bytes(32))
+        + counted(2, b"\x0a\x0a\x13\x01\xc0\x2f")
+        + b"\x01\0"
+        + counted(2, extensions)
+    )
     return b"\x01" + counted(3, body)
 
 
@@ -393,7 +466,8 @@ def hellos() -> Seeds:
         "bare": b"\1" + hello(padding=64),
         "turns": b"\2" + pieces(records(hello(padding=1184)), records(answer(), 30)),
         "turns-proxy": b"\5" + pieces(connect, b"HTTP/1.1 200 OK\r\n\r\n", records(hello()), records(answer())),
-        "turns-smtp": b"\2" + pieces(b"", b"220 mx.example\r\n", b"EHLO a.example\r\nSTARTTLS\r\n", b"220 go\r\n", records(hello())),
+        "turns-smtp": b"\2"
+        + pieces(b"", b"220 mx.example\r\n", b"EHLO a.example\r\nSTARTTLS\r\n", b"220 go\r\n", records(hello())),
     }
 
 
@@ -409,16 +483,24 @@ def initials() -> Seeds:
         "rfc9369": b"\0" + pieces(two, one),
         "coalesced": b"\0" + pieces(b"\xe0\0\0\0\1\x08\x83\x94\xc8\xf0\x3e\x51\x57\x08\0\x04abcd" + one + b"\x40short"),
         "retry": b"\0" + pieces(b"\xf0\0\0\0\1\0\x04aaaatoken" + bytes(16), one),
-        "google": b"\0" + pieces(b"\x09" + bytes(8) + b"Q043\1" + bytes(12) + b"\xa0\x01\0\0CHLO\x01\0\0\0SNI\0\x0f\0\0\0" + NAME.encode()),
+        "google": b"\0"
+        + pieces(
+            b"\x09" + bytes(8) + b"Q043\1" + bytes(12) + b"\xa0\x01\0\0CHLO\x01\0\0\0SNI\0\x0f\0\0\0" + NAME.encode()
+        ),
         "frames": b"\1" + pieces(b"\1\0" + crypto),
-        "frames-ack": b"\1" + pieces(b"\x02\x05\0\x01\0\x01\x02\x03\x05\0\0\0\x01\x01\x01" + halves[0], halves[1] + b"\x1c\0\0\0"),
+        "frames-ack": b"\1"
+        + pieces(b"\x02\x05\0\x01\0\x01\x02\x03\x05\0\0\0\x01\x01\x01" + halves[0], halves[1] + b"\x1c\0\0\0"),
         "hello": bytes([2 + 3 * 20]) + whole,
         "hello-small": bytes([2]) + hello(),
     }
 
 
-REQUEST = b"PUT /tally?x=1 HTTP/1.1\r\nHost: results.example:8080\r\nUser-Agent: any/1.0\r\nContent-Length: 5\r\n\r\ntally"
-CHUNKED = b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\ntally\r\n0\r\nTrailer: x\r\n\r\n"
+REQUEST = (
+    b"PUT /tally?x=1 HTTP/1.1\r\nHost: results.example:8080\r\nUser-Agent: any/1.0\r\nContent-Length: 5\r\n\r\ntally"
+)
+CHUNKED = (
+    b"POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\ntally\r\n0\r\nTrailer: x\r\n\r\n"
+)
 AGREED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
@@ -439,7 +521,12 @@ def requests() -> Seeds:
         "turns-proxy": b"\7" + pieces(connect, refused, connect, AGREED, records(hello()), records(answer())),
         "turns-socks": b"\7" + pieces(*socks, REQUEST, b"HTTP/1.1 204 No\r\n\r\n"),
         "turns-prior": b"\1" + pieces(prior, b"\0\0\0\x04\0\0\0\0\0"),
-        "turns-upgrade": b"\1" + pieces(b"GET / HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\n\r\n", b"HTTP/1.1 101 Go\r\n\r\n", b"\x81\x02hi"),
+        "turns-upgrade": b"\1"
+        + pieces(
+            b"GET / HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\n\r\n",
+            b"HTTP/1.1 101 Go\r\n\r\n",
+            b"\x81\x02hi",
+        ),
         "turns-ssh": b"\1" + pieces(b"SSH-2.0-any\r\n", b"SSH-2.0-any\r\n"),
         "turns-ftp": b"\1" + pieces(b"", b"220 ftp.example\r\n", b"USER a\r\n", b"331 more\r\n"),
     }
@@ -469,7 +556,9 @@ def oid(text: str) -> bytes:
 def distinguished(*pairs: tuple[str, int, str]) -> bytes:
     """A name: identifiers, string types, texts."""
     encodings = {12: "utf-8", 19: "ascii", 30: "utf-16-be"}
-    return der(0x30, *(der(0x31, der(0x30, oid(kind), der(tag, text.encode(encodings[tag])))) for kind, tag, text in pairs))
+    return der(
+        0x30, *(der(0x31, der(0x30, oid(kind), der(tag, text.encode(encodings[tag])))) for kind, tag, text in pairs)
+    )
 
 
 def certificate(names: Sequence[bytes], until: bytes = der(23, b"271103000000Z")) -> bytes:
@@ -496,7 +585,8 @@ def certificates() -> Seeds:
         "small-records": b"\0" + plain,
         "no-names": b"\xff" + certificate([]),
         "general-time": b"\xff" + certificate([host], der(24, b"20501103000000Z")),
-        "odd-names": b"\xff" + certificate([der(0x82, b"a\0b.example"), der(0x82, b"\xff"), der(0x87, bytes(16)), der(0x87, b"\1")]),
+        "odd-names": b"\xff"
+        + certificate([der(0x82, b"a\0b.example"), der(0x82, b"\xff"), der(0x87, bytes(16)), der(0x87, b"\1")]),
         "cut": b"\x07" + plain[:-20],
     }
 

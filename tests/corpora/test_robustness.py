@@ -1,4 +1,4 @@
-"""Captures nobody here made, cut short anywhere and with any bytes changed: survived, and every record accounted for."""
+"""Captures nobody here made, cut short anywhere and with any bytes changed: survived, every record accounted for."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 pytest.importorskip("flowwatch._native", reason="the core is not built")
-from flowwatch._native import CaptureError, read_capture  # noqa: E402, TID251 - the border itself is tried here
+from flowwatch._native import CaptureError, read_capture  # noqa: TID251 - the border itself is tried here
 
 CORPORA = Path(__file__).parent.parent.parent.parent / "shared" / "corpora"
 CAPTURES = 50
@@ -37,7 +37,7 @@ def chosen() -> list[Path]:
     if not CORPORA.is_dir():
         return []
     groups: dict[tuple[str, ...], list[tuple[int, str]]] = {}
-    for row in csv.DictReader((CORPORA / "manifest.tsv").open(), delimiter="\t"):
+    for row in csv.DictReader((CORPORA / "manifest.tsv").read_text().splitlines(), delimiter="\t"):
         path = CORPORA / "captures" / row["source"] / row["path"]
         if int(row["bytes"]) <= LARGEST and path.exists():
             group = groups.setdefault((row["format"], row["wrapper"], row["linktypes"]), [])
@@ -73,10 +73,9 @@ def survives(data: bytes) -> dict[str, Any] | None:
     try:
         for table, batch in reader:
             rows[table] += batch.num_rows
-    except CaptureError as error:
-        assert 0 <= error.offset <= len(data)
+    except CaptureError:
         return None
-    told = reader.coverage
+    [told] = reader.coverage
     assert told["records"] == told["used"] + sum(told["skipped"].values())
     assert rows == {"flows": told["flows"], "lookups": told["lookups"]}
     assert told["size"] == len(data)

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -25,15 +26,16 @@ read_capture(io.BytesIO(bytes.fromhex(sys.argv[2])), digest=False, name="little"
 before = size()
 reader = read_capture(sys.argv[1])
 reader.collect()
-print(json.dumps({"growth": size() - before, **reader.coverage}))
+print(json.dumps({"growth": size() - before, **reader.coverage[0]}))
 """
 
 
-def account(path: str) -> dict:
+def account(path: str) -> dict[str, Any]:
     """The Coverage of a capture read in a process of its own, and by how much that grew (KiB)."""
     command = [sys.executable, "-c", PROGRAM, path, HEADER.hex()]
     done = subprocess.run(command, capture_output=True, check=True, timeout=120)
-    return json.loads(done.stdout)
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
 
 
 def zeros(compress: Callable[[bytes], bytes]) -> bytes:
