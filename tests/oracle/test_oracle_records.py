@@ -136,7 +136,7 @@ def theirs(kind: int, data: bytes) -> str | None:
     ]
     names = [name for value in values for name in (value if isinstance(value, tuple) else [value])]
     labels = [label for name in names if isinstance(name, dns.name.Name) for label in name.labels]
-    return text if all(PLAIN.fullmatch(label) for label in labels) else None
+    return text if text and all(PLAIN.fullmatch(label) for label in labels) else None
 
 
 def told(rows_of: Any, packet: Any, records: list[Wire]) -> list[str]:

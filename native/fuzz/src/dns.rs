@@ -7,8 +7,8 @@ use _native::recognise::dns::{self, Ear, MOST_ANSWERS, MOST_QUESTIONS, MOST_TEXT
 use super::bytes::{choice, is_printable, pieces};
 use super::reading::same_for_any_segments;
 
-/// Text of one record: 64 kB of data, four letters a byte and quotes.
-const MOST_RECORD_TEXT: usize = 4 * 65_536 * 2;
+/// Text of one record: every type there is, in a bit map.
+const MOST_RECORD_TEXT: usize = 65_536 * 10;
 const SECOND: i64 = 1_000_000_000;
 
 /// The first byte chooses what is asked: one message, a stream of framed ones, or messages between two ends.

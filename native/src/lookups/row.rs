@@ -152,6 +152,15 @@ pub(super) struct Told {
     server: (IpAddr, u16),
 }
 
+impl Lookup {
+    /// Bytes of its text, which a small message can make large.
+    #[must_use]
+    pub fn text(&self) -> usize {
+        let answers = self.answers.iter().flatten().map(|answer| answer.name.len() + answer.data.len());
+        self.qname.len() + answers.sum::<usize>()
+    }
+}
+
 impl Told {
     pub(super) fn at(transport: Transport, client: (IpAddr, u16), server: (IpAddr, u16)) -> Told {
         Told { transport, client, server }

@@ -4,7 +4,7 @@ use super::streams::Step;
 use super::{Context, NO_TIME, Recogniser};
 use crate::flows::key::{HIGH, LOW, other};
 use crate::flows::table::{Flow, Place};
-use crate::lookups::{Ends, Seen, Transport};
+use crate::lookups::{Ends, Lookup, Seen, Transport};
 use crate::recognise::Outcome;
 use crate::recognise::dns::{self, Ear};
 
@@ -48,7 +48,9 @@ impl Recogniser {
         }
         let Place { source, record, offset, time } = *place;
         let seen = Seen { source, time: time.unwrap_or(NO_TIME), record, offset };
+        let before = self.rows.len();
         self.pairing.take(message, ends, transport, seen, &mut self.rows);
+        self.text += self.rows.get(before..).into_iter().flatten().map(Lookup::text).sum::<usize>();
         true
     }
 }

@@ -41,7 +41,8 @@ impl<'a> Rdata<'a> {
                 None => Some(false),
             },
         };
-        if known != Some(true) {
+        // What would be no text at all (a digest of no bytes) is told as what it is.
+        if known != Some(true) || out.len() == before {
             out.truncate(before);
             self.unknown(out);
         }
@@ -228,6 +229,7 @@ mod tests {
             (256, b"\0\x01\0\x02https://a/", r#"1 2 "https://a/""#),
             (260, b"\x0a\x80", "10 1 0 ."),
             (10, b"", "\\# 0"),
+            (49, b"", "\\# 0"),
         ] {
             assert_eq!(text(rtype, data), expected, "type {rtype}");
         }

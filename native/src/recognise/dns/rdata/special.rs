@@ -17,6 +17,8 @@ const DEGREE: u32 = 3_600_000;
 const BELOW: i64 = 10_000_000;
 /// Size and precisions that are left out: 1 m, 10 km and 10 m.
 const USUAL: [u64; 3] = [100, 1_000_000, 1000];
+/// Servers of one HIP record; compressed names can blow it up.
+const MOST_SERVERS: usize = 32;
 
 impl Rdata<'_> {
     /// LOC (RFC 1876).
@@ -74,11 +76,14 @@ impl Rdata<'_> {
         out.push(' ');
         base64_into(cursor.take(usize::from(key))?, out);
         let mut at = self.end - cursor.rest().len();
-        while at < self.end {
+        for _ in 0..MOST_SERVERS {
+            if at == self.end {
+                return Some(());
+            }
             out.push(' ');
             at = name::read_into(self.message.get(..self.end)?, at, out).ok()?;
         }
-        Some(())
+        (at == self.end).then_some(())
     }
 
     /// IPSECKEY (RFC 4025 2).
