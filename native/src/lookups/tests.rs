@@ -112,6 +112,22 @@ fn only_the_same_id_name_and_ends_pair() {
 }
 
 #[test]
+fn an_answer_from_elsewhere_is_a_row_of_its_own() {
+    let stranger = ("192.0.2.54".parse().unwrap(), 53);
+    let other_port = (server().0, 5300);
+    let other_client = (client().0, 40_001);
+    for (src, dst) in [(stranger, client()), (other_port, client()), (server(), other_client)] {
+        let mut tape = Tape::new(9);
+        tape.ask(0, 7, "a.test");
+        let reply = message(7, true, vec![question("a.test")], vec![answer("a.test", 1, "203.0.113.66")]);
+        tape.put(1, Transport::Udp, src, dst, reply);
+        let rows = tape.end();
+        let told: Vec<_> = rows.iter().map(|r| ((r.server_ip, r.server_port), r.asked, r.rcode.is_some())).collect();
+        assert_eq!(told, [(src, None, true), (server(), None, false)]);
+    }
+}
+
+#[test]
 fn patience_ends_by_the_time_of_the_capture() {
     let mut tape = Tape::new(9);
     tape.ask(0, 7, "a.test");
