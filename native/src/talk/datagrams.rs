@@ -88,7 +88,7 @@ struct Heard {
 impl Way {
     /// Puts the CRYPTO frames of a datagram in order, up to a whole hello.
     fn initials(&mut self, datagram: &[u8]) -> Heard {
-        let Self { window, what, origin } = self;
+        let Self { window, what, origin, .. } = self;
         *what = What::Hello;
         window.begin();
         let mut heard = Heard::default();
