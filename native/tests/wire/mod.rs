@@ -107,6 +107,7 @@ impl Read for Drip {
 }
 
 /// The rows as JSON lines, flows and lookups, and the coverage.
+#[allow(dead_code, reason = "each test file uses its part")]
 pub fn read(bytes: &[u8], digest: bool) -> Result<([String; 2], Coverage), Error> {
     read_for(bytes, Options { digest, ..Options::default() })
 }
@@ -151,6 +152,7 @@ fn in_order(lines: Vec<u8>) -> String {
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
+#[allow(dead_code, reason = "each test file uses its part")]
 #[track_caller]
 pub fn has(row: &str, part: &str) {
     assert!(row.contains(part), "{part} not in {row}");
