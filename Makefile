@@ -1,4 +1,5 @@
 # make demo: judge the sample election night and write its HTML report.  make test: every check.
+# make fuzz: each fuzz target of the core for FUZZ_SECONDS, with the stable toolchain (and g++).
 # Both make .venv and build the core themselves; once that is done they work without network.
 
 PYTHON ?= python3
@@ -6,10 +7,16 @@ BIN := .venv/bin
 DEPS := .venv/.deps
 CORE := .venv/.core
 RUST := $(shell find native/src native/tests -name '*.rs' 2>/dev/null) native/Cargo.toml native/Cargo.lock
+HOST = $(shell rustc -vV | sed -n 's/host: //p')
+FUZZ_SECONDS ?= 900
+FUZZ_TARGETS ?= container packet dns tls quic http x509
+# Coverage for libFuzzer; no sanitizer, since the core has no unsafe code. --target keeps build scripts without it.
+SANCOV := --cfg fuzzing -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitizer-coverage-,\
+	level=4 inline-8bit-counters pc-table trace-compares)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test bench clean
+.PHONY: demo test bench fuzz clean
 demo: $(CORE)
 	@$(BIN)/flowwatch demo -o demo-report
 
@@ -27,8 +34,17 @@ test: $(CORE)
 bench: $(CORE)
 	$(BIN)/python -m tests.bench.bench
 
+fuzz:
+	cd native/fuzz && RUSTFLAGS="$(SANCOV)" cargo build --locked --release --target $(HOST)
+	cd native/fuzz && for target in $(FUZZ_TARGETS); do \
+		mkdir -p corpus/$$target artifacts && \
+		target/$(HOST)/release/$$target -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 \
+			-rss_limit_mb=512 -print_final_stats=1 -artifact_prefix=artifacts/$$target- \
+			corpus/$$target seeds/$$target $$(ls -d regressions/$$target 2>/dev/null) || exit 1; \
+	done
+
 clean:
-	rm -rf .venv native/target build dist demo-report flowwatch/_native*.so
+	rm -rf .venv native/target native/fuzz/target build dist demo-report flowwatch/_native*.so
 
 $(DEPS): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

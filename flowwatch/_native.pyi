@@ -88,6 +88,8 @@ class _Coverage(TypedDict):
     """DNS messages that are neither a query nor its response: no row."""
     dns_nameless: int
     """DNS messages with neither question nor answer: no row."""
+    dns_announcements: int
+    """mDNS messages to the group with records that nobody was seen to ask for: no row for these."""
     flows: int
     lookups: int
     one_way_flows: int

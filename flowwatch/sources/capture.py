@@ -34,6 +34,7 @@ _REMARKS = {
     "dns_repeated": "DNS question asked again with the same id, one row each",
     "dns_other_opcodes": "DNS message that is neither query nor response, no row",
     "dns_nameless": "DNS message without question and answer, no row",
+    "dns_announcements": "mDNS message to all with records nobody asked for, no row for these",
 }
 """What the core counts beside records, in words."""
 

@@ -132,6 +132,8 @@ pub struct Rowless {
     pub other_opcodes: u64,
     /// No question and no answer in it.
     pub nameless: u64,
+    /// Sent to the mDNS group, with records that nobody was seen to ask for.
+    pub announced: u64,
 }
 
 impl AddAssign for Rowless {
@@ -139,6 +141,7 @@ impl AddAssign for Rowless {
         self.repeated += other.repeated;
         self.other_opcodes += other.other_opcodes;
         self.nameless += other.nameless;
+        self.announced += other.announced;
     }
 }
 

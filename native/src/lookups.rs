@@ -1,12 +1,15 @@
 //! Questions and answers -> LOOKUPS rows, one a pair.
 //!
-//! Promises: every question and every answer of every QUERY message is in exactly one row, in the order the rows close.
+//! Promises: every question and every answer of every QUERY message is in exactly one row, in the order the rows close;
+//! but for mDNS announcements, which answer nobody and are counted.
 //! - A question sent again with the same id while it is open belongs to the first one: `asked` is the first time, one row.
-//!   mDNS has no ids: there each asking is a row, and an answer closes the last.
+//!   mDNS has no ids and its answers no questions: there each asking is a row, and the next records of its name, type and
+//!   class answer the last who asked (RFC 6762 6). Records sent to the group that answer no open question give no row.
 //! - An answer closes the question of the same two ends, transport, id, name, type and class asked at most [`PATIENCE`] before.
 //! - An answer without such a question (the question was not recorded, or was answered already) is a row of its own, `asked` null.
 //! - A question without an answer is a row with null `rcode` and `answers`, told after [`PATIENCE`] or at the end.
-//! - Records that belong to no question of their message (mDNS announcements) are a row each owner, type and class.
+//! - A message of a zone transfer without its question (RFC 5936 2.2) is a row of the transfer's question.
+//! - Other records that belong to no question of their message are a row each owner, type and class.
 //! - On multicast the answer comes from another address than was asked: the row's server is who answered.
 //!
 //! Refuses: more than a set number of open questions; the oldest is then told as unanswered and counted.
@@ -15,7 +18,7 @@ mod row;
 
 pub use row::{Ends, Lookup, Row, Seen, Transport};
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -29,11 +32,17 @@ pub const PATIENCE: i64 = 30_000_000_000;
 const QUERY: u8 = 0;
 const CNAME: u16 = 5;
 const DNAME: u16 = 39;
+const IXFR: u16 = 251;
+const AXFR: u16 = 252;
+const ANY: u16 = 255;
+/// Zone transfers whose question is remembered.
+const MOST_TRANSFERS: usize = 256;
 
 /// Who asked whom, and the id: what a question and its answer share beside the question itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
-    client: (IpAddr, u16),
+    /// None of mDNS: an answer is for all who asked.
+    client: Option<(IpAddr, u16)>,
     /// None on multicast: whoever answers.
     server: Option<(IpAddr, u16)>,
     transport: Transport,
@@ -58,6 +67,8 @@ pub struct Pairing {
     open: BTreeMap<Place, Open>,
     /// Open questions by age.
     order: BTreeMap<u64, (i64, Place)>,
+    /// Zone transfers that go on, the latest last.
+    transfers: VecDeque<Place>,
     most_open: usize,
     serial: u64,
     counts: Counts,
@@ -81,6 +92,7 @@ impl Pairing {
         Pairing {
             open: BTreeMap::new(),
             order: BTreeMap::new(),
+            transfers: VecDeque::new(),
             most_open: most_open.max(1),
             serial: 0,
             counts: Counts::default(),
@@ -126,7 +138,7 @@ impl Pairing {
         let key = Key::of(ends.src, ends.dst, transport, message.id);
         let flags = message.flag_names();
         for question in message.questions {
-            let place = (key, Arc::new(question));
+            let place = (key, Arc::new(key.question(question)));
             if transport == Transport::Mdns {
                 self.give_up(&place, out);
             } else if self.open.contains_key(&place) {
@@ -157,18 +169,20 @@ impl Pairing {
         out.push(Told::at(key.transport, ends.src, ends.dst).question_only(Question::clone(question), seen, flags));
     }
 
-    fn close(&mut self, place: &Place) -> Option<Seen> {
+    fn close(&mut self, place: &Place) -> Option<Open> {
         let open = self.open.remove(place)?;
         self.order.remove(&open.serial);
-        Some(open.seen)
+        Some(open)
     }
 
     fn answered(&mut self, mut message: Message, ends: Ends, transport: Transport, seen: Seen, out: &mut Vec<Lookup>) {
         let key = Key::of(ends.dst, ends.src, transport, message.id);
-        if message.questions.is_empty() && message.answers.is_empty() {
-            match self.only_question(&key) {
+        if transport == Transport::Mdns && message.questions.is_empty() {
+            self.answered_to_all(&key, &mut message, ends, seen, out);
+        } else if message.questions.is_empty() {
+            match self.only_question(&key, &message) {
                 Some(question) => message.questions.push(question),
-                None => self.counts.rowless.nameless += 1,
+                None => self.counts.rowless.nameless += u64::from(message.answers.is_empty()),
             }
         }
         let told = Told::at(transport, ends.dst, ends.src);
@@ -177,8 +191,9 @@ impl Pairing {
         let one = message.questions.len() == 1;
         for question in message.questions {
             let mine = if one { std::mem::take(&mut answers) } else { split_off(&mut answers, &question.name) };
-            let place = (key, Arc::new(question));
-            let asked = self.close(&place);
+            let place = (key, Arc::new(key.question(question)));
+            let asked = self.close(&place).map(|open| open.seen);
+            self.remember_transfer(&place);
             out.push(told.answer(Arc::unwrap_or_clone(place.1), asked, seen, message.rcode, mine, flags.clone()));
         }
         for (question, group) in groups(answers) {
@@ -186,8 +201,60 @@ impl Pairing {
         }
     }
 
-    /// The open question of these ends and id, if there is just one: some servers answer an error without the question.
-    fn only_question(&self, key: &Key) -> Option<Question> {
+    /// An mDNS answer, which names no question: each record answers the last who asked for it. What answers nobody stays
+    /// in the message, unless it was sent to all.
+    fn answered_to_all(&mut self, key: &Key, message: &mut Message, ends: Ends, seen: Seen, out: &mut Vec<Lookup>) {
+        self.counts.rowless.nameless += u64::from(message.answers.is_empty());
+        let mut told: BTreeMap<Place, Vec<Answer>> = BTreeMap::new();
+        let mut rest = Vec::new();
+        for answer in message.answers.drain(..) {
+            match self.asked_for(key, &answer) {
+                Some(place) => told.entry(place).or_default().push(answer),
+                None => rest.push(answer),
+            }
+        }
+        let flags = message.flag_names();
+        for (place, answers) in told {
+            let Some(Open { ends: asking, seen: asked, .. }) = self.close(&place) else { continue };
+            let told = Told::at(Transport::Mdns, asking.src, ends.src);
+            let question = Arc::unwrap_or_clone(place.1);
+            out.push(told.answer(question, Some(asked), seen, message.rcode, answers, flags.clone()));
+        }
+        if ends.dst.0.is_multicast() {
+            self.counts.rowless.announced += u64::from(!rest.is_empty());
+        } else {
+            message.answers = rest;
+        }
+    }
+
+    /// The open question, for its type or for any, that a record answers.
+    fn asked_for(&self, key: &Key, answer: &Answer) -> Option<Place> {
+        let Answer { name, rtype, rclass, .. } = answer;
+        [*rtype, ANY].into_iter().find_map(|qtype| {
+            let question = key.question(Question { name: name.clone(), qtype, qclass: *rclass });
+            let place = (*key, Arc::new(question));
+            self.open.contains_key(&place).then_some(place)
+        })
+    }
+
+    /// Keeps in mind the question of a zone transfer, whose later messages may go without it.
+    fn remember_transfer(&mut self, place: &Place) {
+        if !matches!(place.1.qtype, AXFR | IXFR) || self.transfers.contains(place) {
+            return;
+        }
+        if self.transfers.len() == MOST_TRANSFERS {
+            self.transfers.pop_front();
+        }
+        self.transfers.push_back(place.clone());
+    }
+
+    /// The question that a message without one answers: the transfer that goes on, or the only one open of these ends and id
+    /// (some servers answer an error without the question).
+    fn only_question(&self, key: &Key, message: &Message) -> Option<Question> {
+        if !message.answers.is_empty() {
+            let transfer = self.transfers.iter().rev().find(|(other, _)| other == key);
+            return transfer.map(|(_, question)| Question::clone(question));
+        }
         let first = (*key, Arc::new(Question { name: String::new(), qtype: 0, qclass: 0 }));
         let mut waiting = self.open.range(first..).map(|(place, _)| place).take_while(|(other, _)| other == key);
         let (_, question) = waiting.next()?;
@@ -197,8 +264,19 @@ impl Pairing {
 
 impl Key {
     fn of(client: (IpAddr, u16), server: (IpAddr, u16), transport: Transport, id: u16) -> Key {
-        let multicast = matches!(transport, Transport::Mdns | Transport::Llmnr);
-        Key { client, server: (!multicast).then_some(server), transport, id }
+        match transport {
+            Transport::Mdns => Key { client: None, server: None, transport, id: 0 },
+            Transport::Llmnr => Key { client: Some(client), server: None, transport, id },
+            Transport::Udp | Transport::Tcp => Key { client: Some(client), server: Some(server), transport, id },
+        }
+    }
+
+    /// The question as it waits: of mDNS without the bit that asks for an answer to oneself.
+    fn question(&self, question: Question) -> Question {
+        match self.transport {
+            Transport::Mdns => Question { qclass: question.qclass & row::CLASS_BITS, ..question },
+            _ => question,
+        }
     }
 }
 

@@ -195,6 +195,7 @@ fn coverage_dict<'py>(py: Python<'py>, coverage: &Coverage) -> PyResult<Bound<'p
     dict.set_item("dns_repeated", coverage.tally.rowless.repeated)?;
     dict.set_item("dns_other_opcodes", coverage.tally.rowless.other_opcodes)?;
     dict.set_item("dns_nameless", coverage.tally.rowless.nameless)?;
+    dict.set_item("dns_announcements", coverage.tally.rowless.announced)?;
     dict.set_item("flows", coverage.tally.flows)?;
     dict.set_item("lookups", coverage.tally.lookups)?;
     dict.set_item("one_way_flows", coverage.tally.one_way_flows)?;

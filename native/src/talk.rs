@@ -28,6 +28,8 @@ use streams::Way;
 const BUDGET: usize = (64 << 20) / SHARDS;
 /// DNS questions that may wait for an answer in a shard.
 const OPEN_QUESTIONS: usize = 16_384;
+/// Bytes of text that count as one lookup more.
+const TEXT_OF_ROW: usize = 1024;
 /// Stands for "no time" where a number is needed.
 pub const NO_TIME: i64 = i64::MIN;
 
@@ -71,6 +73,8 @@ pub struct Talk {
 pub struct Recogniser {
     pairing: Pairing,
     rows: Vec<Lookup>,
+    /// Bytes of text in them.
+    text: usize,
     held: usize,
     limits: BTreeMap<&'static str, u64>,
     markers: Option<Arc<Markers>>,
@@ -88,7 +92,7 @@ impl Recogniser {
     #[must_use]
     pub fn new(markers: Option<Arc<Markers>>) -> Self {
         let pairing = Pairing::new(OPEN_QUESTIONS);
-        Self { pairing, rows: Vec::new(), held: 0, limits: BTreeMap::new(), markers }
+        Self { pairing, rows: Vec::new(), text: 0, held: 0, limits: BTreeMap::new(), markers }
     }
 
     /// Shows a packet's payload, which lies at `position` of its direction, to the recognisers.
@@ -123,14 +127,15 @@ impl Recogniser {
         }
     }
 
-    /// How many lookups wait to be taken.
+    /// How many lookups wait to be taken; much text counts as several.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.rows.len()
+        self.rows.len() + self.text / TEXT_OF_ROW
     }
 
     /// The lookups found since the last call.
     pub fn lookups(&mut self) -> Vec<Lookup> {
+        self.text = 0;
         std::mem::take(&mut self.rows)
     }
 

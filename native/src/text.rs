@@ -77,6 +77,24 @@ pub fn base64_into(bytes: &[u8], out: &mut String) {
     }
 }
 
+/// Appends the bytes in base32 with the extended hex alphabet, lower-case and without padding (RFC 4648 7).
+pub fn base32hex_into(bytes: &[u8], out: &mut String) {
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
+    let (mut word, mut bits) = (0_u32, 0);
+    for &byte in bytes {
+        word = word << 8 | u32::from(byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            out.push(char::from(DIGITS[(word >> bits & 31) as usize]));
+        }
+        word &= 31;
+    }
+    if bits > 0 {
+        out.push(char::from(DIGITS[(word << (5 - bits) & 31) as usize]));
+    }
+}
+
 fn escaped_into(byte: u8, out: &mut String) {
     out.push_str("\\x");
     hex_into(&[byte], out);

@@ -25,8 +25,19 @@ EXPLAINED = {
     "conversations": {
         f"tcpdump/tests/bigtcp-ipv6-{one}.pcap": 1 for one in ("vxlan-ipv4", "vxlan-ipv6", "geneve-ipv4", "geneve-ipv6")
     },
-    # Names whose odd bytes tshark writes otherwise than RFC 1035 5.1.
-    "dns_questions": {"packetq/pcap/sample-rfc1035escape.pcap.gz": 4},
+    "dns_questions": {
+        # Names whose odd bytes tshark writes otherwise than RFC 1035 5.1: a backslash, a dot or a space inside a label.
+        "packetq/pcap/sample-rfc1035escape.pcap.gz": 4,
+        "dnscap/src/test/sll2.pcap": 1,
+        "packetgen/spec/header/mdns.pcapng": 1,
+        # The zero that was put into the name of one answer, where tshark's text ends.
+        "tcpreplay/test/test.rewrite_l7fuzzing": 1,
+        "tcpreplay/test/test2.rewrite_l7fuzzing": 1,
+        # Questions over TCP on ports on which tshark does not look for DNS: LLMNR's, and 8053.
+        "suricata-verify/tests/llmnr/llmnr-tcp/input.pcap": 1,
+        "suricata-verify/tests/llmnr/llmnr-tcp-reassembly/input.pcap": 1,
+        "tcpdump/tests/dns_tcp_8053.pcap": 1,
+    },
     # The hello behind a CONNECT whose answer the capture has not: tshark waits for the answer.
     "sni": {"suricata-verify/tests/bug-2512/sample_10.62.112.41_62227.pcap": 1},
 }

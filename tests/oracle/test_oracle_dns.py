@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.name
@@ -257,13 +258,15 @@ def completions(sent: Sequence[tuple[int, int, int]], messages: Sequence[bytes])
 @given(data=st.data(), count=st.integers(1, 4), server_port=st.sampled_from([53, 5300]))
 def test_streams(rows_of: Any, packet: Any, data: st.DataObject, count: int, server_port: int) -> None:
     told = [data.draw(exchanges(number)) for number in range(count)]
+    answered_in = data.draw(st.permutations(range(count)))
     cuts = st.lists(st.integers(0, 5000), max_size=6)
     frames = [ethernet(IP(src=CLIENT, dst=SERVER) / TCP(sport=40000, dport=server_port, flags="S", seq=99))]
     frames.append(
         ethernet(IP(src=SERVER, dst=CLIENT) / TCP(sport=server_port, dport=40000, flags="SA", seq=7, ack=100))
     )
     done = []
-    for messages, ends in ([m.query for m in told], (CLIENT, SERVER)), ([m.reply for m in told], (SERVER, CLIENT)):
+    replies = [told[number].reply for number in answered_in]
+    for messages, ends in ([m.query for m in told], (CLIENT, SERVER)), (replies, (SERVER, CLIENT)):
         ports = (40000, server_port) if ends[0] == CLIENT else (server_port, 40000)
         stream = b"".join(len(m).to_bytes(2, "big") + m for m in messages)
         parts = data.draw(st.permutations(list(pieces(stream, data.draw(cuts)))))
@@ -274,9 +277,10 @@ def test_streams(rows_of: Any, packet: Any, data: st.DataObject, count: int, ser
             frames.append(ethernet(IP(src=ends[0], dst=ends[1]) / tcp / Raw(part)))
         done.append(completions(sent, messages))
     rows = rows_of(timed(frames, packet))
+    asked, answered = done
     wanted = [
-        expected(one, rows, asked, answered, "tcp", (40000, server_port))
-        for one, asked, answered in zip(told, *done, strict=True)
+        expected(one, rows, asked[number], answered[answered_in.index(number)], "tcp", (40000, server_port))
+        for number, one in enumerate(told)
     ]
     assert without_source(rows.lookups) == without_source(wanted)
 
@@ -293,3 +297,40 @@ def test_datagrams_cut_by_the_snaplen_tell_a_part_and_nothing_else(
     for row in rows.lookups:
         assert (row["qname"], row["qtype"]) == (whole["qname"], whole["qtype"])
         assert row["answers"] == whole["answers"][: len(row["answers"])]
+
+
+changes = st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), min_size=1, max_size=3)
+
+
+@settings(max_examples=200, deadline=None)
+@given(told=exchanges(), changes=changes)
+def test_a_changed_answer_is_read_as_dnspython_reads_it(
+    rows_of: Any, packet: Any, told: Exchange, changes: list[tuple[int, int]]
+) -> None:
+    wire = bytearray(told.reply)
+    for at, byte in changes:
+        wire[at % len(wire)] = byte
+    wire[2] = wire[2] & 0x87 | 0x80  # still the answer to a query
+    frame = ethernet(IP(src=SERVER, dst=CLIENT) / UDP(sport=53, dport=40000) / Raw(bytes(wire)))
+    rows = rows_of([packet(START, frame)]).lookups
+    try:
+        reply = dns.message.from_wire(bytes(wire), one_rr_per_rrset=True)
+    except (dns.exception.DNSException, ValueError, OverflowError):
+        return  # it is enough that reading survives
+    if len(reply.question) != 1:
+        return
+    [row] = rows
+    asked = reply.question[0]
+    assert (row["qname"], row["rcode"]) == (name_text(asked.name), rcode_of(reply))
+    assert [answer["name"] for answer in row["answers"]] == [name_text(rrset.name) for rrset in reply.answer]
+    for answer, rrset in zip(row["answers"], reply.answer, strict=True):
+        kind = dns.rdatatype.to_text(rrset.rdtype)
+        if kind in TEXTS and rrset.rdclass == IN:
+            assert (answer["type"], answer["data"]) == (kind, TEXTS[kind](rrset[0]))
+
+
+def rcode_of(reply: dns.message.Message) -> str:
+    """The mnemonic that the core has, else the number."""
+    code = reply.rcode()
+    word = dns.rcode.to_text(code)
+    return {"BADVERS": "BADVERS"}.get(word, word) if not word.isdigit() else f"RCODE{int(code)}"

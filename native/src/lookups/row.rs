@@ -6,8 +6,12 @@ use std::net::IpAddr;
 use crate::recognise::dns::{Answer, Question, class_text, rcode_text, type_text};
 
 /// mDNS uses the top bit of the class for itself (RFC 6762 5.4, 10.2).
-const CLASS_BITS: u16 = 0x7fff;
+pub(super) const CLASS_BITS: u16 = 0x7fff;
 const TCP: u8 = 6;
+/// Port of plain DNS, of mDNS, and of LLMNR.
+const DNS: u16 = 53;
+const MDNS: u16 = 5353;
+const LLMNR: u16 = 5355;
 
 /// Where and when a message was seen; the packet that completed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,14 +49,22 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// The transport of a message between these ports; `proto` is the IP protocol number.
+    /// The transport of a message between these ends; `proto` is the IP protocol number.
+    ///
+    /// mDNS and LLMNR stay on the link (RFC 6762 11, RFC 4795 2.5): on their ports, but with a host elsewhere, it is plain
+    /// DNS. So it is with a server nearby that listens on 5353, unless the message is about what mDNS names (`on_link`).
     #[must_use]
-    pub fn of(proto: u8, src_port: u16, dst_port: u16) -> Transport {
-        match [src_port, dst_port] {
-            ports if ports.contains(&5353) => Transport::Mdns,
-            ports if ports.contains(&5355) => Transport::Llmnr,
-            _ if proto == TCP => Transport::Tcp,
-            _ => Transport::Udp,
+    pub fn of(proto: u8, ends: Ends, on_link: bool) -> Transport {
+        let ports = [ends.src.1, ends.dst.1];
+        let plain = if proto == TCP { Transport::Tcp } else { Transport::Udp };
+        let to_all = [ends.src.0, ends.dst.0].iter().any(IpAddr::is_multicast);
+        let is_near = to_all || (is_local(ends.src.0) && is_local(ends.dst.0));
+        match ports {
+            _ if ports.contains(&DNS) || !is_near => plain,
+            [MDNS, MDNS] if proto != TCP => Transport::Mdns,
+            _ if ports.contains(&MDNS) && proto != TCP && (to_all || on_link) => Transport::Mdns,
+            _ if ports.contains(&LLMNR) => Transport::Llmnr,
+            _ => plain,
         }
     }
 
@@ -65,6 +77,14 @@ impl Transport {
             Transport::Mdns => "mdns",
             Transport::Llmnr => "llmnr",
         }
+    }
+}
+
+/// Whether an address may be on the same link: link-local, private, loopback, none yet.
+fn is_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local() || ip.is_private() || ip.is_loopback() || ip.is_unspecified(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local() || ip.is_unique_local() || ip.is_loopback() || ip.is_unspecified(),
     }
 }
 
@@ -130,6 +150,15 @@ pub(super) struct Told {
     transport: Transport,
     client: (IpAddr, u16),
     server: (IpAddr, u16),
+}
+
+impl Lookup {
+    /// Bytes of its text, which a small message can make large.
+    #[must_use]
+    pub fn text(&self) -> usize {
+        let answers = self.answers.iter().flatten().map(|answer| answer.name.len() + answer.data.len());
+        self.qname.len() + answers.sum::<usize>()
+    }
 }
 
 impl Told {

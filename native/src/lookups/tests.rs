@@ -112,6 +112,22 @@ fn only_the_same_id_name_and_ends_pair() {
 }
 
 #[test]
+fn an_answer_from_elsewhere_is_a_row_of_its_own() {
+    let stranger = ("192.0.2.54".parse().unwrap(), 53);
+    let other_port = (server().0, 5300);
+    let other_client = (client().0, 40_001);
+    for (src, dst) in [(stranger, client()), (other_port, client()), (server(), other_client)] {
+        let mut tape = Tape::new(9);
+        tape.ask(0, 7, "a.test");
+        let reply = message(7, true, vec![question("a.test")], vec![answer("a.test", 1, "203.0.113.66")]);
+        tape.put(1, Transport::Udp, src, dst, reply);
+        let rows = tape.end();
+        let told: Vec<_> = rows.iter().map(|r| ((r.server_ip, r.server_port), r.asked, r.rcode.is_some())).collect();
+        assert_eq!(told, [(src, None, true), (server(), None, false)]);
+    }
+}
+
+#[test]
 fn patience_ends_by_the_time_of_the_capture() {
     let mut tape = Tape::new(9);
     tape.ask(0, 7, "a.test");
@@ -162,19 +178,86 @@ fn several_questions_get_the_answers_that_are_theirs() {
     assert_eq!(told, [("a.test".into(), 2), ("b.test".into(), 1), ("d.test".into(), 1)]);
 }
 
+fn group() -> (IpAddr, u16) {
+    ("224.0.0.251".parse().unwrap(), 5353)
+}
+
+fn peer(last: u8) -> (IpAddr, u16) {
+    (IpAddr::from([192, 0, 2, last]), 5353)
+}
+
+/// A record of mDNS, of which its owner says that there is no other.
+fn flushing(name: &str, rtype: u16, data: &str) -> Answer {
+    Answer { rclass: 0x8001, ..answer(name, rtype, data) }
+}
+
+fn asking(name: &str, qtype: u16, qclass: u16) -> Message {
+    message(0, false, vec![Question { name: name.into(), qtype, qclass }], vec![])
+}
+
 #[test]
-fn multicast_announcements_are_a_row_each_owner_and_type() {
-    let group = ("224.0.0.251".parse().unwrap(), 5353);
-    let peer = ("192.0.2.9".parse().unwrap(), 5353);
+fn an_announcement_answers_nobody_and_is_counted() {
     let mut tape = Tape::new(9);
-    let mut flush = answer("host.local", 1, "192.0.2.9");
-    flush.rclass = 0x8001;
-    let answers = vec![flush.clone(), flush, answer("host.local", 28, "2001:db8::9")];
-    tape.put(0, Transport::Mdns, peer, group, message(0, true, vec![], answers));
+    let answers = vec![flushing("host.local", 1, "192.0.2.9"), answer("host.local", 28, "2001:db8::9")];
+    tape.put(0, Transport::Mdns, peer(9), group(), message(0, true, vec![], answers.clone()));
+    assert_eq!(tape.pairing.counts.rowless.announced, 1);
+    // Sent to one host, it is an answer whose question was not recorded: a row each owner and type.
+    tape.put(1, Transport::Mdns, peer(9), peer(8), message(0, true, vec![], answers));
     let rows = tape.end();
     let told: Vec<_> = rows.iter().map(|r| (&*r.qtype, &*r.qclass, r.answers.as_ref().unwrap().len())).collect();
-    assert_eq!(told, [("A", "IN", 2), ("AAAA", "IN", 1)]);
-    assert_eq!((rows[0].client_ip, rows[0].server_ip), (group.0, peer.0));
+    assert_eq!(told, [("A", "IN", 1), ("AAAA", "IN", 1)]);
+    assert_eq!((rows[0].client_ip, rows[0].server_ip), (peer(8).0, peer(9).0));
+}
+
+#[test]
+fn an_mdns_answer_needs_no_question_of_its_own() {
+    for (qtype, qclass, to) in [(1, 1, group()), (1, 0x8001, peer(8)), (255, 1, group())] {
+        let mut tape = Tape::new(9);
+        tape.put(0, Transport::Mdns, peer(8), group(), asking("host.local", qtype, qclass));
+        let answers = vec![flushing("host.local", 1, "192.0.2.9"), flushing("other.local", 1, "192.0.2.9")];
+        tape.put(3, Transport::Mdns, peer(9), to, message(0, true, vec![], answers));
+        assert_eq!(tape.pairing.counts.rowless.announced, u64::from(to == group()));
+        let rows = tape.end();
+        let row = rows.iter().find(|row| row.qname == "host.local").unwrap();
+        assert_eq!((row.client_ip, row.server_ip, row.latency), (peer(8).0, peer(9).0, Some(3)));
+        assert_eq!((row.answers.as_ref().unwrap().len(), &*row.qclass), (1, "IN"));
+        assert_eq!(rows.len(), 1 + usize::from(to != group()));
+    }
+}
+
+#[test]
+fn later_messages_of_a_zone_transfer_go_without_its_question() {
+    let mut tape = Tape::new(9);
+    let transfer = Question { name: "zone.test".into(), qtype: 252, qclass: 1 };
+    let part = |name: &str| vec![answer(name, 1, "192.0.2.1"), answer("b.zone.test", 1, "192.0.2.2")];
+    tape.put(0, Transport::Tcp, client(), server(), message(7, false, vec![transfer.clone()], vec![]));
+    tape.put(1, Transport::Tcp, server(), client(), message(7, true, vec![transfer], part("zone.test")));
+    tape.put(2, Transport::Tcp, server(), client(), message(7, true, vec![], part("a.zone.test")));
+    let told: Vec<_> = tape.end().iter().map(|r| (r.qname.clone(), r.qtype.to_string(), r.asked)).collect();
+    let row = |asked| ("zone.test".to_owned(), "AXFR".to_owned(), asked);
+    assert_eq!(told, [row(Some(0)), row(None)]);
+}
+
+#[test]
+fn only_what_stays_on_the_link_is_mdns_or_llmnr() {
+    let far = (IpAddr::from([203, 0, 113, 5]), 5353);
+    let near = |port| (IpAddr::from([10, 0, 0, 5]), port);
+    for (proto, src, dst, on_link, transport) in [
+        (17, peer(9), group(), false, Transport::Mdns),
+        (17, near(40_000), group(), false, Transport::Mdns),
+        (17, near(5353), near(5353), false, Transport::Mdns),
+        (17, near(5353), near(40_000), true, Transport::Mdns),
+        (17, near(40_000), near(5353), false, Transport::Udp),
+        (17, near(40_000), far, true, Transport::Udp),
+        (17, near(5353), far, true, Transport::Udp),
+        (17, near(5353), near(53), true, Transport::Udp),
+        (6, near(40_000), near(5353), true, Transport::Tcp),
+        (17, near(40_000), (IpAddr::from([224, 0, 0, 252]), 5355), false, Transport::Llmnr),
+        (6, near(40_000), near(5355), false, Transport::Llmnr),
+        (6, near(40_000), (far.0, 5355), false, Transport::Tcp),
+    ] {
+        assert_eq!(Transport::of(proto, Ends { src, dst }, on_link), transport, "{src:?} {dst:?}");
+    }
 }
 
 #[test]

@@ -19,6 +19,9 @@ pub const MOST_QUESTIONS: usize = 64;
 pub const MOST_ANSWERS: usize = 1024;
 /// Bytes of answer text kept of one message: compressed names can blow a message up.
 pub const MOST_TEXT: usize = 256 * 1024;
+/// The same of a small message: so much, and so many bytes for one of its own.
+const LEAST_TEXT: usize = 16 * 1024;
+const BLOWN_UP: usize = 8;
 
 const HEADER: usize = 12;
 const SMALLEST_QUESTION: usize = 5;
@@ -95,6 +98,14 @@ pub struct Answer {
 }
 
 impl Message {
+    /// Whether it is about a name of mDNS (RFC 6762 3, 4): under `local`, or the reverse of an address.
+    #[must_use]
+    pub fn is_of_the_link(&self) -> bool {
+        let asked = self.questions.first().map(|question| &question.name);
+        let name = asked.or_else(|| self.answers.first().map(|answer| &answer.name));
+        name.is_some_and(|name| matches!(name.rsplit('.').next(), Some("local" | "arpa")))
+    }
+
     /// The set ones of `aa tc rd ra ad cd`, in that order.
     #[must_use]
     pub fn flag_names(&self) -> Vec<&'static str> {
@@ -288,10 +299,14 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
+    fn most_text(&self) -> usize {
+        MOST_TEXT.min(LEAST_TEXT + BLOWN_UP * self.bytes.len())
+    }
+
     fn answer(&mut self) -> Result<(), Broken> {
         let (name, after) = name::read(self.bytes, self.at)?;
         let record = self.record(after)?;
-        if self.message.answers.len() == MOST_ANSWERS || self.text > MOST_TEXT {
+        if self.message.answers.len() == MOST_ANSWERS || self.text > self.most_text() {
             return Err(Broken::Full);
         }
         let rdata = Rdata { message: self.bytes, start: record.start, end: record.end };

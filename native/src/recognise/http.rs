@@ -54,7 +54,28 @@ enum State {
     Done,
 }
 
+/// How far the search for the end of a head came in a front that is looked at again with more bytes behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scan {
+    at: usize,
+    scanned: usize,
+    line_fits: bool,
+}
+
 impl Requests {
+    /// Nothing was read yet, but the front of the stream was searched as far as `scan` came.
+    #[must_use]
+    pub fn after(scan: Scan) -> Self {
+        let Scan { at, scanned, line_fits } = scan;
+        Self { at, scanned, line_fits, ..Self::default() }
+    }
+
+    /// How far the search came.
+    #[must_use]
+    pub fn scan(&self) -> Scan {
+        Scan { at: self.at, scanned: self.scanned, line_fits: self.line_fits }
+    }
+
     /// Reads on. `stream` is the same bytes as the last time (but for [`Self::forget`]) and what came behind them; the cost is linear in all.
     ///
     /// `No`: not HTTP/1 from the first byte. `Found`: at least one request is known.
@@ -260,15 +281,15 @@ pub struct Answer {
     pub body: Option<usize>,
 }
 
-/// The whole head of the response at the front of one direction.
+/// The whole head of the response at the front of one direction, which was searched as far as `scan` came.
 #[must_use]
-pub fn answer(stream: &[u8]) -> Outcome<Answer> {
+pub fn answer(stream: &[u8], scan: &mut Scan) -> Outcome<Answer> {
     let status = match response(stream) {
         Outcome::Found(status) => status,
         Outcome::NeedMore => return Outcome::NeedMore,
         Outcome::No => return Outcome::No,
     };
-    let Some(length) = head::end(stream, &mut 0).filter(|length| *length <= MOST_HEAD) else {
+    let Some(length) = head::end(stream, &mut scan.scanned).filter(|length| *length <= MOST_HEAD) else {
         return if stream.len() < MOST_HEAD { Outcome::NeedMore } else { Outcome::No };
     };
     let body = match status {

@@ -45,6 +45,11 @@ impl<'a> Cursor<'a> {
         Some(taken)
     }
 
+    /// All that is left, taken.
+    pub(crate) fn rest_taken(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.rest)
+    }
+
     pub(crate) fn u8(&mut self) -> Option<u8> {
         self.take(1)?.first().copied()
     }

@@ -61,7 +61,7 @@ impl Recogniser {
         if let Some(hello) = read.hello {
             facts.client = Some(Box::new(hello));
         }
-        let is_over = facts.client.is_some() || !room;
+        let is_over = facts.client.is_some() || read.none || !room;
         flow.talk.ways[*side] = Some(way);
         if read.opened {
             flow.asked_by(*side);
@@ -79,6 +79,8 @@ impl Recogniser {
 struct Heard {
     opened: bool,
     hello: Option<tls::ClientHello>,
+    /// What stands in order is no hello, and no more of it is wanted.
+    none: bool,
     /// Some of it could not be kept.
     lost: bool,
 }
@@ -86,16 +88,17 @@ struct Heard {
 impl Way {
     /// Puts the CRYPTO frames of a datagram in order, up to a whole hello.
     fn initials(&mut self, datagram: &[u8]) -> Heard {
-        let Self { window, what, origin } = self;
+        let Self { window, what, origin, .. } = self;
         *what = What::Hello;
         window.begin();
         let mut heard = Heard::default();
         let opened = quic::open(datagram, origin.as_deref(), |anew, offset, bytes| {
             if anew {
+                heard.none = false;
                 *window = Window::default();
                 window.begin();
             }
-            if heard.hello.is_none() {
+            if heard.hello.is_none() && !heard.none {
                 heard.crypto(window, offset, bytes);
             }
         });
@@ -109,12 +112,13 @@ impl Way {
 
 impl Heard {
     fn crypto(&mut self, window: &mut Window, offset: u64, bytes: &[u8]) {
-        let (hello, mut over) = (&mut self.hello, false);
+        let (hello, none) = (&mut self.hello, &mut self.none);
+        let mut over = false;
         let fits = window.push(offset as i64, bytes, bytes.len() as u32, &mut |stream| {
             match tls::bare_client_hello(stream, false) {
                 Outcome::NeedMore => return Read::On(0),
                 Outcome::Found(found) => *hello = Some(found),
-                Outcome::No => {}
+                Outcome::No => *none = true,
             }
             over = true;
             Read::Done

@@ -4,7 +4,7 @@ use super::streams::Step;
 use super::{Context, NO_TIME, Recogniser};
 use crate::flows::key::{HIGH, LOW, other};
 use crate::flows::table::{Flow, Place};
-use crate::lookups::{Ends, Seen, Transport};
+use crate::lookups::{Ends, Lookup, Seen, Transport};
 use crate::recognise::Outcome;
 use crate::recognise::dns::{self, Ear};
 
@@ -41,19 +41,24 @@ impl Recogniser {
         }
         facts.clear[*side] = Some(true);
         let (src, dst) = (flow.key.port(*side), flow.key.port(other(*side)));
-        let transport = Transport::of(flow.key.proto, src, dst);
+        let ends = Ends { src: (flow.key.ip(*side), src), dst: (flow.key.ip(other(*side)), dst) };
+        let transport = Transport::of(flow.key.proto, ends, message.is_of_the_link());
         if matches!(transport, Transport::Udp | Transport::Tcp) {
             flow.asked_by(if message.response { other(*side) } else { *side });
         }
-        let ends = Ends { src: (flow.key.ip(*side), src), dst: (flow.key.ip(other(*side)), dst) };
         let Place { source, record, offset, time } = *place;
         let seen = Seen { source, time: time.unwrap_or(NO_TIME), record, offset };
+        let before = self.rows.len();
         self.pairing.take(message, ends, transport, seen, &mut self.rows);
+        self.text += self.rows.get(before..).into_iter().flatten().map(Lookup::text).sum::<usize>();
         true
     }
 }
 
-/// How DNS may sound on the ports of a conversation.
+/// How DNS may sound in a conversation: on its ports, and once it is known to be DNS.
 pub(super) fn ear(flow: &Flow) -> Ear {
-    Ear::of(flow.key.port(LOW), flow.key.port(HIGH))
+    match &flow.facts {
+        Some(facts) if facts.app == Some("dns") => Ear::DnsPort,
+        _ => Ear::of(flow.key.port(LOW), flow.key.port(HIGH)),
+    }
 }

@@ -14,6 +14,8 @@ use crate::transport::Segment;
 pub(super) struct Way {
     pub(super) window: Window,
     pub(super) what: What,
+    /// How far its front was searched for the end of a head, so that no byte is searched at every segment.
+    scan: http::Scan,
     /// Whose keys seal the Initials of a QUIC client.
     pub(super) origin: Option<Box<Origin>>,
 }
@@ -64,10 +66,10 @@ impl Recogniser {
             way.window.begin();
         }
         let before = way.window.held();
-        let what = &mut way.what;
+        let (what, scan) = (&mut way.what, &mut way.scan);
         let (mut done, mut sealed) = (false, None);
         let goes_on = way.window.push(position, segment.payload, segment.length, &mut |stream| {
-            let read = self.read(&mut context, what, &mut sealed, stream);
+            let read = self.read(&mut context, (what, scan), &mut sealed, stream);
             done |= read == Read::Done;
             read
         });
@@ -104,13 +106,19 @@ impl Recogniser {
     }
 
     /// Reads as far as `stream` goes; `sealed` is how many of its bytes stand where TLS begins inside something else.
-    fn read(&mut self, context: &mut Context<'_>, what: &mut What, sealed: &mut Option<usize>, stream: &[u8]) -> Read {
+    fn read(
+        &mut self,
+        context: &mut Context<'_>,
+        (what, scan): (&mut What, &mut http::Scan),
+        sealed: &mut Option<usize>,
+        stream: &[u8],
+    ) -> Read {
         let mut at = 0;
         while let Some(rest) = stream.get(at..).filter(|rest| !rest.is_empty()) {
-            match self.step(context, *what, rest) {
+            match self.step(context, *what, rest, scan) {
                 Step::On(done) => return Read::On((at + done) as u64),
                 Step::Next(next, done) => {
-                    *what = next;
+                    (*what, *scan) = (next, http::Scan::default());
                     at += done;
                 }
                 Step::Done => return Read::Done,
@@ -123,13 +131,13 @@ impl Recogniser {
         Read::On(at as u64)
     }
 
-    fn step(&mut self, context: &mut Context<'_>, what: What, stream: &[u8]) -> Step {
+    fn step(&mut self, context: &mut Context<'_>, what: What, stream: &[u8], scan: &mut http::Scan) -> Step {
         let (flow, side) = (&mut *context.flow, context.side);
         match what {
-            What::Unknown => begin(flow, side, stream),
+            What::Unknown => begin(flow, side, stream, scan),
             What::Requests => web::requests(flow, side, stream),
-            What::Answers => web::answers(stream),
-            What::Tunnel => tunnel::there(flow, side, stream),
+            What::Answers => web::answers(stream, scan),
+            What::Tunnel => tunnel::there(flow, side, stream, scan),
             What::TunnelBack => tunnel::back(flow, stream),
             What::Hello => Step::Done,
             What::Dns => self.frames(context, stream),
@@ -142,14 +150,15 @@ fn what_is_lost(what: What) -> bool {
 }
 
 /// Tries each protocol on the front of a direction.
-fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Step {
+fn begin(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan) -> Step {
     let hello = tls::client_hello(stream);
     if let Outcome::Found(hello) = hello {
         web::said_hello(flow, side, hello);
         return Step::Done;
     }
-    let mut first = http::Requests::default();
+    let mut first = http::Requests::after(*scan);
     let request = first.read(stream);
+    *scan = first.scan();
     if request == Outcome::Found(()) {
         return web::asked(flow, side);
     }

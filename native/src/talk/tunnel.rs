@@ -29,13 +29,16 @@ pub(super) fn answer(flow: &Flow, stream: &[u8]) -> Outcome<usize> {
 }
 
 /// The client's side of a tunnel: TLS, another request to a proxy that refused the first, or requests in clear.
-pub(super) fn there(flow: &mut Flow, side: Side, stream: &[u8]) -> Step {
+pub(super) fn there(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan) -> Step {
     let hello = tls::client_hello(stream);
     if let Outcome::Found(hello) = hello {
         said(flow.facts.get_or_insert_default(), hello);
         return Step::Sealed;
     }
-    match http::Requests::default().read(stream) {
+    let mut first = http::Requests::after(*scan);
+    let request = first.read(stream);
+    *scan = first.scan();
+    match request {
         Outcome::Found(()) => requests(flow, side),
         Outcome::NeedMore => Step::On(0),
         Outcome::No if hello == Outcome::NeedMore => Step::On(0),

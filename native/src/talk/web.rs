@@ -66,8 +66,8 @@ pub(super) fn requests(flow: &mut Flow, side: Side, stream: &[u8]) -> Step {
 }
 
 /// Reads answers to CONNECT: refusals are passed over, behind the one that agrees the tunnel begins.
-pub(super) fn answers(stream: &[u8]) -> Step {
-    match http::answer(stream) {
+pub(super) fn answers(stream: &[u8], scan: &mut http::Scan) -> Step {
+    match http::answer(stream, scan) {
         Outcome::Found(http::Answer { status: 200..=299, head, .. }) => Step::Next(What::TunnelBack, head),
         Outcome::Found(http::Answer { head, body: Some(body), .. }) => {
             Step::Next(What::Answers, head.saturating_add(body))

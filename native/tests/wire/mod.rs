@@ -152,6 +152,7 @@ fn in_order(lines: Vec<u8>) -> String {
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
+#[allow(dead_code, reason = "each test file uses its part")]
 #[track_caller]
 #[allow(dead_code, reason = "each test file uses its part")]
 pub fn has(row: &str, part: &str) {

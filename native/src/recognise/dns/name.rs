@@ -1,11 +1,14 @@
 //! Domain names on the wire (RFC 1035 3.1, 4.1.4).
 //!
-//! Promises: compression pointers go strictly backward, so reading always ends; a name longer than 255 octets is refused.
+//! Promises: compression pointers go strictly backward, so reading always ends; a name longer than 255 octets, or of more
+//! pointers than it can have labels, is refused.
 
 use super::Broken;
 use crate::text::dns_label_into;
 
 const MOST_OCTETS: usize = 255;
+/// Pointers of one name: each leads to a label, but where somebody wants to be followed for long.
+const MOST_POINTERS: usize = 127;
 const HEADER: usize = 12;
 
 enum Step<'a> {
@@ -47,7 +50,7 @@ pub fn skip(message: &[u8], start: usize) -> Result<usize, Broken> {
 }
 
 fn walk<'a>(message: &'a [u8], start: usize, mut each: impl FnMut(&'a [u8])) -> Result<usize, Broken> {
-    let (mut at, mut floor, mut octets, mut after) = (start, start, 1, None);
+    let (mut at, mut floor, mut octets, mut pointers, mut after) = (start, start, 1, 0, None);
     loop {
         match step(message, at)? {
             Step::End => return Ok(after.unwrap_or(at + 1)),
@@ -61,7 +64,8 @@ fn walk<'a>(message: &'a [u8], start: usize, mut each: impl FnMut(&'a [u8])) -> 
             }
             Step::Pointer(target) => {
                 after.get_or_insert(at + 2);
-                if target >= floor || target < HEADER {
+                pointers += 1;
+                if target >= floor || target < HEADER || pointers > MOST_POINTERS {
                     return Err(Broken::Bad);
                 }
                 (at, floor) = (target, target);
@@ -110,6 +114,17 @@ mod tests {
         assert_eq!(read(&behind_header(b"\xc0\x0e\x01a\x00"), 12), Err(Broken::Bad));
         assert_eq!(read(&behind_header(b"\x01a\xc0\x0c"), 12), Err(Broken::Bad));
         assert_eq!(read(&behind_header(b"\xc0\x02"), 12), Err(Broken::Bad));
+    }
+
+    #[test]
+    fn no_name_is_followed_for_long() {
+        let chain = |pointers: u16| {
+            let steps = (0..pointers).flat_map(|step| (0xc000 | (13 + 2 * step).max(12)).to_be_bytes());
+            behind_header(&[b"\0\xc0\x0c".to_vec(), steps.collect()].concat())
+        };
+        let last = |message: &[u8]| skip(message, message.len() - 2);
+        assert!(last(&chain(126)).is_ok());
+        assert_eq!(last(&chain(127)), Err(Broken::Bad));
     }
 
     #[test]

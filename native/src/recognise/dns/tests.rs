@@ -83,6 +83,21 @@ fn a_message_cut_anywhere_gives_a_prefix_of_its_rows_and_never_a_wrong_name() {
 }
 
 #[test]
+fn signatures_are_passed_over() {
+    let hmac = b"\x04hmac\x00\0\0\0\0\0\x01\x01\x2c\0\x02\xab\xcd\xab\xcd\0\0\0\0";
+    let tsig = [&b"\x03key\x00\0\xfa\0\xff\0\0\0\0"[..], &(hmac.len() as u16).to_be_bytes(), hmac].concat();
+    let sig0 = record(&[0], 24, 0, b"\0\0\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x07\x00\xab");
+    for signature in [tsig, sig0] {
+        for flags in [0x0100, 0x8180] {
+            let signed =
+                build(flags, [1, 0, 0, 2], &[question("a.test", 1), record(&[0], OPT, 0, &[]), signature.clone()]);
+            let read = message(&signed, true, Ear::AnyPort).unwrap();
+            assert_eq!((read.questions.len(), read.answers.len(), read.rcode), (1, 0, 0));
+        }
+    }
+}
+
+#[test]
 fn trailing_bytes_are_no_dns_on_an_odd_port() {
     let longer = [asked(), vec![0]].concat();
     assert_eq!(message(&longer, true, Ear::AnyPort), None);

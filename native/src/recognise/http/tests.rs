@@ -166,19 +166,34 @@ fn no_bytes_panic_and_all_text_is_printable() {
 }
 
 #[test]
+fn a_front_that_grows_is_searched_once() {
+    let head = b"\r\nGET /path HTTP/1.1\r\nX: y\r\nHost: a.example\r\n\r\n";
+    let mut scan = Scan::default();
+    for end in 3..head.len() {
+        let mut first = Requests::after(scan);
+        assert_eq!(first.read(&head[..end]), Outcome::NeedMore);
+        scan = first.scan();
+        assert_eq!(scan.at + scan.scanned, end);
+    }
+    let mut last = Requests::after(scan);
+    assert_eq!((last.read(head), last.host.as_deref()), (Outcome::Found(()), Some("a.example")));
+}
+
+#[test]
 fn an_answer_says_how_much_follows_it() {
-    let told = |bytes: &[u8]| match answer(bytes) {
+    let told = |bytes: &[u8]| match answer(bytes, &mut Scan::default()) {
         Outcome::Found(Answer { status, head, body }) => (status, head, body),
         other => panic!("{other:?}"),
     };
     let refused = b"HTTP/1.1 407 No\r\nContent-Length: 5\r\nX: y\r\n\r\nbody.";
     assert_eq!(told(refused), (407, refused.len() - 5, Some(5)));
-    assert!((0..refused.len() - 5).all(|end| answer(&refused[..end]) == Outcome::NeedMore));
+    let mut scan = Scan::default();
+    assert!((0..refused.len() - 5).all(|end| answer(&refused[..end], &mut scan) == Outcome::NeedMore));
     assert_eq!(told(b"HTTP/1.0 200 Connection established\r\n\r\n\x16\x03").1, 39);
     assert_eq!(told(b"HTTP/1.1 100 Continue\r\n\r\n").2, Some(0));
     assert_eq!(told(b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n").2, None);
     assert_eq!(told(b"HTTP/1.1 403 No\n\n").2, None);
-    assert_eq!(answer(&[b"HTTP/1.1 200 OK\r\n", &[b'x'; MOST_HEAD][..]].concat()), Outcome::No);
+    assert_eq!(answer(&[b"HTTP/1.1 200 OK\r\n", &[b'x'; MOST_HEAD][..]].concat(), &mut Scan::default()), Outcome::No);
 }
 
 #[test]

@@ -1,0 +1,50 @@
+//! The fuzz targets' laws over every seed, and over every input that once broke one: no fuzzer is needed for that.
+
+use std::path::{Path, PathBuf};
+
+#[path = "../fuzz/src/lib.rs"]
+mod laws;
+
+/// A promise that holds for any bytes.
+type Law = fn(&[u8]);
+
+const TARGETS: [(&str, Law); 7] = [
+    ("container", laws::container::holds),
+    ("packet", laws::packet::holds),
+    ("dns", laws::dns::holds),
+    ("tls", laws::tls::holds),
+    ("quic", laws::quic::holds),
+    ("http", laws::http::holds),
+    ("x509", laws::x509::holds),
+];
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn the_laws_hold_for_every_seed() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    for (target, law) in TARGETS {
+        let seeds = files(&fuzz.join("seeds").join(target));
+        assert!(!seeds.is_empty(), "no seeds for {target}");
+        for seed in seeds.into_iter().chain(files(&fuzz.join("regressions").join(target))) {
+            println!("{}", seed.display());
+            law(&std::fs::read(seed).expect("a seed can be read"));
+        }
+    }
+}
+
+#[test]
+fn the_laws_hold_for_nothing_and_for_little() {
+    for (_, law) in TARGETS {
+        law(&[]);
+        for byte in [0, 1, 2, 3, 0x1f, 0xff] {
+            law(&[byte]);
+            law(&[byte; 7]);
+        }
+    }
+}
