@@ -31,6 +31,7 @@ _REMARKS = {
     "dns_repeated": "DNS question asked again with the same id, one row each",
     "dns_other_opcodes": "DNS message that is neither query nor response, no row",
     "dns_nameless": "DNS message without question and answer, no row",
+    "unreadable_certificates": "certificate of which only the digest can be told",
 }
 """What the core counts beside records, in words."""
 

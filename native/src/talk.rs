@@ -3,6 +3,7 @@
 //! DNS is read to the end of its conversation, HTTP/1 to its last request; TLS and QUIC are done with their hellos.
 //! What waits in all conversations together is bounded; a direction that cannot wait is given up and counted.
 
+pub mod certificates;
 mod datagrams;
 mod dns;
 mod search;
@@ -19,8 +20,9 @@ use crate::flows::key::{HIGH, LOW, Side};
 use crate::flows::table::{Flow, Place};
 use crate::lookups::{Lookup, Pairing};
 use crate::markers::Markers;
-use crate::recognise::{http, socks, tls};
+use crate::recognise::{http, socks, tls, x509};
 use crate::transport::{Segment, TCP, UDP};
+use certificates::Certificates;
 use search::{Found, Search};
 use streams::Way;
 
@@ -42,6 +44,8 @@ pub struct Facts {
     pub client: Option<Box<tls::ClientHello>>,
     /// The server's hello.
     pub server: Option<Box<tls::ServerHello>>,
+    /// The server's certificate.
+    pub certificate: Option<Arc<x509::Certificate>>,
     /// What was asked for over HTTP/1.
     pub http: Option<Box<http::Requests>>,
     /// What was asked of a SOCKS proxy.
@@ -74,6 +78,7 @@ pub struct Recogniser {
     held: usize,
     limits: BTreeMap<&'static str, u64>,
     markers: Option<Arc<Markers>>,
+    certificates: Certificates,
 }
 
 /// What one reading of a direction needs beside its bytes.
@@ -88,7 +93,8 @@ impl Recogniser {
     #[must_use]
     pub fn new(markers: Option<Arc<Markers>>) -> Self {
         let pairing = Pairing::new(OPEN_QUESTIONS);
-        Self { pairing, rows: Vec::new(), held: 0, limits: BTreeMap::new(), markers }
+        let (rows, limits, certificates) = (Vec::new(), BTreeMap::new(), Certificates::default());
+        Self { pairing, rows, held: 0, limits, markers, certificates }
     }
 
     /// Shows a packet's payload, which lies at `position` of its direction, to the recognisers.

@@ -8,6 +8,7 @@ pub mod http;
 pub mod quic;
 pub mod socks;
 pub mod tls;
+pub mod x509;
 
 /// What the first bytes of a direction turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]

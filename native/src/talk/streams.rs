@@ -31,6 +31,8 @@ pub(super) enum What {
     Tunnel,
     /// What the server says inside a tunnel.
     TunnelBack,
+    /// The server's hello and what follows it in clear.
+    ServerHello,
     /// The CRYPTO frames of a QUIC client.
     Hello,
     Dns,
@@ -40,12 +42,14 @@ pub(super) enum What {
 pub(super) enum Step {
     /// So many bytes are done with (more than there are, if what follows is passed over); more are wanted.
     On(usize),
+    /// So many more bytes are needed, at least, before another look tells more.
+    Wait(usize),
     /// Behind so many bytes it is taken for this.
     Next(What, usize),
     /// Nothing more is wanted.
     Done,
-    /// Nothing more is wanted: from here on it is TLS, inside something else.
-    Sealed,
+    /// From here on it is TLS, inside something else: it is read on as this, or not at all.
+    Sealed(Option<What>),
 }
 
 impl Way {
@@ -76,7 +80,8 @@ impl Recogniser {
         self.note("stream_budget", u64::from(!room));
         self.note("stream_gaps", u64::from(!goes_on && !done && what_is_lost(way.what)));
         if let (Some(behind), Some(reached)) = (sealed, way.window.reached()) {
-            self.seal(context.flow, side, reached - behind as i64);
+            let front = if done { reached - behind as i64 } else { way.front() };
+            self.seal(context.flow, side, front);
         }
         context.flow.talk.ways[side] = Some(way);
         if done || !goes_on || !room {
@@ -103,20 +108,24 @@ impl Recogniser {
         }
     }
 
-    /// Reads as far as `stream` goes; `sealed` is how many of its bytes stand where TLS begins inside something else.
+    /// Reads as far as `stream` goes; `sealed` is how many of its bytes stand where TLS begins inside something else,
+    /// which is never passed over: it stays at the front.
     fn read(&mut self, context: &mut Context<'_>, what: &mut What, sealed: &mut Option<usize>, stream: &[u8]) -> Read {
         let mut at = 0;
+        *sealed = sealed.map(|_| stream.len());
         while let Some(rest) = stream.get(at..).filter(|rest| !rest.is_empty()) {
             match self.step(context, *what, rest) {
                 Step::On(done) => return Read::On((at + done) as u64),
+                Step::Wait(wanted) => return Read::Wait(at as u64, wanted),
                 Step::Next(next, done) => {
                     *what = next;
                     at += done;
                 }
                 Step::Done => return Read::Done,
-                Step::Sealed => {
+                Step::Sealed(next) => {
                     *sealed = Some(rest.len());
-                    return Read::Done;
+                    let Some(next) = next else { return Read::Done };
+                    *what = next;
                 }
             }
         }
@@ -131,6 +140,7 @@ impl Recogniser {
             What::Answers => web::answers(stream),
             What::Tunnel => tunnel::there(flow, side, stream),
             What::TunnelBack => tunnel::back(flow, stream),
+            What::ServerHello => self.certificate(flow, stream),
             What::Hello => Step::Done,
             What::Dns => self.frames(context, stream),
         }
@@ -138,7 +148,7 @@ impl Recogniser {
 }
 
 fn what_is_lost(what: What) -> bool {
-    what != What::Unknown
+    !matches!(what, What::Unknown | What::ServerHello)
 }
 
 /// Tries each protocol on the front of a direction.
@@ -155,8 +165,7 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Step {
     }
     let answer = tls::server_hello(stream);
     if let Outcome::Found(hello) = answer {
-        web::answered_hello(flow, side, hello);
-        return Step::Done;
+        return web::answered_hello(flow, side, hello);
     }
     let response = http::response(stream);
     if let Outcome::Found(_) = response {
@@ -173,6 +182,10 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Step {
     let frame = dns::tcp_front(stream, ear(flow));
     if frame == Outcome::Found(()) && flow.facts.as_ref().is_none_or(|facts| facts.app == Some("dns")) {
         return Step::Next(What::Dns, 0);
+    }
+    let wanted = tls::wanted(stream);
+    if wanted > 0 {
+        return Step::Wait(wanted);
     }
     let open = [
         hello == Outcome::NeedMore,

@@ -33,12 +33,12 @@ pub(super) fn there(flow: &mut Flow, side: Side, stream: &[u8]) -> Step {
     let hello = tls::client_hello(stream);
     if let Outcome::Found(hello) = hello {
         said(flow.facts.get_or_insert_default(), hello);
-        return Step::Sealed;
+        return Step::Sealed(None);
     }
     match http::Requests::default().read(stream) {
         Outcome::Found(()) => requests(flow, side),
         Outcome::NeedMore => Step::On(0),
-        Outcome::No if hello == Outcome::NeedMore => Step::On(0),
+        Outcome::No if hello == Outcome::NeedMore => Step::Wait(tls::wanted(stream)),
         Outcome::No => Step::Done,
     }
 }
@@ -49,10 +49,11 @@ pub(super) fn back(flow: &mut Flow, stream: &[u8]) -> Step {
         Outcome::Found(hello) => {
             let facts = flow.facts.get_or_insert_default();
             facts.clear = [Some(false); 2];
+            let shows = hello.shows_certificate();
             facts.server.get_or_insert_with(|| Box::new(hello));
-            Step::Sealed
+            Step::Sealed(shows.then_some(What::ServerHello))
         }
-        Outcome::NeedMore => Step::On(0),
+        Outcome::NeedMore => Step::Wait(tls::wanted(stream)),
         Outcome::No => Step::Done,
     }
 }
