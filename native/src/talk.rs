@@ -3,7 +3,9 @@
 //! DNS is read to the end of its conversation, HTTP/1 to its last request; TLS and QUIC are done with their hellos.
 //! What waits in all conversations together is bounded; a direction that cannot wait is given up and counted.
 
+mod announced;
 pub mod certificates;
+mod commands;
 mod datagrams;
 mod dns;
 mod search;
@@ -22,6 +24,7 @@ use crate::lookups::{Lookup, Pairing};
 use crate::markers::Markers;
 use crate::recognise::{http, socks, tls, x509};
 use crate::transport::{Segment, TCP, UDP};
+use announced::Announced;
 use certificates::Certificates;
 use search::{Found, Search};
 use streams::Way;
@@ -36,10 +39,12 @@ pub const NO_TIME: i64 = i64::MIN;
 /// What was recognised of a conversation.
 #[derive(Debug, Default)]
 pub struct Facts {
-    /// `tls`, `quic`, `http`, `socks` or `dns`.
+    /// `tls`, `quic`, `http`, `socks`, `dns`, `ssh`, `smtp`, `imap`, `pop3`, `ftp` or `ftp-data`.
     pub app: Option<&'static str>,
     /// Whether the payload of each end was read in clear; none where it was not recognised.
     pub clear: [Option<bool>; 2],
+    /// The client asked for TLS inside something else.
+    pub asked_tls: bool,
     /// The client's hello.
     pub client: Option<Box<tls::ClientHello>>,
     /// The server's hello.
@@ -79,6 +84,7 @@ pub struct Recogniser {
     limits: BTreeMap<&'static str, u64>,
     markers: Option<Arc<Markers>>,
     certificates: Certificates,
+    announced: Announced,
 }
 
 /// What one reading of a direction needs beside its bytes.
@@ -93,8 +99,8 @@ impl Recogniser {
     #[must_use]
     pub fn new(markers: Option<Arc<Markers>>) -> Self {
         let pairing = Pairing::new(OPEN_QUESTIONS);
-        let (rows, limits, certificates) = (Vec::new(), BTreeMap::new(), Certificates::default());
-        Self { pairing, rows, held: 0, limits, markers, certificates }
+        let (certificates, announced) = (Certificates::default(), Announced::default());
+        Self { pairing, rows: Vec::new(), held: 0, limits: BTreeMap::new(), markers, certificates, announced }
     }
 
     /// Shows a packet's payload, which lies at `position` of its direction, to the recognisers.
@@ -122,6 +128,7 @@ impl Recogniser {
         for side in [LOW, HIGH] {
             self.settle(flow, side);
         }
+        _ = self.expected(flow);
         self.end_search(flow);
         if let Some(requests) = flow.facts.as_deref().and_then(|facts| facts.http.as_deref()) {
             self.note("http_hosts", u64::from(requests.hosts_overflow));

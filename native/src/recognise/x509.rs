@@ -46,7 +46,8 @@ pub struct Said {
     pub subject: Option<String>,
     /// Who signed it, as it says.
     pub issuer: Option<String>,
-    /// Host names and addresses it is for, each once; the owner's common name where it has no list of them (RFC 2818 3.1).
+    /// Host names and addresses it is for, each once; where it has no list of them the owner's common name, if that has
+    /// the shape of one (RFC 2818 3.1).
     pub names: Vec<String>,
     /// More than [`MOST_NAMES`] names, or text that is too long to be told.
     pub cut: bool,
@@ -86,7 +87,8 @@ impl Said {
         };
         if !said.alternatives(told) {
             let common = told.subject.iter_attributes().filter(|one| one.attr_type().as_bytes() == COMMON_NAME);
-            common.last().and_then(|one| string(one.attr_value())).into_iter().for_each(|name| said.name(&name));
+            let name = common.last().and_then(|one| string(one.attr_value())).filter(|name| is_host(name));
+            name.into_iter().for_each(|name| said.name(&name));
         }
         said
     }
@@ -132,16 +134,22 @@ impl Said {
     }
 }
 
+/// Whether a common name has the shape of a host name or an address.
+fn is_host(name: &[u8]) -> bool {
+    name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'*' | b':'))
+}
+
+/// ns since 1970.
 fn moment(time: &ASN1Time) -> Option<i64> {
     time.timestamp().checked_mul(1_000_000_000)
 }
 
 /// The text of an owner or issuer; none where it is too long.
 fn name_text(name: &X509Name<'_>) -> Option<String> {
-    let parts: Vec<_> = name.iter_rdn().collect();
+    let parts: Vec<Vec<_>> = name.iter_rdn().map(|part| part.iter().collect()).collect();
     let mut out = String::new();
     for (at, part) in parts.into_iter().rev().enumerate() {
-        for (place, one) in part.iter().enumerate() {
+        for (place, one) in part.into_iter().rev().enumerate() {
             match (at, place) {
                 (0, 0) => {}
                 (_, 0) => out.push(','),

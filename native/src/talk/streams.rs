@@ -1,9 +1,10 @@
 //! TCP: the front of each direction shown to every recogniser, then to the one that knew it.
 
 use super::dns::ear;
-use super::{BUDGET, Context, Facts, Recogniser, tunnel, web};
+use super::{BUDGET, Context, Facts, Recogniser, announced, commands, tunnel, web};
 use crate::flows::key::Side;
 use crate::flows::table::Flow;
+use crate::recognise::commands::Protocol;
 use crate::recognise::quic::Origin;
 use crate::recognise::{Outcome, dns, http, socks, tls};
 use crate::stream::{Read, Window};
@@ -36,9 +37,20 @@ pub(super) enum What {
     /// The CRYPTO frames of a QUIC client.
     Hello,
     Dns,
+    /// Lines of a client.
+    Commands(Protocol),
+    /// What follows a client's command for TLS.
+    Agreed(Protocol),
+    /// Mail that a client sends.
+    Letter(Protocol),
+    /// Lines of a server.
+    Replies(Protocol),
+    /// What FTP carries.
+    Data,
 }
 
 /// One step of the reading of a direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
     /// So many bytes are done with (more than there are, if what follows is passed over); more are wanted.
     On(usize),
@@ -96,11 +108,15 @@ impl Recogniser {
         self.held -= way.window.held();
         let front = way.window.front();
         let mut sealed = false;
+        if let What::Replies(_) = way.what {
+            sealed = commands::unfinished(flow, side, front);
+        }
         match (way.what, flow.facts.as_deref_mut()) {
             (What::Unknown, None) if !front.is_empty() => unfinished(flow, side, front),
             (What::Requests, Some(Facts { http: Some(requests), .. })) => _ = requests.finish(front),
             (What::Hello, Some(facts)) if !front.is_empty() => unfinished_hello(facts, front),
-            (What::Tunnel, Some(facts)) => sealed = tunnel::unfinished(facts, front),
+            (What::Tunnel | What::Agreed(_), Some(facts)) => sealed = tunnel::unfinished(facts, front),
+            (What::Unknown, Some(facts)) => commands::unread(facts, side, front),
             _ => {}
         }
         if sealed {
@@ -135,7 +151,7 @@ impl Recogniser {
     fn step(&mut self, context: &mut Context<'_>, what: What, stream: &[u8]) -> Step {
         let (flow, side) = (&mut *context.flow, context.side);
         match what {
-            What::Unknown => begin(flow, side, stream),
+            What::Unknown => self.expected(flow).unwrap_or_else(|| begin(flow, side, stream)),
             What::Requests => web::requests(flow, side, stream),
             What::Answers => web::answers(stream),
             What::Tunnel => tunnel::there(flow, side, stream),
@@ -143,6 +159,11 @@ impl Recogniser {
             What::ServerHello => self.certificate(flow, stream),
             What::Hello => Step::Done,
             What::Dns => self.frames(context, stream),
+            What::Commands(protocol) => self.command(context, protocol, stream),
+            What::Agreed(protocol) => commands::agreed(flow, protocol, stream),
+            What::Letter(protocol) => commands::letter(protocol, stream),
+            What::Replies(protocol) => self.reply(context, protocol, stream),
+            What::Data => announced::data(flow, side, stream),
         }
     }
 }
@@ -183,6 +204,10 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Step {
     if frame == Outcome::Found(()) && flow.facts.as_ref().is_none_or(|facts| facts.app == Some("dns")) {
         return Step::Next(What::Dns, 0);
     }
+    let lines = commands::begin(flow, side, stream);
+    if let Outcome::Found(step) = lines {
+        return step;
+    }
     let wanted = tls::wanted(stream);
     if wanted > 0 {
         return Step::Wait(wanted);
@@ -195,6 +220,7 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Step {
         proxied == Outcome::NeedMore,
         proxy == Outcome::NeedMore,
         frame == Outcome::NeedMore,
+        lines == Outcome::NeedMore,
     ];
     if open.contains(&true) { Step::On(0) } else { Step::Done }
 }

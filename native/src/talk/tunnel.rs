@@ -66,7 +66,7 @@ pub(super) fn unfinished(facts: &mut Facts, front: &[u8]) -> bool {
     is_hello
 }
 
-fn said(facts: &mut Facts, hello: tls::ClientHello) {
+pub(super) fn said(facts: &mut Facts, hello: tls::ClientHello) {
     facts.clear = [Some(false); 2];
     facts.client.get_or_insert_with(|| Box::new(hello));
 }

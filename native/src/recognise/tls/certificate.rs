@@ -63,7 +63,8 @@ fn behind(bytes: &[u8]) -> Result<&[u8], Shown> {
 
 /// The first of the list in a Certificate message, of which the end need not be there.
 fn leaf(message: &[u8]) -> Shown {
-    let number = |at: usize| message.get(at..at + 3).map(|digits| digits.iter().fold(0, |sum, b| sum << 8 | usize::from(*b)));
+    let number =
+        |at: usize| message.get(at..at + 3).map(|digits| digits.iter().fold(0, |sum, b| sum << 8 | usize::from(*b)));
     let (whole, Some(list), Some(length)) = (number(1), number(4), number(HEAD - 3)) else {
         let is_empty = number(1) == Some(3);
         return if is_empty { Shown::Nothing } else { Shown::More(HEAD - message.len()) };
