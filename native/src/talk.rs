@@ -8,6 +8,7 @@ pub mod certificates;
 mod commands;
 mod datagrams;
 mod dns;
+mod fragments;
 mod search;
 mod streams;
 mod tunnel;
@@ -39,7 +40,7 @@ pub const NO_TIME: i64 = i64::MIN;
 /// What was recognised of a conversation.
 #[derive(Debug, Default)]
 pub struct Facts {
-    /// `tls`, `quic`, `http`, `socks`, `dns`, `ssh`, `smtp`, `imap`, `pop3`, `ftp` or `ftp-data`.
+    /// `tls`, `dtls`, `quic`, `http`, `socks`, `dns`, `ssh`, `smtp`, `imap`, `pop3`, `ftp` or `ftp-data`.
     pub app: Option<&'static str>,
     /// Whether the payload of each end was read in clear; none where it was not recognised.
     pub clear: [Option<bool>; 2],

@@ -2,7 +2,7 @@
 
 mod wire;
 
-use wire::{ACK, PUSH, SYN, answer, dialogue, has, hello, read};
+use wire::{ACK, File, PUSH, SYN, answer, dialogue, has, hello, read};
 
 /// The bytes of a file of hexadecimal digits.
 fn bytes(digits: &str) -> Vec<u8> {
@@ -192,6 +192,42 @@ fn hello_and_command_for_it_may_be_recorded_in_any_order() {
 fn ssh_tells_itself_and_nothing_more() {
     let row = told(&[b"", b"SSH-2.0-server\r\n", b"SSH-2.0-client\r\n"]);
     has(&row, r#""app":"ssh","src_clear":false,"dst_clear":false"#);
+}
+
+/// The body of a ClientHello of DTLS 1.2, with a cookie.
+fn datagram_hello() -> Vec<u8> {
+    let body = &hello()[9..];
+    [&[0xfe, 0xfd][..], &body[2..35], &[2, 5, 5], &body[35..]].concat()
+}
+
+/// The record that holds `part` of a message of `length` bytes.
+fn fragment(kind: u8, length: usize, sequence: u8, offset: usize, part: &[u8]) -> Vec<u8> {
+    let number = |value: usize| value.to_be_bytes()[5..].to_vec();
+    let message = [&[kind][..], &number(length), &[0, sequence], &number(offset), &number(part.len()), part].concat();
+    [&[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, sequence][..], &counted(2, &message)].concat()
+}
+
+#[test]
+fn a_dtls_hello_in_fragments_in_any_order() {
+    let body = datagram_hello();
+    let first = fragment(1, body.len(), 0, 0, &body[..900]);
+    let parts: Vec<_> =
+        [0, 900, 1800].map(|at| fragment(1, body.len(), 1, at, &body[at..(at + 900).min(body.len())])).to_vec();
+    for order in [[0, 1, 2], [2, 0, 1], [1, 2, 0]] {
+        let mut file = File::new();
+        // The first hello is answered by a request to show that its sender is there; the second has what is asked for.
+        file.udp_on(4433, true, &first).udp_on(4433, false, &fragment(3, 5, 0, 0, b"\xfe\xff\x02\x05\x05"));
+        for at in order {
+            file.udp_on(4433, true, &parts[at]);
+        }
+        let answer = &answer()[9..];
+        file.udp_on(4433, false, &fragment(2, answer.len(), 1, 0, &[&[0xfe, 0xfd], &answer[2..]].concat()));
+        let ([flows, _], coverage) = read(&file.0, false).unwrap();
+        has(&flows, r#""app":"dtls","sni":"results.example","alpn":["http/1.1"],"tls_version":"1.2","ech":false"#);
+        has(&flows, r#""ja4":"d13d0104h2_"#);
+        has(&flows, r#""src_clear":false,"dst_clear":false"#);
+        assert!(coverage.limits.is_empty());
+    }
 }
 
 /// A control connection with what the client says and the server answers, then a connection between other ports.

@@ -5,6 +5,7 @@
 
 pub mod commands;
 pub mod dns;
+pub mod dtls;
 pub mod http;
 pub mod quic;
 pub mod socks;

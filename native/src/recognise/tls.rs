@@ -18,8 +18,10 @@ pub const MOST_PROTOCOLS: usize = 64;
 /// Octets of a host name (RFC 1035 3.1); a longer SNI is no name.
 const MOST_NAME: usize = 255;
 
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO: u8 = 2;
+/// Kind of the message in which a client begins.
+pub const CLIENT_HELLO: u8 = 1;
+/// Kind of the message in which a server answers it.
+pub const SERVER_HELLO: u8 = 2;
 /// SHA-256 of "HelloRetryRequest", the random of a ServerHello that is one (RFC 8446 4.1.3).
 const RETRY: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, //
@@ -110,6 +112,18 @@ pub fn bare_client_hello(bytes: &[u8], whole: bool) -> Outcome<ClientHello> {
     hello.map_or(Outcome::No, |hello| Outcome::Found(ClientHello { version: 0x0304, ..hello }))
 }
 
+/// What the body of a DTLS ClientHello says; `None`: it is none.
+#[must_use]
+pub fn datagram_client_hello(body: &[u8]) -> Option<ClientHello> {
+    client_body(body, 'd', false)
+}
+
+/// What the body of a DTLS ServerHello says; `None`: it is none.
+#[must_use]
+pub fn datagram_server_hello(body: &[u8]) -> Option<ServerHello> {
+    server_body(body)
+}
+
 /// The ServerHello, or HelloRetryRequest, at the front of one direction.
 #[must_use]
 pub fn server_hello(stream: &[u8]) -> Outcome<ServerHello> {
@@ -141,22 +155,26 @@ pub fn version_text(version: u16) -> String {
 /// What a ClientHello carried over `transport` (as JA4 has it) says.
 fn client_body(body: &[u8], transport: char, cut: bool) -> Option<ClientHello> {
     let mut cursor = Cursor::new(body);
-    let legacy = match cursor.u16() {
-        Some(version) if version >> 8 == 3 => version,
+    let legacy = match (cursor.u16()?, transport) {
+        (version, 'd') => known(version)?,
+        (version, _) if version >> 8 == 3 => version,
         _ => return None,
     };
     let mut hello = ClientHello { version: legacy.min(0x0303), cut, ..ClientHello::default() };
-    let sound = up_to_extensions(&mut cursor)
+    let sound = up_to_extensions(&mut cursor, transport)
         .is_some_and(|_| each_extension(cursor, |kind, value| hello.extension(kind, value)));
     hello.malformed = !sound && !cut;
     hello.ja4 = if cut { None } else { ja4::of(body, transport) };
     Some(hello)
 }
 
-/// Passes over random, session id, cipher suites and compression methods; gives the cipher suites.
-fn up_to_extensions<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
+/// Passes over random, session id, cookie (of DTLS), cipher suites and compression methods; gives the cipher suites.
+fn up_to_extensions<'a>(cursor: &mut Cursor<'a>, transport: char) -> Option<&'a [u8]> {
     cursor.take(32)?;
     cursor.counted8()?;
+    if transport == 'd' {
+        cursor.counted8()?;
+    }
     let ciphers = cursor.counted16()?;
     cursor.counted8()?;
     Some(ciphers)
@@ -266,11 +284,13 @@ fn highest(value: &[u8]) -> Option<u16> {
     best
 }
 
-/// A version that exists; the drafts of TLS 1.3 (0x7f.. and 0xfb..) are 1.3.
+/// A version that exists; the drafts of TLS 1.3 (0x7f.. and 0xfb..) are 1.3, DTLS the version of TLS it is made from.
 fn known(version: u16) -> Option<u16> {
     match version {
         0x0300..=0x0304 => Some(version),
-        0x7f00..=0x7fff | 0xfb00..=0xfbff => Some(0x0304),
+        0x7f00..=0x7fff | 0xfb00..=0xfbff | 0xfefc => Some(0x0304),
+        0xfefd => Some(0x0303),
+        0xfeff => Some(0x0302),
         _ => None,
     }
 }

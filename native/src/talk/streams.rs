@@ -34,6 +34,8 @@ pub(super) enum What {
     TunnelBack,
     /// The server's hello and what follows it in clear.
     ServerHello,
+    /// The ClientHello of DTLS with this number.
+    Fragments(u16),
     /// The CRYPTO frames of a QUIC client.
     Hello,
     Dns,
@@ -157,7 +159,7 @@ impl Recogniser {
             What::Tunnel => tunnel::there(flow, side, stream),
             What::TunnelBack => tunnel::back(flow, stream),
             What::ServerHello => self.certificate(flow, stream),
-            What::Hello => Step::Done,
+            What::Hello | What::Fragments(_) => Step::Done,
             What::Dns => self.frames(context, stream),
             What::Commands(protocol) => self.command(context, protocol, stream),
             What::Agreed(protocol) => commands::agreed(flow, protocol, stream),

@@ -34,14 +34,14 @@ struct Parts {
 
 /// The fingerprint of the hello with this body, carried over TCP (`t`), QUIC (`q`) or datagrams (`d`).
 pub(super) fn of(body: &[u8], transport: char) -> Option<String> {
-    Some(Parts::read(body)?.text(transport))
+    Some(Parts::read(body, transport)?.text(transport))
 }
 
 impl Parts {
-    fn read(body: &[u8]) -> Option<Self> {
+    fn read(body: &[u8], transport: char) -> Option<Self> {
         let mut cursor = Cursor::new(body);
         let legacy = cursor.u16()?;
-        let ciphers = numbers(up_to_extensions(&mut cursor)?)?;
+        let ciphers = numbers(up_to_extensions(&mut cursor, transport)?)?;
         let mut parts = Self { ciphers, ..Self::default() };
         let is_sound = each_extension(cursor, |kind, value| {
             parts.extension(kind, value);
