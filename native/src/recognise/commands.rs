@@ -91,7 +91,7 @@ impl Protocol {
 #[must_use]
 pub fn asked(stream: &[u8], known: Option<Protocol>) -> Outcome<Protocol> {
     front(stream, |line, is_whole| match known {
-        Some(known) => said(known),
+        Some(known) => Outcome::Found(known),
         None if is_whole => first_command(line),
         None if may_become_command(line) => Outcome::NeedMore,
         None => Outcome::No,
@@ -103,7 +103,7 @@ pub fn asked(stream: &[u8], known: Option<Protocol>) -> Outcome<Protocol> {
 pub fn answered(stream: &[u8], known: Option<Protocol>) -> Outcome<Protocol> {
     let greets = stream.starts_with(b"220");
     front(stream, |line, is_whole| match known {
-        Some(known) => said(known),
+        Some(known) => Outcome::Found(known),
         None if is_whole => first_reply(line, greets),
         None if may_become_reply(line, greets) => Outcome::NeedMore,
         None => Outcome::No,
@@ -118,10 +118,6 @@ pub fn line(stream: &[u8]) -> Option<(&[u8], usize)> {
     Some((line.strip_suffix(b"\r").unwrap_or(line), end + 1))
 }
 
-fn said(known: Protocol) -> Outcome<Protocol> {
-    Outcome::Found(known)
-}
-
 /// Looks at line after line until one tells.
 fn front(stream: &[u8], tells: impl Fn(&[u8], bool) -> Outcome<Protocol>) -> Outcome<Protocol> {
     let mut rest = stream;
@@ -130,7 +126,7 @@ fn front(stream: &[u8], tells: impl Fn(&[u8], bool) -> Outcome<Protocol>) -> Out
             Some((one, length)) => (one, Some(length)),
             None => (rest, None),
         };
-        if !one.iter().all(|byte| is_text(*byte)) || stream.len() - rest.len() > MOST_FRONT {
+        if stream.len() - rest.len() > MOST_FRONT {
             return Outcome::No;
         }
         match (tells(one, length.is_some()), length) {
@@ -139,10 +135,6 @@ fn front(stream: &[u8], tells: impl Fn(&[u8], bool) -> Outcome<Protocol>) -> Out
             (told, _) => return told,
         }
     }
-}
-
-fn is_text(byte: u8) -> bool {
-    byte == b'\t' || byte == b'\r' || byte >= 0x20 && byte != 0x7f
 }
 
 /// Words with which only one of the protocols begins a client's line.
