@@ -6,6 +6,7 @@
 mod announced;
 pub mod certificates;
 mod commands;
+mod databases;
 mod datagrams;
 mod dns;
 mod fragments;
@@ -40,7 +41,8 @@ pub const NO_TIME: i64 = i64::MIN;
 /// What was recognised of a conversation.
 #[derive(Debug, Default)]
 pub struct Facts {
-    /// `tls`, `dtls`, `quic`, `http`, `socks`, `dns`, `ssh`, `smtp`, `imap`, `pop3`, `ftp` or `ftp-data`.
+    /// `tls`, `dtls`, `quic`, `http`, `socks`, `dns`, `ssh`, `smtp`, `imap`, `pop3`, `ftp`, `ftp-data`, `xmpp`,
+    /// `postgresql`, `mysql`, `tds`, `mongodb` or `redis`.
     pub app: Option<&'static str>,
     /// Whether the payload of each end was read in clear; none where it was not recognised.
     pub clear: [Option<bool>; 2],

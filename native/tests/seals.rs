@@ -230,6 +230,43 @@ fn a_dtls_hello_in_fragments_in_any_order() {
     }
 }
 
+#[test]
+fn databases_and_where_tls_begins_in_them() {
+    let (hello, flight) = (hello(), flight(900));
+    let ask: &[u8] = b"\x00\x00\x00\x08\x04\xd2\x16\x2f";
+    let ask_gssapi: &[u8] = b"\x00\x00\x00\x08\x04\xd2\x16\x30";
+    let greeting =
+        [&b"\x4a\0\0\0\x0a8.0.36\0\x08\0\0\0abcdefgh\0\xff\xff\xff\x02\0\xff\xdf\x15"[..], &[0; 10], b"abcdefghijkl\0"]
+            .concat();
+    let greeting = [&[greeting.len() as u8 - 4], &greeting[1..]].concat();
+    let able = [&b"\x20\x00\x00\x01\x85\xae\xff\x19\x00\x00\x00\x01\xff"[..], &[0; 23]].concat();
+    let opening: &[u8] = b"<?xml version='1.0'?><stream:stream to='a.example'>";
+    for (app, turns) in [
+        ("postgresql", vec![ask, b"S", &hello, &flight]),
+        ("postgresql", vec![ask_gssapi, b"N", ask, b"S", &hello, &flight]),
+        ("mysql", vec![b"", &greeting, &[&able[..], &hello].concat(), &flight]),
+        ("xmpp", vec![opening, opening, b"<starttls/>", b"<proceed/>", &hello, &flight]),
+    ] {
+        let row = told(&turns);
+        has(
+            &row,
+            &format!(r#""app":"{app}","sni":"results.example","alpn":["http/1.1"],"tls_version":"1.2","ech":false"#),
+        );
+        has(&row, CERTIFICATE);
+        has(&row, r#""src_clear":false,"dst_clear":false"#);
+    }
+    let start: &[u8] = b"\x00\x00\x00\x1f\x00\x03\x00\x00user\0night\0database\0r\0\0";
+    for (app, turns) in [
+        ("postgresql", vec![start, b"R\0\0\0\x08\0\0\0\0"]),
+        ("postgresql", vec![ask, b"N", start, b"R\0\0\0\x08\0\0\0\0"]),
+        ("mysql", vec![b"", &greeting, b"\x13\0\0\x01\x85\x24\0\0\0night\0words and data", b"\x07\0\0\x02\0\0\0"]),
+        ("redis", vec![b"*1\r\n$4\r\nPING\r\n", b"+PONG\r\n"]),
+        ("xmpp", vec![opening, opening, b"<message/>", b"<message/>"]),
+    ] {
+        has(&told(&turns), &format!(r#""app":"{app}","src_clear":true,"dst_clear":true"#));
+    }
+}
+
 /// A control connection with what the client says and the server answers, then a connection between other ports.
 fn transfer(turns: &[&[u8]], to_server: bool, ports: (u16, u16), data: &[u8]) -> String {
     let mut file = dialogue(turns, 100);

@@ -4,6 +4,7 @@
 //! told when all its bytes were there. Refuses: state between flows; each recogniser knows one direction of one conversation.
 
 pub mod commands;
+pub mod databases;
 pub mod dns;
 pub mod dtls;
 pub mod http;

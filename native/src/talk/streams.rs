@@ -1,7 +1,7 @@
 //! TCP: the front of each direction shown to every recogniser, then to the one that knew it.
 
 use super::dns::ear;
-use super::{BUDGET, Context, Facts, Recogniser, announced, commands, tunnel, web};
+use super::{BUDGET, Context, Facts, Recogniser, commands, databases, tunnel, web};
 use crate::flows::key::Side;
 use crate::flows::table::Flow;
 use crate::recognise::commands::Protocol;
@@ -47,8 +47,10 @@ pub(super) enum What {
     Letter(Protocol),
     /// Lines of a server.
     Replies(Protocol),
-    /// What FTP carries.
+    /// What FTP carries, and what may be sealed elsewhere.
     Data,
+    /// XML of XMPP.
+    Stanzas,
 }
 
 /// One step of the reading of a direction.
@@ -163,9 +165,10 @@ impl Recogniser {
             What::Dns => self.frames(context, stream),
             What::Commands(protocol) => self.command(context, protocol, stream),
             What::Agreed(protocol) => commands::agreed(flow, protocol, stream),
+            What::Stanzas => databases::stanzas(stream),
             What::Letter(protocol) => commands::letter(protocol, stream),
             What::Replies(protocol) => self.reply(context, protocol, stream),
-            What::Data => announced::data(flow, side, stream),
+            What::Data => databases::behind(flow, side, stream),
         }
     }
 }
@@ -210,6 +213,10 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Step {
     if let Outcome::Found(step) = lines {
         return step;
     }
+    let database = databases::begin(flow, side, stream);
+    if let Outcome::Found(step) = database {
+        return step;
+    }
     let wanted = tls::wanted(stream);
     if wanted > 0 {
         return Step::Wait(wanted);
@@ -223,6 +230,7 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Step {
         proxy == Outcome::NeedMore,
         frame == Outcome::NeedMore,
         lines == Outcome::NeedMore,
+        database == Outcome::NeedMore,
     ];
     if open.contains(&true) { Step::On(0) } else { Step::Done }
 }
