@@ -46,7 +46,7 @@ const CERTIFICATE: &str = concat!(
 fn told(turns: &[&[u8]]) -> String {
     let rows = [1, 7, 100, 5000].map(|size| {
         let ([flows, _], coverage) = read(&dialogue(turns, size).0, false).unwrap();
-        assert!(coverage.limits.is_empty(), "{:?}", coverage.limits);
+        assert!(coverage.tally.limits.is_empty(), "{:?}", coverage.tally.limits);
         let at = flows.find(r#""app""#).unwrap_or_else(|| panic!("{flows}"));
         flows[at..].to_owned()
     });
@@ -98,7 +98,7 @@ fn an_unreadable_certificate_has_a_digest_and_is_counted() {
     let ([flows, _], coverage) = read(&dialogue(&[&hello(), &answer], 500).0, false).unwrap();
     has(&flows, r#""cert_sha256":""#);
     assert!(!flows.contains("cert_names") && !flows.contains("cert_spki"));
-    assert_eq!(coverage.unreadable_certificates, 1);
+    assert_eq!(coverage.tally.unreadable_certificates, 1);
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn a_dtls_hello_in_fragments_in_any_order() {
         has(&flows, r#""app":"dtls","sni":"results.example","alpn":["http/1.1"],"tls_version":"1.2","ech":false"#);
         has(&flows, r#""ja4":"d13d0104h2_"#);
         has(&flows, r#""src_clear":false,"dst_clear":false"#);
-        assert!(coverage.limits.is_empty());
+        assert!(coverage.tally.limits.is_empty());
     }
 }
 

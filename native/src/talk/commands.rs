@@ -28,13 +28,13 @@ pub(super) fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Outcome<Step>
     let known = flow.facts.as_ref().and_then(|facts| facts.app).and_then(Protocol::of);
     let is_told = flow.basis <= Basis::Request;
     let mut told = Outcome::No;
-    if !is_told || side == flow.src {
+    if !is_told || side == flow.src() {
         told = commands::asked(stream, known);
     }
     if let Outcome::Found(protocol) = told {
         return Outcome::Found(opened(flow, side, side, protocol, What::Commands(protocol)));
     }
-    let answered = if !is_told || side != flow.src { commands::answered(stream, known) } else { Outcome::No };
+    let answered = if !is_told || side != flow.src() { commands::answered(stream, known) } else { Outcome::No };
     match answered {
         Outcome::Found(protocol) => Outcome::Found(opened(flow, side, other(side), protocol, What::Replies(protocol))),
         Outcome::No if told == Outcome::No => Outcome::No,

@@ -20,7 +20,7 @@ pub(super) fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Outcome<Step>
         return Outcome::Found(clear(flow, side, XMPP, What::Stanzas));
     }
     let database = known.and_then(Database::of);
-    if let Some(database) = database.filter(|_| side != flow.src) {
+    if let Some(database) = database.filter(|_| side != flow.src()) {
         return answered(database, stream);
     }
     let asked = databases::asked(stream);
@@ -45,7 +45,7 @@ pub(super) fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Outcome<Step>
 /// What follows a request for TLS, or its answer: another request, TLS, or words in clear.
 pub(super) fn behind(flow: &mut Flow, side: Side, stream: &[u8]) -> Step {
     let known = flow.facts.as_ref().and_then(|facts| facts.app).and_then(Database::of);
-    if known == Some(Database::Postgresql) && side == flow.src {
+    if known == Some(Database::Postgresql) && side == flow.src() {
         match databases::asked(stream) {
             Outcome::Found((_, Then::Tls(length))) => return Step::Next(What::Data, length),
             Outcome::NeedMore => return Step::On(0),
