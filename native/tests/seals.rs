@@ -92,6 +92,17 @@ fn a_resumption_shows_no_certificate_and_a_client_never_does() {
 }
 
 #[test]
+fn a_request_for_another_hello_is_of_tls_1_3_and_the_first_hello_counts() {
+    // SHA-256 of "HelloRetryRequest" stands in the place of the random (RFC 8446 4.1.3).
+    let retry = bytes("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c");
+    let body = [&b"\x03\x03"[..], &retry, b"\x00\x13\x01\x00\x00\x06\x00\x2b\x00\x02\x03\x04"].concat();
+    let again = records(&[&[2][..], &counted(3, &body)].concat(), 16_000);
+    let row = told(&[&hello(), &[&again[..], &[20, 3, 3, 0, 1, 1]].concat(), &hello(), &records(&certificate(), 900)]);
+    has(&row, r#""app":"tls","sni":"results.example","alpn":["h2"],"tls_version":"1.3""#);
+    assert!(!row.contains("cert_"));
+}
+
+#[test]
 fn an_unreadable_certificate_has_a_digest_and_is_counted() {
     let message = [&[11][..], &counted(3, &counted(3, &counted(3, b"no certificate")))].concat();
     let answer = records(&[&answer()[5..], &message].concat(), 16_000);

@@ -4,7 +4,7 @@
 //! Promises: a protocol is told by words of its own, or by words that several share where the other side's told it.
 //! Refuses: mail and files themselves, which are passed over, and names or passwords, which are not kept.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::Outcome;
 
@@ -37,8 +37,8 @@ pub enum Command {
     Letter,
     /// So many bytes follow that are no lines.
     Bytes(usize),
-    /// A connection for data to where the client listens; the address where it names one.
-    Listens(Option<IpAddr>, u16),
+    /// A connection for data to this port, where the client listens.
+    Listens(u16),
     /// Something else.
     Other,
 }
@@ -73,14 +73,14 @@ impl Protocol {
         }
     }
 
-    /// Where the server listens for data, as its reply says: the address where it names one, and the port.
+    /// The port at which the server listens for data, as its reply says.
     #[must_use]
-    pub fn listens(self, line: &[u8]) -> Option<(Option<IpAddr>, u16)> {
+    pub fn listens(self, line: &[u8]) -> Option<u16> {
         if self != Self::Ftp {
             return None;
         }
         match line.get(..4)? {
-            b"227 " => six_numbers(line.get(4..)?).map(|(ip, port)| (Some(ip), port)),
+            b"227 " => six_numbers(line.get(4..)?),
             b"229 " => extended(line.get(line.iter().rposition(|byte| *byte == b'(')? + 1..)?),
             _ => None,
         }
@@ -296,13 +296,13 @@ fn ftp_command(line: &[u8]) -> Command {
         return Command::StartTls;
     }
     let listens = if is_word(line, b"PORT ") {
-        line.get(5..).and_then(six_numbers).map(|(ip, port)| (Some(ip), port))
+        line.get(5..).and_then(six_numbers)
     } else if is_word(line, b"EPRT ") {
         line.get(5..).and_then(extended)
     } else {
         None
     };
-    listens.map_or(Command::Other, |(ip, port)| Command::Listens(ip, port))
+    listens.map_or(Command::Other, Command::Listens)
 }
 
 /// The decimal number at the front, and what follows it.
@@ -312,8 +312,8 @@ fn number(text: &[u8]) -> Option<(u32, &[u8])> {
     Some((digits.iter().fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0')), behind))
 }
 
-/// `h1,h2,h3,h4,p1,p2`, wherever the digits begin (RFC 1123 4.1.2.6).
-fn six_numbers(text: &[u8]) -> Option<(IpAddr, u16)> {
+/// The port in `h1,h2,h3,h4,p1,p2`, wherever the digits begin (RFC 1123 4.1.2.6).
+fn six_numbers(text: &[u8]) -> Option<u16> {
     let mut rest = text.get(text.iter().position(u8::is_ascii_digit)?..)?;
     let mut numbers = [0_u8; 6];
     for (at, slot) in numbers.iter_mut().enumerate() {
@@ -321,22 +321,20 @@ fn six_numbers(text: &[u8]) -> Option<(IpAddr, u16)> {
         *slot = u8::try_from(value).ok()?;
         rest = if at < 5 { behind.strip_prefix(b",")? } else { behind };
     }
-    let [a, b, c, d, high, low] = numbers;
-    let port = u16::from_be_bytes([high, low]);
-    (port > 0).then(|| (Ipv4Addr::new(a, b, c, d).into(), port))
+    let [.., high, low] = numbers;
+    Some(u16::from_be_bytes([high, low])).filter(|port| *port > 0)
 }
 
-/// `|1|address|port|`, or `|||port|` (RFC 2428); the mark between is any printable byte.
-fn extended(text: &[u8]) -> Option<(Option<IpAddr>, u16)> {
+/// The port in `|1|address|port|`, or `|||port|` (RFC 2428); the mark between is any printable byte.
+fn extended(text: &[u8]) -> Option<u16> {
     let mark = *text.first().filter(|byte| byte.is_ascii_graphic() && !byte.is_ascii_digit())?;
     let mut fields = text.split(|byte| *byte == mark).skip(1);
     let (_, address, digits) = (fields.next()?, fields.next()?, fields.next()?);
-    let ip = match address {
-        [] => None,
-        text => Some(std::str::from_utf8(text).ok()?.parse().ok()?),
-    };
+    if !address.is_empty() {
+        std::str::from_utf8(address).ok()?.parse::<IpAddr>().ok()?;
+    }
     let (port, _) = number(digits).filter(|(_, behind)| behind.is_empty())?;
-    u16::try_from(port).ok().filter(|port| *port > 0).map(|port| (ip, port))
+    u16::try_from(port).ok().filter(|port| *port > 0)
 }
 
 #[cfg(test)]

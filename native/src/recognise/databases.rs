@@ -173,7 +173,11 @@ fn mongodb(stream: &[u8]) -> Outcome<Then> {
     if is_message {
         let Some(&[a, b, c, d]) = body.first_chunk() else { return Outcome::NeedMore };
         let document = u32::from_le_bytes([a, b, c, d]);
-        return if (5..=length.saturating_sub(21)).contains(&document) { Outcome::Found(Then::Clear) } else { Outcome::No };
+        return if (5..=length.saturating_sub(21)).contains(&document) {
+            Outcome::Found(Then::Clear)
+        } else {
+            Outcome::No
+        };
     }
     let collection = stream.get(HEAD + 4..).unwrap_or_default();
     let name = collection.iter().take(120).take_while(|byte| byte.is_ascii_graphic()).count();

@@ -1,6 +1,7 @@
 //! Connections for the data of FTP: where one side of a control connection said that it listens, the other connects to.
 //!
-//! A listener counts once, for the other side of the control connection only, under the address it named and its own.
+//! A listener counts once, for the other side of the control connection only, and under the address it has there: one
+//! that it names instead (of another machine, or behind a translator) is not believed.
 
 use std::net::IpAddr;
 
@@ -59,17 +60,15 @@ impl Listener {
 }
 
 impl Recogniser {
-    /// A side says that it listens, at this address if it names one.
-    pub(super) fn announced(&mut self, context: &Context<'_>, named: Option<IpAddr>, port: u16) {
+    /// A side says that it listens at this port.
+    pub(super) fn announced(&mut self, context: &Context<'_>, port: u16) {
         let (key, side) = (&context.flow.key, context.side);
-        for ip in [named, Some(key.ip(side))].into_iter().flatten() {
-            if self.announced.listeners.len() == MOST {
-                self.announced.listeners.clear();
-                self.note("ftp_listeners", MOST as u64);
-            }
-            let listener = Listener { peer: key.ip(other(side)), time: context.place.time };
-            self.announced.listeners.insert((ip, port), listener);
+        if self.announced.listeners.len() == MOST {
+            self.announced.listeners.clear();
+            self.note("ftp_listeners", MOST as u64);
         }
+        let listener = Listener { peer: key.ip(other(side)), time: context.place.time };
+        self.announced.listeners.insert((key.ip(side), port), listener);
     }
 
     /// Takes a conversation that was announced for what it is; none for any other.

@@ -104,7 +104,7 @@ impl Recogniser {
             }
             Command::Letter => return Step::Next(What::Letter(protocol), length - 1),
             Command::Bytes(count) => return Step::Next(What::Commands(protocol), length.saturating_add(count)),
-            Command::Listens(ip, port) => self.announced(context, ip, port),
+            Command::Listens(port) => self.announced(context, port),
             Command::Other => {}
         }
         Step::Next(What::Commands(protocol), length)
@@ -116,8 +116,8 @@ impl Recogniser {
             return if is_asked(context.flow, context.side) { tunnel::back(context.flow, stream) } else { Step::On(0) };
         }
         let Some((line, length)) = commands::line(stream) else { return self.unended(stream) };
-        if let Some((ip, port)) = protocol.listens(line) {
-            self.announced(context, ip, port);
+        if let Some(port) = protocol.listens(line) {
+            self.announced(context, port);
         }
         Step::Next(What::Replies(protocol), length)
     }
