@@ -102,6 +102,15 @@ impl Window {
         true
     }
 
+    /// Shows once more what the reader still wants, where it may know more by now.
+    pub fn show_again(&mut self, reader: &mut impl FnMut(&[u8]) -> Read) {
+        let front = std::mem::take(&mut self.front);
+        self.wanted = 0;
+        if !front.is_empty() {
+            self.show(&front, reader);
+        }
+    }
+
     /// Gives back what is held; the direction is read no more.
     pub fn clear(&mut self) {
         *self = Self { next: self.next, ..Self::default() };

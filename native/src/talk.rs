@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use crate::block::SHARDS;
 use crate::coverage::Rowless;
-use crate::flows::key::{HIGH, LOW, Side};
+use crate::flows::key::Side;
 use crate::flows::table::{Flow, Place};
 use crate::lookups::{Lookup, Pairing};
 use crate::markers::Markers;
@@ -128,7 +128,7 @@ impl Recogniser {
 
     /// Reads what is left of a conversation that is over.
     pub fn finish(&mut self, flow: &mut Flow) {
-        for side in [LOW, HIGH] {
+        for side in [flow.src(), flow.dst()] {
             self.settle(flow, side);
         }
         _ = self.expected(flow);

@@ -2,7 +2,7 @@
 
 mod wire;
 
-use wire::{ACK, File, PUSH, SYN, answer, dialogue, has, hello, read};
+use wire::{ACK, File, PUSH, SYN, answer, dialogue, has, hello, opened, read};
 
 /// The bytes of a file of hexadecimal digits.
 fn bytes(digits: &str) -> Vec<u8> {
@@ -275,6 +275,46 @@ fn databases_and_where_tls_begins_in_them() {
         ("xmpp", vec![opening, opening, b"<message/>", b"<message/>"]),
     ] {
         has(&told(&turns), &format!(r#""app":"{app}","src_clear":true,"dst_clear":true"#));
+    }
+}
+
+#[test]
+fn segments_in_any_order_tell_the_same() {
+    let (hello, flight) = (hello(), flight(300));
+    let mut talks: Vec<Vec<&[u8]>> = sessions().into_iter().map(|(_, turns)| turns).collect();
+    talks.push(vec![b"\x00\x00\x00\x08\x04\xd2\x16\x2f", b"S"]);
+    talks.push(vec![b"", b"SSH-2.0-server\r\n", b"SSH-2.0-client\r\n"]);
+    talks.push(Vec::new());
+    let mut state = 7_u64;
+    let mut random = |bound: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % bound
+    };
+    for round in 0..210 {
+        let mut turns = talks[round % talks.len()].clone();
+        turns.extend([&hello[..], &flight]);
+        let mut parts = Vec::new();
+        let mut next = [101_u32, 901];
+        for (turn, bytes) in turns.iter().enumerate() {
+            for part in bytes.chunks([60, 500][round % 2]) {
+                parts.push((turn % 2 == 0, next[turn % 2], part));
+                next[turn % 2] += part.len() as u32;
+            }
+        }
+        let row = |parts: &[(bool, u32, &[u8])]| {
+            let mut file = opened();
+            for (to_server, seq, bytes) in parts {
+                file.tcp(*to_server, PUSH, *seq, next[usize::from(*to_server)], bytes);
+            }
+            let ([flows, _], coverage) = read(&file.0, false).unwrap();
+            assert!(coverage.tally.limits.is_empty(), "{:?}", coverage.tally.limits);
+            flows[flows.find(r#""app""#).unwrap_or_else(|| panic!("{flows}"))..].to_owned()
+        };
+        let expected = row(&parts);
+        for at in (1..parts.len()).rev() {
+            parts.swap(at, random(at + 1));
+        }
+        assert_eq!(row(&parts), expected, "round {round}");
     }
 }
 

@@ -3,7 +3,7 @@
 //! TLS is believed behind the client's command for it: what looks like a hello within a letter is none.
 
 use super::streams::{Step, What};
-use super::{Context, Facts, Recogniser, tunnel};
+use super::{Context, Recogniser, tunnel};
 use crate::flows::direction::Basis;
 use crate::flows::key::{Side, other};
 use crate::flows::table::Flow;
@@ -85,14 +85,6 @@ pub(super) fn letter(protocol: Protocol, stream: &[u8]) -> Step {
     }
 }
 
-/// The last word on a side of which the protocol was told by the other only.
-pub(super) fn unread(facts: &mut Facts, side: Side, front: &[u8]) {
-    let is_lines = facts.app.and_then(Protocol::of).is_some();
-    if is_lines && front.first().is_some_and(u8::is_ascii_graphic) {
-        facts.clear[side].get_or_insert(true);
-    }
-}
-
 impl Recogniser {
     /// Reads one line of a client.
     pub(super) fn command(&mut self, context: &mut Context<'_>, protocol: Protocol, stream: &[u8]) -> Step {
@@ -130,12 +122,6 @@ impl Recogniser {
         self.note("line_length", 1);
         Step::Done
     }
-}
-
-/// The last word on a server's lines: a hello that came before the client's command for it; true if it is TLS.
-pub(super) fn unfinished(flow: &mut Flow, side: Side, front: &[u8]) -> bool {
-    let is_record = front.first().is_some_and(|first| RECORDS.contains(first));
-    is_record && is_asked(flow, side) && matches!(tunnel::back(flow, front), Step::Sealed(_))
 }
 
 /// Whether the client asked for TLS, or what it asked for was not recorded.

@@ -37,7 +37,7 @@ pub(super) fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Outcome<Step>
     }
     match opening(stream) {
         Outcome::Found(()) => Outcome::Found(clear(flow, side, XMPP, What::Stanzas)),
-        Outcome::No if asked == Outcome::No && greeted == Outcome::No => Outcome::No,
+        Outcome::No if asked == Outcome::No && greeted == Outcome::No && !may_agree(stream) => Outcome::No,
         _ => Outcome::NeedMore,
     }
 }
@@ -110,6 +110,16 @@ fn answered(database: Database, stream: &[u8]) -> Outcome<Step> {
         (Database::Postgresql, [b'S' | b'N' | b'G', HANDSHAKE | b'R' | b'E', ..]) => Step::Next(What::Data, 1),
         _ => Step::Next(What::Data, 0),
     })
+}
+
+/// Whether this may be PostgreSQL's answer to a request for TLS that was not recorded yet, and TLS behind it.
+fn may_agree(stream: &[u8]) -> bool {
+    let behind = match stream {
+        [b'N' | b'G', b'S', behind @ ..] | [b'S', behind @ ..] => behind,
+        [b'N' | b'G'] => return true,
+        _ => return false,
+    };
+    behind.iter().zip([HANDSHAKE, 3]).all(|(have, want)| *have == want)
 }
 
 /// `<stream:stream` behind a declaration or not.

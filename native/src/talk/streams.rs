@@ -3,7 +3,7 @@
 use super::dns::ear;
 use super::{BUDGET, Context, Facts, Recogniser, commands, databases, tunnel, web};
 use crate::flows::key::Side;
-use crate::flows::table::Flow;
+use crate::flows::table::{Flow, Place};
 use crate::recognise::commands::Protocol;
 use crate::recognise::quic::Origin;
 use crate::recognise::{Outcome, dns, http, socks, tls};
@@ -51,6 +51,13 @@ pub(super) enum What {
     Data,
     /// XML of XMPP.
     Stanzas,
+}
+
+impl What {
+    /// Whether what the other side says may tell more of the bytes that wait.
+    fn hangs_on_the_other(self) -> bool {
+        matches!(self, Self::Unknown | Self::Replies(_))
+    }
 }
 
 /// One step of the reading of a direction.
@@ -108,23 +115,37 @@ impl Recogniser {
     /// Ends the reading of a direction; what stands unfinished is taken for what it is worth.
     pub(super) fn settle(&mut self, flow: &mut Flow, side: Side) {
         flow.talk.settled[side] = true;
-        let Some(way) = flow.talk.ways[side].take() else { return };
+        let Some(mut way) = flow.talk.ways[side].take() else { return };
         self.held -= way.window.held();
+        if way.what.hangs_on_the_other() && flow.facts.is_some() {
+            self.look_again(flow, side, &mut way);
+        }
         let front = way.window.front();
         let mut sealed = false;
-        if let What::Replies(_) = way.what {
-            sealed = commands::unfinished(flow, side, front);
-        }
         match (way.what, flow.facts.as_deref_mut()) {
             (What::Unknown, None) if !front.is_empty() => unfinished(flow, side, front),
             (What::Requests, Some(Facts { http: Some(requests), .. })) => _ = requests.finish(front),
             (What::Hello, Some(facts)) if !front.is_empty() => unfinished_hello(facts, front),
             (What::Tunnel | What::Agreed(_), Some(facts)) => sealed = tunnel::unfinished(facts, front),
-            (What::Unknown, Some(facts)) => commands::unread(facts, side, front),
             _ => {}
         }
         if sealed {
             self.seal(flow, side, way.front());
+        }
+    }
+
+    /// Reads once more what waited for the other side's words.
+    fn look_again(&mut self, flow: &mut Flow, side: Side, way: &mut Way) {
+        let place = Place { source: flow.source, record: flow.last_record, offset: flow.first_offset, time: flow.end };
+        let (mut context, mut sealed, mut done) = (Context { flow, side, place }, None, false);
+        let what = &mut way.what;
+        way.window.show_again(&mut |stream| {
+            let read = self.read(&mut context, what, &mut sealed, stream);
+            done = read == Read::Done;
+            read
+        });
+        if let (Some(behind), Some(reached)) = (sealed, way.window.reached()) {
+            self.seal(flow, side, if done { reached - behind as i64 } else { way.front() });
         }
     }
 
