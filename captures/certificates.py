@@ -14,13 +14,13 @@ from scapy.asn1.asn1 import (
     ASN1_UTF8_STRING,
 )
 from scapy.layers.x509 import (
+    X509_RDN,
     X509_AttributeTypeAndValue,
     X509_Cert,
     X509_DNSName,
     X509_Extension,
     X509_ExtSubjectAltName,
     X509_GeneralName,
-    X509_RDN,
     X509_SubjectPublicKeyInfo,
     X509_TBSCertificate,
     X509_Validity,
@@ -41,9 +41,7 @@ def certificate(key: str, *names: str) -> bytes:
         validity=X509_Validity(not_before=ASN1_UTC_TIME("261001000000Z"), not_after=ASN1_UTC_TIME("261230235959Z")),
         subjectPublicKeyInfo=X509_SubjectPublicKeyInfo(subjectPublicKey=_bits(opaque(key, 270))),
         extensions=[
-            X509_Extension(
-                extnID=ASN1_OID(_ALTERNATIVE_NAMES), extnValue=X509_ExtSubjectAltName(subjectAltName=listed)
-            )
+            X509_Extension(extnID=ASN1_OID(_ALTERNATIVE_NAMES), extnValue=X509_ExtSubjectAltName(subjectAltName=listed))
         ],
     )
     return bytes(X509_Cert(tbsCertificate=told, signatureValue=_bits(opaque(key + "signed", 256))))
@@ -54,5 +52,7 @@ def _bits(octets: bytes) -> ASN1_BIT_STRING:
 
 
 def _name(parts: dict[str, str]) -> list[X509_RDN]:
-    typed = (X509_AttributeTypeAndValue(type=ASN1_OID(oid), value=ASN1_UTF8_STRING(text)) for oid, text in parts.items())
+    typed = (
+        X509_AttributeTypeAndValue(type=ASN1_OID(oid), value=ASN1_UTF8_STRING(text)) for oid, text in parts.items()
+    )
     return [X509_RDN(rdn=[one]) for one in typed]

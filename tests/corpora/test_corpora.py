@@ -40,13 +40,18 @@ EXPLAINED = {
         "suricata-verify/tests/ethernet-eve/test.pcap": 1,
         "suricata-verify/tests/ja4-tls/input.pcap": 1,
         "suricata-verify/tests/tls/tls-random/input.pcap": 1,
+        "suricata-verify/tests/pgsql/pgsql-upgrade-tls/input.pcap": 1,
         "suricata-verify/tests/ssl_version_negated/input.pcap": 1,
         "plaso/test_data/test.pcap": 1,
+        "mercury/unit_tests/pcaps/imap2.pcap": 1,
     },
 }
 """By measure and capture: how much more than tshark is rightly told."""
-UNTOLD: set[tuple[str, str | None]] = set()
-"""Handshakes that Suricata's tests expect and are not told, by capture and owner."""
+UNTOLD = {
+    # A hello without signature algorithms: JA4.md ends the list of extensions without an underscore, Suricata with one.
+    "suricata-verify/tests/bug-5713-01/TLSv1-Extracted-MaliciousC2.pcap",
+}
+"""Captures of which Suricata's tests expect a handshake that is told otherwise."""
 FLOORS = json.loads((ROOT / "tests" / "floors.json").read_text())
 
 pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora are not beside this checkout")
@@ -114,13 +119,13 @@ def test_handshakes_are_those_that_suricata_expects():
     for path, wanted in handshakes():
         seen = rows.setdefault(path, [as_suricata(row) for row in flows_of(path)])
         differs = not any(wanted.items() <= row.items() for row in seen)
-        assert differs == ((path, wanted.get("tls.subject")) in UNTOLD), (path, wanted)
+        assert differs == (path in UNTOLD), (path, wanted)
 
 
 def truths() -> dict[str, dict[str, Any]]:
     """What tshark tells of each capture in which it found certificates, by the capture's name."""
     found = {}
-    for row in csv.DictReader((CORPORA / "manifest.tsv").open(), delimiter="\t"):
+    for row in csv.DictReader((CORPORA / "manifest.tsv").read_text().splitlines(), delimiter="\t"):
         path = CORPORA / "truth" / f"{row['sha256']}.json"
         truth = json.loads(path.read_text()) if path.exists() else None
         if truth and truth["certs"]["serials"]:
@@ -142,7 +147,7 @@ _TOLD = ("tls.sni", "tls.ja4", "tls.subject", "tls.issuerdn", "tls.notbefore", "
 
 
 def as_suricata(row: dict[str, Any]) -> dict[str, str]:
-    """What a row tells of a handshake, in Suricata's words: names run from the first part to the last, nothing escaped."""
+    """What a row tells of a handshake, in Suricata's words: names from the first part to the last, nothing escaped."""
     names = {"tls.subject": row["cert_subject"], "tls.issuerdn": row["cert_issuer"]}
     spelt = {
         key: ", ".join(re.sub(r"\\(.)", r"\1", part) for part in reversed(re.split(r"(?<!\\)[,+]", text)))
@@ -160,7 +165,8 @@ def flows_of(path: str) -> list[dict[str, Any]]:
     kept = flows.select(["sni", "ja4", "cert_subject", "cert_issuer", "cert_names"])
     for name in ("cert_not_before", "cert_not_after"):
         kept = kept.append_column(name, flows[name].cast(pa.timestamp("us", "UTC")))
-    return kept.to_pylist()
+    rows: list[dict[str, Any]] = kept.to_pylist()
+    return rows
 
 
 def is_address(name: str) -> bool:
