@@ -29,8 +29,10 @@ def _record(kind: int, version: int, body: bytes) -> bytes:
     return struct.pack("!BH", kind, version) + _prefixed(2, body)
 
 
-def client_hello(seed: str, sni: str | None, alpn: tuple[str, ...] = ("h2",), *, ech: bool = False) -> bytes:
-    """A TLS 1.3 ClientHello in one record (RFC 8446 4.1.2), with SNI, ALPN and an Encrypted ClientHello if asked."""
+def client_hello(
+    seed: str, sni: str | None, alpn: tuple[str, ...] = ("h2",), *, ech: bool = False, newest: int = 0x0304
+) -> bytes:
+    """A ClientHello in one record (RFC 8446 4.1.2), with SNI, ALPN and an Encrypted ClientHello if asked."""
     extensions = b""
     if sni is not None:
         extensions += _extension(0, _prefixed(2, b"\0" + _prefixed(2, sni.encode())))
@@ -38,7 +40,7 @@ def client_hello(seed: str, sni: str | None, alpn: tuple[str, ...] = ("h2",), *,
     extensions += _extension(13, _prefixed(2, struct.pack("!3H", 0x0403, 0x0804, 0x0401)))
     if alpn:
         extensions += _extension(16, _prefixed(2, b"".join(_prefixed(1, one.encode()) for one in alpn)))
-    extensions += _extension(43, _prefixed(1, struct.pack("!H", 0x0304)))
+    extensions += _extension(43, _prefixed(1, struct.pack("!H", newest)))
     extensions += _extension(51, _prefixed(2, struct.pack("!H", 0x001D) + _prefixed(2, opaque(seed + "key", 32))))
     if ech:
         extensions += _extension(0xFE0D, _outer_ech(seed))
@@ -61,6 +63,14 @@ def server_hello(seed: str) -> bytes:
     body += struct.pack("!HB", 0x1301, 0) + _prefixed(2, extensions)
     hello = _record(22, 0x0303, b"\x02" + _prefixed(3, body))
     return hello + _record(20, 0x0303, b"\x01") + sealed(seed + "flight", 600)
+
+
+def server_flight(seed: str, certificate: bytes) -> bytes:
+    """A TLS 1.2 server's first flight in one record (RFC 5246 7.3): its hello, its certificate alone, the end."""
+    hello = struct.pack("!H", 0x0303) + opaque(seed + "server", 32) + _prefixed(1, b"") + struct.pack("!HB", 0xC02F, 0)
+    chain = _prefixed(3, _prefixed(3, certificate))
+    messages = b"\x02" + _prefixed(3, hello) + b"\x0b" + _prefixed(3, chain) + b"\x0e" + _prefixed(3, b"")
+    return _record(22, 0x0303, messages)
 
 
 def sealed(seed: str, length: int) -> bytes:

@@ -93,6 +93,8 @@ class _Coverage(TypedDict):
     flows: int
     lookups: int
     one_way_flows: int
+    unreadable_certificates: int
+    """Certificates of servers that hold to no form: of these only the digest is told."""
     opaque_tunnels: int
     """Flows that are tunnels whose inside cannot be read (`esp`, `wireguard`)."""
     limits: dict[str, int]

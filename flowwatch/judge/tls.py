@@ -11,7 +11,7 @@ from flowwatch.model import Check, Name, Reason, Transmission, Truth
 from flowwatch.policy.match import NamePattern
 from flowwatch.policy.terms import TlsRule
 
-_ENCRYPTED = frozenset({"tls", "quic"})
+_ENCRYPTED = frozenset({"tls", "dtls", "quic"})
 _VERSIONS = ("SSLv2", "SSLv3", "1.0", "1.1", "1.2", "1.3")
 
 

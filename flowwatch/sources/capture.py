@@ -35,6 +35,7 @@ _REMARKS = {
     "dns_other_opcodes": "DNS message that is neither query nor response, no row",
     "dns_nameless": "DNS message without question and answer, no row",
     "dns_announcements": "mDNS message to all with records nobody asked for, no row for these",
+    "unreadable_certificates": "certificate of which only the digest can be told",
 }
 """What the core counts beside records, in words."""
 

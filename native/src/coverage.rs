@@ -106,6 +106,8 @@ pub struct Tally {
     pub lookups: u64,
     /// Flows with packets from one side only.
     pub one_way_flows: u64,
+    /// Certificates of servers that hold to no form: of these only the digest is told.
+    pub unreadable_certificates: u64,
     /// Flows that are tunnels whose inside cannot be read.
     pub opaque_tunnels: u64,
     /// DNS messages that give no row of LOOKUPS of their own.
@@ -174,6 +176,7 @@ impl Coverage {
         tally.flows += shard.flows;
         tally.lookups += shard.lookups;
         tally.one_way_flows += shard.one_way_flows;
+        tally.unreadable_certificates += shard.unreadable_certificates;
         tally.opaque_tunnels += shard.opaque_tunnels;
         tally.rowless += shard.rowless;
         shard.limits.iter().for_each(|(name, count)| tally.limit(name, *count));

@@ -199,6 +199,7 @@ fn coverage_dict<'py>(py: Python<'py>, coverage: &Coverage) -> PyResult<Bound<'p
     dict.set_item("flows", coverage.tally.flows)?;
     dict.set_item("lookups", coverage.tally.lookups)?;
     dict.set_item("one_way_flows", coverage.tally.one_way_flows)?;
+    dict.set_item("unreadable_certificates", coverage.tally.unreadable_certificates)?;
     dict.set_item("opaque_tunnels", coverage.tally.opaque_tunnels)?;
     dict.set_item("limits", limits)?;
     dict.set_item("error", coverage.error.as_ref().map(|stop| stop_dict(py, stop)).transpose()?)?;

@@ -12,7 +12,7 @@ use crate::flows::table::{self, Flow, Table};
 use crate::lookups::Lookup;
 use crate::markers::Markers;
 use crate::opaque;
-use crate::talk::Recogniser;
+use crate::talk::{Recogniser, certificates};
 
 /// Rows of one batch, about.
 const ROWS: usize = 2048;
@@ -132,6 +132,7 @@ impl Shard {
             self.recogniser.finish(&mut flow);
             if let Some(tally) = self.tallies.get_mut(flow.source as usize) {
                 tally.flows += 1;
+                tally.unreadable_certificates += u64::from(certificates::is_unreadable(&flow));
                 tally.opaque_tunnels += u64::from(opaque::is(&flow));
                 tally.one_way_flows += u64::from(flow.sums.iter().any(|sum| sum.packets == 0));
             }

@@ -14,6 +14,8 @@ const MOST_PENDING: usize = 128;
 pub enum Read {
     /// It is done with this many bytes (more than it was shown, if it will pass over what follows) and wants more.
     On(u64),
+    /// It is done with this many bytes and needs at least so many more before it is shown the rest again.
+    Wait(u64, usize),
     /// It wants no more.
     Done,
 }
@@ -27,6 +29,8 @@ pub struct Window {
     front: Vec<u8>,
     /// Bytes after `front` that the reader passes over.
     skip: u64,
+    /// Bytes that must come before the reader is shown `front` again.
+    wanted: usize,
     /// Segments behind a gap, by position.
     pending: Vec<(i64, Vec<u8>)>,
 }
@@ -76,7 +80,7 @@ impl Window {
     /// wait there are in order now: [`Self::catch_up`] shows them.
     pub fn leap(&mut self, to: i64) -> i64 {
         self.front.clear();
-        self.skip = 0;
+        (self.skip, self.wanted) = (0, 0);
         let first = self.pending.first().map_or(to, |(position, _)| to.min(*position));
         let next = self.next.map_or(first, |next| next.max(first));
         self.next = Some(next);
@@ -96,6 +100,15 @@ impl Window {
             }
         }
         true
+    }
+
+    /// Shows once more what the reader still wants, where it may know more by now.
+    pub fn show_again(&mut self, reader: &mut impl FnMut(&[u8]) -> Read) {
+        let front = std::mem::take(&mut self.front);
+        self.wanted = 0;
+        if !front.is_empty() {
+            self.show(&front, reader);
+        }
     }
 
     /// Gives back what is held; the direction is read no more.
@@ -132,17 +145,33 @@ impl Window {
     }
 
     fn show(&mut self, fresh: &[u8], reader: &mut impl FnMut(&[u8]) -> Read) -> bool {
-        if self.front.is_empty() {
-            let Read::On(done) = reader(fresh) else { return false };
+        self.wanted = self.wanted.saturating_sub(fresh.len());
+        if self.wanted > 0 {
+            self.front.extend_from_slice(fresh);
+        } else if self.front.is_empty() {
+            let Some(done) = self.told(reader(fresh)) else { return false };
             self.front.extend_from_slice(fresh.get(done as usize..).unwrap_or(&[]));
             self.skip = done.saturating_sub(fresh.len() as u64);
         } else {
             self.front.extend_from_slice(fresh);
-            let Read::On(done) = reader(&self.front) else { return false };
+            let read = reader(&self.front);
+            let Some(done) = self.told(read) else { return false };
             self.skip = done.saturating_sub(self.front.len() as u64);
             self.front.drain(..(done as usize).min(self.front.len()));
         }
         self.front.len() <= MOST_HELD
+    }
+
+    /// How many bytes the reader is done with; none where it wants no more.
+    fn told(&mut self, read: Read) -> Option<u64> {
+        match read {
+            Read::On(done) => Some(done),
+            Read::Wait(done, wanted) => {
+                self.wanted = wanted;
+                Some(done)
+            }
+            Read::Done => None,
+        }
     }
 
     fn keep(&mut self, position: i64, bytes: &[u8], length: u32) -> bool {
@@ -225,6 +254,19 @@ mod tests {
         assert!(window.catch_up(&mut reader));
         assert_eq!((window.leap(20), window.leap(3)), (20, 20));
         assert_eq!(seen.concat(), b"abghijkl");
+    }
+
+    #[test]
+    fn a_reader_that_waits_is_shown_nothing_before() {
+        let mut window = Window::default();
+        let mut seen = Vec::new();
+        for (position, bytes) in [(0, b"abc"), (3, b"def"), (6, b"ghi"), (9, b"jkl")] {
+            assert!(window.push(position, bytes, 3, &mut |shown| {
+                seen.push(shown.to_vec());
+                if seen.len() == 1 { Read::Wait(1, 5) } else { Read::On(shown.len() as u64) }
+            }));
+        }
+        assert_eq!(seen, [&b"abc"[..], b"bcdefghi", b"jkl"]);
     }
 
     #[test]

@@ -3,8 +3,13 @@
 //! DNS is read to the end of its conversation, HTTP/1 to its last request; TLS and QUIC are done with their hellos.
 //! What waits in all conversations together is bounded; a direction that cannot wait is given up and counted.
 
+mod announced;
+pub mod certificates;
+mod commands;
+mod databases;
 mod datagrams;
 mod dns;
+mod fragments;
 mod search;
 mod streams;
 mod tunnel;
@@ -15,12 +20,14 @@ use std::sync::Arc;
 
 use crate::block::SHARDS;
 use crate::coverage::Rowless;
-use crate::flows::key::{HIGH, LOW, Side};
+use crate::flows::key::Side;
 use crate::flows::table::{Flow, Place};
 use crate::lookups::{Lookup, Pairing};
 use crate::markers::Markers;
-use crate::recognise::{http, socks, tls};
+use crate::recognise::{http, socks, tls, x509};
 use crate::transport::{Segment, TCP, UDP};
+use announced::Announced;
+use certificates::Certificates;
 use search::{Found, Search};
 use streams::Way;
 
@@ -36,14 +43,19 @@ pub const NO_TIME: i64 = i64::MIN;
 /// What was recognised of a conversation.
 #[derive(Debug, Default)]
 pub struct Facts {
-    /// `tls`, `quic`, `http`, `socks` or `dns`.
+    /// `tls`, `dtls`, `quic`, `http`, `socks`, `dns`, `ssh`, `smtp`, `imap`, `pop3`, `ftp`, `ftp-data`, `xmpp`,
+    /// `postgresql`, `mysql`, `tds`, `mongodb` or `redis`.
     pub app: Option<&'static str>,
     /// Whether the payload of each end was read in clear; none where it was not recognised.
     pub clear: [Option<bool>; 2],
+    /// The client asked for TLS inside something else.
+    pub asked_tls: bool,
     /// The client's hello.
     pub client: Option<Box<tls::ClientHello>>,
     /// The server's hello.
     pub server: Option<Box<tls::ServerHello>>,
+    /// The server's certificate.
+    pub certificate: Option<Arc<x509::Certificate>>,
     /// What was asked for over HTTP/1.
     pub http: Option<Box<http::Requests>>,
     /// What was asked of a SOCKS proxy.
@@ -78,6 +90,8 @@ pub struct Recogniser {
     held: usize,
     limits: BTreeMap<&'static str, u64>,
     markers: Option<Arc<Markers>>,
+    certificates: Certificates,
+    announced: Announced,
 }
 
 /// What one reading of a direction needs beside its bytes.
@@ -92,7 +106,9 @@ impl Recogniser {
     #[must_use]
     pub fn new(markers: Option<Arc<Markers>>) -> Self {
         let pairing = Pairing::new(OPEN_QUESTIONS);
-        Self { pairing, rows: Vec::new(), text: 0, held: 0, limits: BTreeMap::new(), markers }
+        let (certificates, announced) = (Certificates::default(), Announced::default());
+        let (rows, limits) = (Vec::new(), BTreeMap::new());
+        Self { pairing, rows, text: 0, held: 0, limits, markers, certificates, announced }
     }
 
     /// Shows a packet's payload, which lies at `position` of its direction, to the recognisers.
@@ -117,9 +133,10 @@ impl Recogniser {
 
     /// Reads what is left of a conversation that is over.
     pub fn finish(&mut self, flow: &mut Flow) {
-        for side in [LOW, HIGH] {
+        for side in [flow.src(), flow.dst()] {
             self.settle(flow, side);
         }
+        _ = self.expected(flow);
         self.end_search(flow);
         if let Some(requests) = flow.facts.as_deref().and_then(|facts| facts.http.as_deref()) {
             self.note("http_hosts", u64::from(requests.hosts_overflow));

@@ -54,6 +54,14 @@ pub fn hostname(bytes: &[u8]) -> String {
     printable(&bare.to_ascii_lowercase())
 }
 
+/// The bytes as lower-case hex digits.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(2 * bytes.len());
+    hex_into(bytes, &mut out);
+    out
+}
+
 /// Appends the bytes as lower-case hex digits.
 pub fn hex_into(bytes: &[u8], out: &mut String) {
     for &byte in bytes {

@@ -10,6 +10,7 @@ KEY = "aa" * 32
     [
         ("required = true", "approved", {}),
         ("required = true", "approved", {"app": "quic", "tls_version": None}),
+        ("required = true", "approved", {"app": "dtls", "tls_version": None}),
         ("required = true", "tls.required", {"app": "http", "tls_version": None, "clear": True}),
         ("required = true", "tls.required", {"app": None, "tls_version": None, "clear": True}),
         ("required = true", "tls.unobserved", {"app": None, "tls_version": None, "clear": None}),

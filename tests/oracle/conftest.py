@@ -10,6 +10,8 @@ import pyarrow as pa
 import pytest
 
 from flowwatch import sources
+from flowwatch.audit import audit
+from flowwatch.model import Coverage
 
 ETHERNET = 1
 
@@ -79,6 +81,19 @@ def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Reader:
         return Rows(told.flows, told.lookups, told.skipped, offsets)
 
     return rows
+
+
+@pytest.fixture
+def audited(tmp_path: Path) -> Callable[[Iterable[Packet]], Coverage]:
+    """A function from packets to the Coverage that an audit gives of them."""
+
+    def coverage(packets: Iterable[Packet]) -> Coverage:
+        path = tmp_path / "packets.pcap"
+        path.write_bytes(pcap(packets)[0])
+        (told,) = audit([str(path)]).coverage
+        return told
+
+    return coverage
 
 
 @pytest.fixture(scope="session")

@@ -292,3 +292,11 @@ def test_a_hello_that_comes_late_is_still_read(rows_of: Any, packet: Any) -> Non
     assert told(rows_of, packet, short)["app"] is None
     hello = frame(initial(V1, b"firstone", crypto(0, hello_of("results.example", []))))
     assert told(rows_of, packet, [*short, hello])["sni"] == "results.example"
+
+
+def test_dns_over_quic_is_counted_by_its_port_and_by_its_protocol(audited: Any, packet: Any) -> None:
+    frames = [
+        frame(initial(V1, b"firstone", crypto(0, hello_of("resolver.example", [alpn])) + bytes(20)), port=port)
+        for alpn, port in (("doq", 8853), ("h3", 853), ("h3", 443))
+    ]
+    assert audited([packet(START + at, data) for at, data in enumerate(frames)]).encrypted_dns_flows == 2

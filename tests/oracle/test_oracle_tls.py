@@ -139,3 +139,10 @@ def test_a_hello_cut_short_never_gives_a_wrong_name(rows_of: Any, packet: Any, h
     row = told(rows_of, packet, conversation([(0, hello[:kept])], [], 443))
     assert row["sni"] in {None, host}
     assert row["alpn"] in (None, ["h2"])
+
+
+def test_dns_over_tls_is_counted_by_its_port_and_by_its_protocol(audited: Any, packet: Any) -> None:
+    frames = []
+    for alpn, port in (["dot"], 8853), ([], 853), (["h2"], 443):
+        frames += conversation([(0, hello_of("resolver.example", alpn, "1.3"))], [], port)
+    assert audited([packet(START + at, data) for at, data in enumerate(frames)]).encrypted_dns_flows == 2

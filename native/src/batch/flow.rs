@@ -17,7 +17,9 @@ use crate::flows::state;
 use crate::flows::table::Flow;
 use crate::recognise::http::Requests;
 use crate::recognise::tls::version_text;
+use crate::recognise::x509::Said;
 use crate::talk::Facts;
+use crate::text::hexadecimal;
 use crate::transport::{ICMP, ICMP6, SCTP, TCP, UDP, has_ports};
 use crate::tunnel::Layer;
 
@@ -81,14 +83,14 @@ fn said() -> Vec<Column<Flow>> {
         c("alpn", list(Utf8), |r| texts(r, alpn)),
         c("tls_version", Utf8, |r| text(r, tls_version)),
         c("ech", Boolean, |r| flag(r, |f| Some(facts(f)?.client.as_ref()?.ech))),
-        c("ja4", Utf8, |r| nulls(&Utf8, r)),
-        c("cert_sha256", Utf8, |r| nulls(&Utf8, r)),
-        c("cert_spki_sha256", Utf8, |r| nulls(&Utf8, r)),
-        c("cert_subject", Utf8, |r| nulls(&Utf8, r)),
-        c("cert_issuer", Utf8, |r| nulls(&Utf8, r)),
-        c("cert_names", list(Utf8), |r| nulls(&list(Utf8), r)),
-        c("cert_not_before", moment(), |r| nulls(&moment(), r)),
-        c("cert_not_after", moment(), |r| nulls(&moment(), r)),
+        c("ja4", Utf8, |r| text(r, |f| facts(f)?.client.as_ref()?.ja4.as_deref())),
+        c("cert_sha256", Utf8, |r| text(r, |f| Some(hexadecimal(&facts(f)?.certificate.as_ref()?.sha256)))),
+        c("cert_spki_sha256", Utf8, |r| text(r, |f| Some(hexadecimal(&certified(f)?.spki_sha256)))),
+        c("cert_subject", Utf8, |r| text(r, |f| certified(f)?.subject.as_deref())),
+        c("cert_issuer", Utf8, |r| text(r, |f| certified(f)?.issuer.as_deref())),
+        c("cert_names", list(Utf8), |r| texts(r, |f| Some(certified(f)?.names.iter()))),
+        c("cert_not_before", moment(), |r| time(r, |f| certified(f)?.not_before)),
+        c("cert_not_after", moment(), |r| time(r, |f| certified(f)?.not_after)),
         c("http_host", Utf8, |r| text(r, |f| http(f)?.host.as_deref())),
         c("http_method", Utf8, |r| text(r, |f| http(f)?.method.as_deref())),
         c("http_path", Utf8, |r| text(r, |f| http(f)?.path.as_deref())),
@@ -177,6 +179,11 @@ fn layers(flow: &Flow) -> &[Layer] {
 
 fn facts(flow: &Flow) -> Option<&Facts> {
     flow.facts.as_deref()
+}
+
+/// What the server's certificate says.
+fn certified(flow: &Flow) -> Option<&Said> {
+    facts(flow)?.certificate.as_ref()?.said.as_ref()
 }
 
 fn http(flow: &Flow) -> Option<&Requests> {

@@ -3,11 +3,16 @@
 //! Promises: no bytes make a recogniser panic or allocate more than a fixed multiple of what it was given, and a name is only
 //! told when all its bytes were there. Refuses: state between flows; each recogniser knows one direction of one conversation.
 
+pub mod commands;
+pub mod databases;
 pub mod dns;
+pub mod dtls;
 pub mod http;
 pub mod quic;
 pub mod socks;
+pub mod ssh;
 pub mod tls;
+pub mod x509;
 
 /// What the first bytes of a direction turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]

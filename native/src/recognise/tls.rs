@@ -1,24 +1,27 @@
 //! TLS hellos in clear (RFC 8446 4.1, 5.1; SNI RFC 6066 3; ALPN RFC 7301; ECH RFC 9849; the SSLv2 form RFC 5246 E.2).
 //!
-//! Promises: a hello is found whole over any number of segments and up to [`MOST_RECORDS`] records; a malformed extension
-//! costs itself only, and `malformed` says so; a name is told only when all its bytes were there. Refuses: anything encrypted.
+//! Promises: a hello is found whole over any number of segments and records; a malformed extension costs itself only,
+//! and `malformed` says so; a name is told only when all its bytes were there. Refuses: anything encrypted.
+
+mod certificate;
+mod ja4;
+mod records;
 
 use super::{Cursor, Outcome};
 use crate::text::{hostname, printable};
+pub use certificate::{Shown, certificate};
+pub use records::MOST_MESSAGE;
+use records::{Message, behind_warnings, is_part_of_warning, message, missing};
 
-/// Bytes of one handshake message.
-pub const MOST_HELLO: usize = 65_536;
-/// Records one hello may be spread over.
-pub const MOST_RECORDS: usize = 64;
 /// Protocols kept of one ALPN list.
 pub const MOST_PROTOCOLS: usize = 64;
 /// Octets of a host name (RFC 1035 3.1); a longer SNI is no name.
 const MOST_NAME: usize = 255;
 
-const HANDSHAKE: u8 = 22;
-const MOST_FRAGMENT: usize = 16_384 + 2_048;
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO: u8 = 2;
+/// Kind of the message in which a client begins.
+pub const CLIENT_HELLO: u8 = 1;
+/// Kind of the message in which a server answers it.
+pub const SERVER_HELLO: u8 = 2;
 /// SHA-256 of "HelloRetryRequest", the random of a ServerHello that is one (RFC 8446 4.1.3).
 const RETRY: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, //
@@ -36,6 +39,8 @@ pub struct ClientHello {
     pub version: u16,
     /// Encrypted ClientHello or its forerunner ESNI was offered.
     pub ech: bool,
+    /// JA4; none where the hello is cut, or its lists cannot be told apart.
+    pub ja4: Option<String>,
     /// An extension contradicts itself.
     pub malformed: bool,
     /// The bytes ended inside the hello.
@@ -61,56 +66,75 @@ pub fn client_hello(stream: &[u8]) -> Outcome<ClientHello> {
     if stream.first().is_some_and(|b| b & 0x80 != 0) {
         return old_client_hello(stream);
     }
-    if surely_short(stream, CLIENT_HELLO) {
+    if missing(stream, CLIENT_HELLO) > 0 {
         return Outcome::NeedMore;
     }
-    match handshake(stream, CLIENT_HELLO) {
-        Handshake::Whole(body) => client_body(&body, false).map_or(Outcome::No, Outcome::Found),
-        Handshake::Part(_) => Outcome::NeedMore,
-        Handshake::No => Outcome::No,
+    match records::first(stream, CLIENT_HELLO) {
+        Message::Whole(body) => client_body(&body, 't', false).map_or(Outcome::No, Outcome::Found),
+        Message::Part(_) => Outcome::NeedMore,
+        Message::No => Outcome::No,
     }
+}
+
+/// How many bytes at least must follow `stream` before a hello at its front can be whole; 0 where there is none, or it is.
+#[must_use]
+pub fn wanted(stream: &[u8]) -> usize {
+    missing(stream, CLIENT_HELLO).max(missing(behind_warnings(stream), SERVER_HELLO))
 }
 
 /// What stands of a ClientHello whose end was never recorded: only extensions that are wholly there. `None`: it is none.
 #[must_use]
 pub fn client_hello_cut(stream: &[u8]) -> Option<ClientHello> {
-    match handshake(stream, CLIENT_HELLO) {
-        Handshake::Whole(body) => client_body(&body, false),
-        Handshake::Part(body) => client_body(&body, true),
-        Handshake::No => None,
+    match records::first(stream, CLIENT_HELLO) {
+        Message::Whole(body) => client_body(&body, 't', false),
+        Message::Part(body) => client_body(&body, 't', true),
+        Message::No => None,
     }
 }
 
-/// The ClientHello that begins `message` without records around it, as QUIC carries it; TLS 1.3 by law (RFC 9001 4.2).
+/// The ClientHello that begins `bytes` without records around it, as QUIC carries it; TLS 1.3 by law (RFC 9001 4.2).
 ///
 /// `whole` says that no more bytes will come: what stands of a hello is then told.
 #[must_use]
-pub fn bare_client_hello(message: &[u8], whole: bool) -> Outcome<ClientHello> {
-    if let (false, Some(&[CLIENT_HELLO, a, b, c])) = (whole, message.get(..4)) {
-        let length = u32::from_be_bytes([0, a, b, c]) as usize;
-        if length <= MOST_HELLO && message.len() < 4 + length {
+pub fn bare_client_hello(bytes: &[u8], whole: bool) -> Outcome<ClientHello> {
+    if let (false, Some((head, body))) = (whole, bytes.split_first_chunk()) {
+        let length = records::length_of(*head);
+        if head[0] == CLIENT_HELLO && length <= MOST_MESSAGE && body.len() < length {
             return Outcome::NeedMore;
         }
     }
-    let hello = match message_of(message, CLIENT_HELLO) {
-        Handshake::Whole(body) => client_body(&body, false),
-        Handshake::Part(body) if whole => client_body(&body, true),
-        Handshake::Part(_) => return Outcome::NeedMore,
-        Handshake::No => None,
+    let hello = match message(bytes, CLIENT_HELLO) {
+        Message::Whole(body) => client_body(&body, 'q', false),
+        Message::Part(body) if whole => client_body(&body, 'q', true),
+        Message::Part(_) => return Outcome::NeedMore,
+        Message::No => None,
     };
     hello.map_or(Outcome::No, |hello| Outcome::Found(ClientHello { version: 0x0304, ..hello }))
+}
+
+/// What the body of a DTLS ClientHello says; `None`: it is none.
+#[must_use]
+pub fn datagram_client_hello(body: &[u8]) -> Option<ClientHello> {
+    client_body(body, 'd', false)
+}
+
+/// What the body of a DTLS ServerHello says; `None`: it is none.
+#[must_use]
+pub fn datagram_server_hello(body: &[u8]) -> Option<ServerHello> {
+    server_body(body)
 }
 
 /// The ServerHello, or HelloRetryRequest, at the front of one direction.
 #[must_use]
 pub fn server_hello(stream: &[u8]) -> Outcome<ServerHello> {
-    if surely_short(stream, SERVER_HELLO) {
+    let stream = behind_warnings(stream);
+    if missing(stream, SERVER_HELLO) > 0 || is_part_of_warning(stream) {
         return Outcome::NeedMore;
     }
-    match handshake(stream, SERVER_HELLO) {
-        Handshake::Whole(body) => server_body(&body).map_or(Outcome::No, Outcome::Found),
-        Handshake::Part(_) => Outcome::NeedMore,
-        Handshake::No => Outcome::No,
+    match records::first(stream, SERVER_HELLO) {
+        Message::Whole(body) => server_body(&body).map_or(Outcome::No, Outcome::Found),
+        Message::Part(_) => Outcome::NeedMore,
+        Message::No => Outcome::No,
     }
 }
 
@@ -128,104 +152,32 @@ pub fn version_text(version: u16) -> String {
     }
 }
 
-/// Whether the message's own length says that it can not be whole: asked at every segment, so it copies nothing.
-fn surely_short(stream: &[u8], kind: u8) -> bool {
-    let Some(&[HANDSHAKE, 3, 0..=4, high, low, first, a, b, c]) = stream.get(..9) else { return false };
-    let record = u16::from_be_bytes([high, low]);
-    let length = u32::from_be_bytes([0, a, b, c]) as usize;
-    first == kind
-        && record >= 4
-        && usize::from(record) <= MOST_FRAGMENT
-        && length <= MOST_HELLO
-        && stream.len() < 9 + length
-}
-
-/// The first handshake message of a direction, without its four-byte header.
-enum Handshake {
-    Whole(Vec<u8>),
-    Part(Vec<u8>),
-    No,
-}
-
-fn handshake(stream: &[u8], kind: u8) -> Handshake {
-    let mut joined = Vec::new();
-    let mut cursor = Cursor::new(stream);
-    for _ in 0..MOST_RECORDS {
-        let whole_record = match fragment(&mut cursor) {
-            Fragment::Bytes(bytes, whole) => {
-                joined.extend_from_slice(bytes);
-                whole
-            }
-            Fragment::No => return Handshake::No,
-        };
-        match message_of(&joined, kind) {
-            Handshake::Part(_) if whole_record => {}
-            done => return done,
-        }
-    }
-    Handshake::No
-}
-
-enum Fragment<'a> {
-    /// What is there of the record's bytes, and whether that is all of them.
-    Bytes(&'a [u8], bool),
-    No,
-}
-
-fn fragment<'a>(cursor: &mut Cursor<'a>) -> Fragment<'a> {
-    let header = cursor.rest();
-    let fits = |at: usize, law: fn(u8) -> bool| header.get(at).is_none_or(|b| law(*b));
-    if !fits(0, |b| b == HANDSHAKE) || !fits(1, |b| b == 3) || !fits(2, |b| b <= 4) {
-        return Fragment::No;
-    }
-    if cursor.take(3).is_none() {
-        return Fragment::Bytes(&[], false);
-    }
-    match cursor.u16().map(usize::from) {
-        None => Fragment::Bytes(&[], false),
-        Some(length) if length == 0 || length > MOST_FRAGMENT => Fragment::No,
-        Some(length) => match cursor.take(length) {
-            Some(bytes) => Fragment::Bytes(bytes, true),
-            None => Fragment::Bytes(cursor.rest(), false),
-        },
-    }
-}
-
-fn message_of(joined: &[u8], kind: u8) -> Handshake {
-    if joined.first().is_some_and(|b| *b != kind) {
-        return Handshake::No;
-    }
-    let Some((header, body)) = joined.split_at_checked(4) else { return Handshake::Part(Vec::new()) };
-    let length = header.iter().skip(1).fold(0, |sum, b| sum << 8 | usize::from(*b));
-    if length > MOST_HELLO {
-        return Handshake::No;
-    }
-    match body.get(..length) {
-        Some(body) => Handshake::Whole(body.to_vec()),
-        None => Handshake::Part(body.to_vec()),
-    }
-}
-
-fn client_body(body: &[u8], cut: bool) -> Option<ClientHello> {
+/// What a ClientHello carried over `transport` (as JA4 has it) says.
+fn client_body(body: &[u8], transport: char, cut: bool) -> Option<ClientHello> {
     let mut cursor = Cursor::new(body);
-    let legacy = match cursor.u16() {
-        Some(version) if version >> 8 == 3 => version,
+    let legacy = match (cursor.u16()?, transport) {
+        (version, 'd') => known(version)?,
+        (version, _) if version >> 8 == 3 => version,
         _ => return None,
     };
     let mut hello = ClientHello { version: legacy.min(0x0303), cut, ..ClientHello::default() };
-    let sound = up_to_extensions(&mut cursor)
-        .is_some_and(|()| each_extension(cursor, |kind, value| hello.extension(kind, value)));
+    let sound = up_to_extensions(&mut cursor, transport)
+        .is_some_and(|_| each_extension(cursor, |kind, value| hello.extension(kind, value)));
     hello.malformed = !sound && !cut;
+    hello.ja4 = if cut { None } else { ja4::of(body, transport) };
     Some(hello)
 }
 
-/// Random, session id, cipher suites and compression methods.
-fn up_to_extensions(cursor: &mut Cursor<'_>) -> Option<()> {
+/// Passes over random, session id, cookie (of DTLS), cipher suites and compression methods; gives the cipher suites.
+fn up_to_extensions<'a>(cursor: &mut Cursor<'a>, transport: char) -> Option<&'a [u8]> {
     cursor.take(32)?;
     cursor.counted8()?;
-    cursor.counted16()?;
+    if transport == 'd' {
+        cursor.counted8()?;
+    }
+    let ciphers = cursor.counted16()?;
     cursor.counted8()?;
-    Some(())
+    Some(ciphers)
 }
 
 fn server_body(body: &[u8]) -> Option<ServerHello> {
@@ -271,6 +223,12 @@ impl ClientHello {
 }
 
 impl ServerHello {
+    /// Whether a certificate may follow in clear: the version is none that hides it (RFC 8446 4.4.2).
+    #[must_use]
+    pub fn shows_certificate(&self) -> bool {
+        self.version < 0x0304
+    }
+
     fn extension(&mut self, kind: u16, value: &[u8]) -> Option<()> {
         match kind {
             16 => {
@@ -326,11 +284,13 @@ fn highest(value: &[u8]) -> Option<u16> {
     best
 }
 
-/// A version that exists; the drafts of TLS 1.3 (0x7f.. and 0xfb..) are 1.3.
+/// A version that exists; the drafts of TLS 1.3 (0x7f.. and 0xfb..) are 1.3, DTLS the version of TLS it is made from.
 fn known(version: u16) -> Option<u16> {
     match version {
         0x0300..=0x0304 => Some(version),
-        0x7f00..=0x7fff | 0xfb00..=0xfbff => Some(0x0304),
+        0x7f00..=0x7fff | 0xfb00..=0xfbff | 0xfefc => Some(0x0304),
+        0xfefd => Some(0x0303),
+        0xfeff => Some(0x0302),
         _ => None,
     }
 }

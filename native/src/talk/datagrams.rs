@@ -10,7 +10,7 @@ use crate::flows::key::{Side, other};
 use crate::flows::table::Flow;
 use crate::recognise::dns::Ear;
 use crate::recognise::quic::Opened;
-use crate::recognise::{Outcome, quic, tls};
+use crate::recognise::{Outcome, dtls, quic, tls};
 use crate::stream::{Read, Window};
 use crate::transport::Segment;
 
@@ -29,7 +29,10 @@ impl Recogniser {
         if quic::is_long(segment.payload) && self.initials(&mut context, segment.payload) {
             return;
         }
-        if context.flow.facts.as_ref().is_some_and(|facts| facts.app == Some("quic")) {
+        if dtls::is_records(segment.payload) && self.records(&mut context, segment.payload) {
+            return;
+        }
+        if context.flow.facts.as_ref().is_some_and(|facts| matches!(facts.app, Some("quic" | "dtls"))) {
             return;
         }
         let whole = segment.payload.len() == segment.length as usize;

@@ -100,7 +100,7 @@ impl Recogniser {
 
 /// Whether the payload of a conversation is known to be encrypted.
 fn is_sealed(flow: &Flow) -> bool {
-    flow.facts.as_ref().is_some_and(|facts| matches!(facts.app, Some("tls" | "quic")))
+    flow.facts.as_ref().is_some_and(|facts| matches!(facts.app, Some("tls" | "dtls" | "quic" | "ssh")))
 }
 
 /// Whether payload of a direction was never recorded: its beginning, or its rest where the search reached that.

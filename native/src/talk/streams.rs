@@ -1,9 +1,10 @@
 //! TCP: the front of each direction shown to every recogniser, then to the one that knew it.
 
 use super::dns::ear;
-use super::{BUDGET, Context, Facts, Recogniser, tunnel, web};
+use super::{BUDGET, Context, Facts, Recogniser, commands, databases, tunnel, web};
 use crate::flows::key::Side;
-use crate::flows::table::Flow;
+use crate::flows::table::{Flow, Place};
+use crate::recognise::commands::Protocol;
 use crate::recognise::quic::Origin;
 use crate::recognise::{Outcome, dns, http, socks, tls};
 use crate::stream::{Read, Window};
@@ -15,7 +16,7 @@ pub(super) struct Way {
     pub(super) window: Window,
     pub(super) what: What,
     /// How far its front was searched for the end of a head, so that no byte is searched at every segment.
-    scan: http::Scan,
+    pub(super) scan: http::Scan,
     /// Whose keys seal the Initials of a QUIC client.
     pub(super) origin: Option<Box<Origin>>,
 }
@@ -33,21 +34,47 @@ pub(super) enum What {
     Tunnel,
     /// What the server says inside a tunnel.
     TunnelBack,
+    /// The server's hello and what follows it in clear.
+    ServerHello,
+    /// The ClientHello of DTLS with this number.
+    Fragments(u16),
     /// The CRYPTO frames of a QUIC client.
     Hello,
     Dns,
+    /// Lines of a client.
+    Commands(Protocol),
+    /// What follows a client's command for TLS.
+    Agreed(Protocol),
+    /// Mail that a client sends.
+    Letter(Protocol),
+    /// Lines of a server.
+    Replies(Protocol),
+    /// What FTP carries, and what may be sealed elsewhere.
+    Data,
+    /// XML of XMPP.
+    Stanzas,
+}
+
+impl What {
+    /// Whether what the other side says may tell more of the bytes that wait.
+    fn hangs_on_the_other(self) -> bool {
+        matches!(self, Self::Unknown | Self::Replies(_))
+    }
 }
 
 /// One step of the reading of a direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
     /// So many bytes are done with (more than there are, if what follows is passed over); more are wanted.
     On(usize),
+    /// So many more bytes are needed, at least, before another look tells more.
+    Wait(usize),
     /// Behind so many bytes it is taken for this.
     Next(What, usize),
     /// Nothing more is wanted.
     Done,
-    /// Nothing more is wanted: from here on it is TLS, inside something else.
-    Sealed,
+    /// From here on it is TLS, inside something else: it is read on as this, or not at all.
+    Sealed(Option<What>),
 }
 
 impl Way {
@@ -78,7 +105,8 @@ impl Recogniser {
         self.note("stream_budget", u64::from(!room));
         self.note("stream_gaps", u64::from(!goes_on && !done && what_is_lost(way.what)));
         if let (Some(behind), Some(reached)) = (sealed, way.window.reached()) {
-            self.seal(context.flow, side, reached - behind as i64);
+            let front = if done { reached - behind as i64 } else { way.front() };
+            self.seal(context.flow, side, front);
         }
         context.flow.talk.ways[side] = Some(way);
         if done || !goes_on || !room {
@@ -89,15 +117,18 @@ impl Recogniser {
     /// Ends the reading of a direction; what stands unfinished is taken for what it is worth.
     pub(super) fn settle(&mut self, flow: &mut Flow, side: Side) {
         flow.talk.settled[side] = true;
-        let Some(way) = flow.talk.ways[side].take() else { return };
+        let Some(mut way) = flow.talk.ways[side].take() else { return };
         self.held -= way.window.held();
+        if way.what.hangs_on_the_other() && flow.facts.is_some() {
+            self.look_again(flow, side, &mut way);
+        }
         let front = way.window.front();
         let mut sealed = false;
         match (way.what, flow.facts.as_deref_mut()) {
             (What::Unknown, None) if !front.is_empty() => unfinished(flow, side, front),
             (What::Requests, Some(Facts { http: Some(requests), .. })) => _ = requests.finish(front),
             (What::Hello, Some(facts)) if !front.is_empty() => unfinished_hello(facts, front),
-            (What::Tunnel, Some(facts)) => sealed = tunnel::unfinished(facts, front),
+            (What::Tunnel | What::Agreed(_), Some(facts)) => sealed = tunnel::unfinished(facts, front),
             _ => {}
         }
         if sealed {
@@ -105,7 +136,23 @@ impl Recogniser {
         }
     }
 
-    /// Reads as far as `stream` goes; `sealed` is how many of its bytes stand where TLS begins inside something else.
+    /// Reads once more what waited for the other side's words.
+    fn look_again(&mut self, flow: &mut Flow, side: Side, way: &mut Way) {
+        let place = Place { source: flow.source, record: flow.last_record, offset: flow.first_offset, time: flow.end };
+        let (mut context, mut sealed, mut done) = (Context { flow, side, place }, None, false);
+        let Way { window, what, scan, .. } = way;
+        window.show_again(&mut |stream| {
+            let read = self.read(&mut context, (what, scan), &mut sealed, stream);
+            done = read == Read::Done;
+            read
+        });
+        if let (Some(behind), Some(reached)) = (sealed, way.window.reached()) {
+            self.seal(flow, side, if done { reached - behind as i64 } else { way.front() });
+        }
+    }
+
+    /// Reads as far as `stream` goes; `sealed` is how many of its bytes stand where TLS begins inside something else,
+    /// which is never passed over: it stays at the front.
     fn read(
         &mut self,
         context: &mut Context<'_>,
@@ -114,17 +161,20 @@ impl Recogniser {
         stream: &[u8],
     ) -> Read {
         let mut at = 0;
+        *sealed = sealed.map(|_| stream.len());
         while let Some(rest) = stream.get(at..).filter(|rest| !rest.is_empty()) {
             match self.step(context, *what, rest, scan) {
                 Step::On(done) => return Read::On((at + done) as u64),
+                Step::Wait(wanted) => return Read::Wait(at as u64, wanted),
                 Step::Next(next, done) => {
                     (*what, *scan) = (next, http::Scan::default());
                     at += done;
                 }
                 Step::Done => return Read::Done,
-                Step::Sealed => {
+                Step::Sealed(next) => {
                     *sealed = Some(rest.len());
-                    return Read::Done;
+                    let Some(next) = next else { return Read::Done };
+                    *what = next;
                 }
             }
         }
@@ -134,19 +184,26 @@ impl Recogniser {
     fn step(&mut self, context: &mut Context<'_>, what: What, stream: &[u8], scan: &mut http::Scan) -> Step {
         let (flow, side) = (&mut *context.flow, context.side);
         match what {
-            What::Unknown => begin(flow, side, stream, scan),
+            What::Unknown => self.expected(flow).unwrap_or_else(|| begin(flow, side, stream, scan)),
             What::Requests => web::requests(flow, side, stream),
             What::Answers => web::answers(stream, scan),
             What::Tunnel => tunnel::there(flow, side, stream, scan),
             What::TunnelBack => tunnel::back(flow, stream),
-            What::Hello => Step::Done,
+            What::ServerHello => self.certificate(flow, stream),
+            What::Hello | What::Fragments(_) => Step::Done,
             What::Dns => self.frames(context, stream),
+            What::Commands(protocol) => self.command(context, protocol, stream),
+            What::Agreed(protocol) => commands::agreed(flow, protocol, stream),
+            What::Stanzas => databases::stanzas(stream),
+            What::Letter(protocol) => commands::letter(protocol, stream),
+            What::Replies(protocol) => self.reply(context, protocol, stream),
+            What::Data => databases::behind(flow, side, stream),
         }
     }
 }
 
 fn what_is_lost(what: What) -> bool {
-    what != What::Unknown
+    !matches!(what, What::Unknown | What::ServerHello)
 }
 
 /// Tries each protocol on the front of a direction.
@@ -164,8 +221,7 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan) -> S
     }
     let answer = tls::server_hello(stream);
     if let Outcome::Found(hello) = answer {
-        web::answered_hello(flow, side, hello);
-        return Step::Done;
+        return web::answered_hello(flow, side, hello);
     }
     let response = http::response(stream);
     if let Outcome::Found(_) = response {
@@ -183,6 +239,18 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan) -> S
     if frame == Outcome::Found(()) && flow.facts.as_ref().is_none_or(|facts| facts.app == Some("dns")) {
         return Step::Next(What::Dns, 0);
     }
+    let lines = commands::begin(flow, side, stream);
+    if let Outcome::Found(step) = lines {
+        return step;
+    }
+    let database = databases::begin(flow, side, stream);
+    if let Outcome::Found(step) = database {
+        return step;
+    }
+    let wanted = tls::wanted(stream);
+    if wanted > 0 {
+        return Step::Wait(wanted);
+    }
     let open = [
         hello == Outcome::NeedMore,
         request == Outcome::NeedMore,
@@ -191,6 +259,8 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan) -> S
         proxied == Outcome::NeedMore,
         proxy == Outcome::NeedMore,
         frame == Outcome::NeedMore,
+        lines == Outcome::NeedMore,
+        database == Outcome::NeedMore,
     ];
     if open.contains(&true) { Step::On(0) } else { Step::Done }
 }

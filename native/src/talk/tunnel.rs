@@ -33,7 +33,7 @@ pub(super) fn there(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http:
     let hello = tls::client_hello(stream);
     if let Outcome::Found(hello) = hello {
         said(flow.facts.get_or_insert_default(), hello);
-        return Step::Sealed;
+        return Step::Sealed(None);
     }
     let mut first = http::Requests::after(*scan);
     let request = first.read(stream);
@@ -41,7 +41,7 @@ pub(super) fn there(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http:
     match request {
         Outcome::Found(()) => requests(flow, side),
         Outcome::NeedMore => Step::On(0),
-        Outcome::No if hello == Outcome::NeedMore => Step::On(0),
+        Outcome::No if hello == Outcome::NeedMore => Step::Wait(tls::wanted(stream)),
         Outcome::No => Step::Done,
     }
 }
@@ -52,10 +52,11 @@ pub(super) fn back(flow: &mut Flow, stream: &[u8]) -> Step {
         Outcome::Found(hello) => {
             let facts = flow.facts.get_or_insert_default();
             facts.clear = [Some(false); 2];
+            let shows = hello.shows_certificate();
             facts.server.get_or_insert_with(|| Box::new(hello));
-            Step::Sealed
+            Step::Sealed(shows.then_some(What::ServerHello))
         }
-        Outcome::NeedMore => Step::On(0),
+        Outcome::NeedMore => Step::Wait(tls::wanted(stream)),
         Outcome::No => Step::Done,
     }
 }
@@ -68,7 +69,7 @@ pub(super) fn unfinished(facts: &mut Facts, front: &[u8]) -> bool {
     is_hello
 }
 
-fn said(facts: &mut Facts, hello: tls::ClientHello) {
+pub(super) fn said(facts: &mut Facts, hello: tls::ClientHello) {
     facts.clear = [Some(false); 2];
     facts.client.get_or_insert_with(|| Box::new(hello));
 }

@@ -15,14 +15,17 @@ pub(super) fn said_hello(flow: &mut Flow, side: Side, hello: tls::ClientHello) {
     }
 }
 
-/// The server's hello at the front.
-pub(super) fn answered_hello(flow: &mut Flow, side: Side, hello: tls::ServerHello) {
+/// The server's hello at the front: up to TLS 1.2 a certificate may follow.
+pub(super) fn answered_hello(flow: &mut Flow, side: Side, hello: tls::ServerHello) -> Step {
     let facts = flow.facts.get_or_insert_default();
-    if facts.is("tls") && facts.server.is_none() {
-        facts.clear = [Some(false); 2];
-        facts.server = Some(Box::new(hello));
-        flow.asked_by(other(side));
+    if !facts.is("tls") || facts.server.is_some() {
+        return Step::Done;
     }
+    facts.clear = [Some(false); 2];
+    let shows = hello.shows_certificate();
+    facts.server = Some(Box::new(hello));
+    flow.asked_by(other(side));
+    if shows { Step::Next(What::ServerHello, 0) } else { Step::Done }
 }
 
 /// A request at the front.

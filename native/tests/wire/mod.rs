@@ -69,7 +69,20 @@ impl File {
     }
 
     pub fn tcp(&mut self, to_server: bool, flags: u8, seq: u32, ack: u32, payload: &[u8]) -> &mut Self {
-        let mut body = Self::ports(to_server, 40_000, 8000);
+        self.tcp_on((40_000, 8000), to_server, flags, seq, ack, payload)
+    }
+
+    /// A segment between these ports of client and server.
+    pub fn tcp_on(
+        &mut self,
+        (client, server): (u16, u16),
+        to_server: bool,
+        flags: u8,
+        seq: u32,
+        ack: u32,
+        payload: &[u8],
+    ) -> &mut Self {
+        let mut body = Self::ports(to_server, client, server);
         body.extend([seq, ack].iter().flat_map(|number| number.to_be_bytes()));
         body.extend([0x50, flags, 1, 0, 0, 0, 0, 0]);
         body.extend_from_slice(payload);
@@ -152,7 +165,6 @@ fn in_order(lines: Vec<u8>) -> String {
     lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
-#[allow(dead_code, reason = "each test file uses its part")]
 #[track_caller]
 #[allow(dead_code, reason = "each test file uses its part")]
 pub fn has(row: &str, part: &str) {
