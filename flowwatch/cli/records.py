@@ -10,7 +10,7 @@ from flowwatch.cli.options import InputFormat, NoDigest, Output, Paths, can_be_w
 from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pyarrow as pa
 
@@ -26,7 +26,20 @@ RecordFormat = Annotated[
     ),
 ]
 Stream = Annotated[
-    bool, typer.Option("--stream", help="Print records as they close, in no promised order; implied by -.")
+    bool,
+    typer.Option(
+        "--stream", help="Print records as they close, as jsonl, in no promised order; implied by - and --follow."
+    ),
+]
+Follow = Annotated[
+    float | None,
+    typer.Option(
+        "--follow",
+        metavar="SECONDS",
+        min=0,
+        help="Read on at the end of a capture until it has not grown for so long [default: 5 where --stream reads a "
+        "file written to in the last 5 seconds, else 0].",
+    ),
 ]
 
 
@@ -38,9 +51,10 @@ def flows(
     input_format: InputFormat = None,
     no_digest: NoDigest = False,
     stream: Stream = False,
+    follow: Follow = None,
 ) -> None:
     """Print the conversations, one row each."""
-    _records("flows", paths, fmt, output, input_format, digest=not no_digest, stream=stream)
+    _records("flows", paths, fmt, output, input_format, digest=not no_digest, stream=stream, follow=follow)
 
 
 def lookups(
@@ -51,9 +65,10 @@ def lookups(
     input_format: InputFormat = None,
     no_digest: NoDigest = False,
     stream: Stream = False,
+    follow: Follow = None,
 ) -> None:
     """Print the DNS questions with their answers, one row each."""
-    _records("lookups", paths, fmt, output, input_format, digest=not no_digest, stream=stream)
+    _records("lookups", paths, fmt, output, input_format, digest=not no_digest, stream=stream, follow=follow)
 
 
 def _records(
@@ -65,6 +80,7 @@ def _records(
     *,
     digest: bool,
     stream: bool,
+    follow: float | None,
 ) -> None:
     from flowwatch import sources
     from flowwatch.model import ReadOptions
@@ -72,16 +88,24 @@ def _records(
     found = sources.expand(paths)
     keep_inputs(found, (output,))
     can_be_written((output,))
-    options = ReadOptions(digest=digest, input_format=input_format)
-    chosen = fmt or _format_of(output)
-    if chosen == "jsonl" and (stream or "-" in found):
-        coverage: Sequence[Coverage] = _stream(kind, found, options, output)
+    options = ReadOptions(digest=digest, input_format=input_format, follow=follow or None)
+    chosen = fmt or ("jsonl" if (stream or follow) and output is None else _format_of(output))
+    if chosen == "jsonl" and (stream or follow or "-" in found):
+        grows = sources.patience if stream and follow is None else None
+        coverage: Sequence[Coverage] = _stream(kind, found, options, output, grows)
     else:
         coverage = _sorted(kind, found, options, chosen, output)
     _conclude(coverage)
 
 
-def _stream(kind: Kind, found: "Sequence[str]", options: "ReadOptions", output: Path | None) -> "list[Coverage]":
+def _stream(
+    kind: Kind,
+    found: "Sequence[str]",
+    options: "ReadOptions",
+    output: Path | None,
+    grows: "Callable[[str], float | None] | None",
+) -> "list[Coverage]":
+    import msgspec
     import pyarrow as pa
 
     from flowwatch import sources, tables
@@ -90,7 +114,8 @@ def _stream(kind: Kind, found: "Sequence[str]", options: "ReadOptions", output: 
     coverage = []
     with sink(output) as file:
         for source in found:
-            reading = sources.read(source, options)
+            chosen = msgspec.structs.replace(options, eager=True, follow=grows(source) if grows else options.follow)
+            reading = sources.read(source, chosen)
             for which, batch in reading:
                 if which == kind:
                     tables.write(pa.Table.from_batches([batch]), "jsonl", file)

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::flows::fragments::{First, Fragments};
 use crate::flows::key::Ends;
 use crate::flows::table::{Carrier, Place};
+use crate::input::follow::{Follow, Interest};
 use crate::input::{Filled, Input};
 use crate::ip::{self, Datagram};
 use crate::link::{self, Network, Vlans};
@@ -34,6 +35,15 @@ pub enum Source {
     Path(PathBuf),
     /// Any stream.
     Stream(Box<dyn Read + Send>),
+}
+
+/// How sources are read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reading {
+    /// Take the SHA-256 of each.
+    pub digest: bool,
+    /// Believe the end of one only after it has not grown for so long.
+    pub follow: Option<Duration>,
 }
 
 /// What [`Front::advance`] came to.
@@ -51,12 +61,16 @@ pub enum Advance {
 #[derive(Debug)]
 pub struct Front {
     input: Input,
+    /// Kept as long as a source that grows is followed.
+    _interest: Option<Interest>,
     waiting: VecDeque<Source>,
-    digest: bool,
+    how: Reading,
     progress: Arc<AtomicU64>,
     container: Container,
     /// Bytes of the source that held no whole record yet.
     held: Vec<u8>,
+    /// How the source ended, while what is held of it is read.
+    ended: Option<Option<io::Error>>,
     decoder: Decoder,
     coverage: Vec<Coverage>,
 }
@@ -70,11 +84,15 @@ struct Decoder {
 }
 
 impl Source {
-    fn open(self, digest: bool, progress: &Arc<AtomicU64>) -> io::Result<Input> {
-        match self {
-            Self::Path(path) => Input::open(&path, digest, Arc::clone(progress)),
-            Self::Stream(stream) => Input::from_read(stream, digest, Arc::clone(progress)),
-        }
+    fn open(self, how: Reading, progress: &Arc<AtomicU64>) -> io::Result<(Input, Option<Interest>)> {
+        let progress = Arc::clone(progress);
+        let (follow, interest) = match (self, how.follow) {
+            (Self::Path(path), None) => return Ok((Input::open(&path, how.digest, progress)?, None)),
+            (Self::Stream(stream), None) => return Ok((Input::from_read(stream, how.digest, progress)?, None)),
+            (Self::Path(path), Some(patience)) => Follow::open(&path, patience)?,
+            (Self::Stream(stream), Some(patience)) => Follow::stream(stream, patience),
+        };
+        Ok((Input::from_read(Box::new(follow), how.digest, progress)?, Some(interest)))
     }
 }
 
@@ -94,19 +112,22 @@ impl Front {
     /// The first source cannot be opened, or there is none.
     pub fn new(
         mut sources: VecDeque<Source>,
-        digest: bool,
+        how: Reading,
         progress: Arc<AtomicU64>,
         hasher: RandomState,
     ) -> io::Result<Self> {
         let coverage = vec![Coverage::default(); sources.len()];
         let first = sources.pop_front().ok_or(io::ErrorKind::InvalidInput)?;
+        let (input, interest) = first.open(how, &progress)?;
         Ok(Self {
-            input: first.open(digest, &progress)?,
+            input,
+            _interest: interest,
             waiting: sources,
-            digest,
+            how,
             progress,
             container: Container::new(),
             held: Vec::new(),
+            ended: None,
             decoder: Decoder { fragments: Fragments::default(), hasher, source: 0 },
             coverage,
         })
@@ -129,9 +150,18 @@ impl Front {
             block.bytes.resize(held, 0);
         }
         block.bytes[..held].copy_from_slice(&self.held);
-        match self.input.fill(&mut block.bytes, held, patience) {
+        let filled = match self.ended.take() {
+            Some(error) => Filled::End(error),
+            None => self.input.fill(&mut block.bytes, held, patience),
+        };
+        match filled {
             Filled::Bytes(count) => self.read(block, held + count),
             Filled::Idle => Ok(Advance::Idle),
+            // What waited for more to follow is read first.
+            Filled::End(error) if self.container.settle() => {
+                self.ended = Some(error);
+                self.read(block, held)
+            }
             Filled::End(error) => self.next(error),
         }
     }
@@ -171,9 +201,9 @@ impl Front {
             self.decoder.source += 1;
             self.container = Container::new();
             self.held.clear();
-            match source.open(self.digest, &self.progress) {
-                Ok(input) => {
-                    self.input = input;
+            match source.open(self.how, &self.progress) {
+                Ok((input, interest)) => {
+                    (self.input, self._interest) = (input, interest);
                     return Ok(Advance::Block);
                 }
                 Err(error) => {
@@ -213,6 +243,9 @@ impl Front {
         coverage.snaplen = facts.snaplen;
         coverage.interface_drops = facts.drops;
         coverage.unknown_blocks = facts.unknown_blocks;
+        coverage.blocks = facts.blocks;
+        coverage.tally.limit("resolved_names", facts.names.beyond());
+        coverage.resolved_names = facts.names.into_all();
         coverage.tally.limit("interfaces", facts.refused_interfaces);
         coverage.tally.limit("fragments", self.decoder.fragments.forgotten());
         (coverage.error, coverage.trailing_bytes) = self.container.end();
