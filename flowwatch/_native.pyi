@@ -47,7 +47,7 @@ class _Coverage(TypedDict):
     """What one capture held and what could not be seen in it: `records = used + sum(skipped.values())`."""
 
     format: str | None
-    """`pcap` or `pcapng`; None before the end."""
+    """`pcap`, `pcapng`, `snoop` or `erf`; None before the end."""
     link_types: list[int]
     """LINKTYPE numbers of the interfaces."""
     snaplen: int
@@ -56,7 +56,7 @@ class _Coverage(TypedDict):
     """Bytes of the input as stored."""
     sha256: str | None
     """Of these bytes, lower-case hexadecimal; None without digest or before the end."""
-    compression: Literal["gzip", "zstd"] | None
+    compression: Literal["gzip", "zstd", "xz", "bzip2", "lz4"] | None
     """How the input is stored; None before the end."""
     unpacked_size: int | None
     """Bytes unpacked; None where it is not compressed."""
@@ -73,7 +73,7 @@ class _Coverage(TypedDict):
     truncated_records: int
     """Records of which fewer bytes were kept than were on the wire."""
     interface_drops: int
-    """Packets lost as the writer says (pcapng)."""
+    """Packets lost as the writer says (pcapng, snoop, ERF)."""
     out_of_order: int
     """Records older than the one before."""
     untimed: int
@@ -82,6 +82,10 @@ class _Coverage(TypedDict):
     """Bytes at the end that are no record."""
     unknown_blocks: int
     """Blocks of pcapng of a type that is not read."""
+    blocks: dict[str, int]
+    """Blocks of pcapng by the names the draft gives them (`SHB`, `EPB`, ...); others are `other`."""
+    resolved_names: list[tuple[str, str]]
+    """Addresses and names that the writer of a pcapng file resolved, at most 1024; they prove nothing."""
     dns_repeated: int
     """Questions asked again with the same id: one row, the first time."""
     dns_other_opcodes: int
@@ -158,12 +162,12 @@ class Reader:
 
 @final
 class Unpacked:
-    """The bytes of a gzip or zstd stream, unpacked from a file object of the stored ones; memory does not grow with it.
+    """The bytes of a compressed stream, unpacked from a file object of the stored ones; memory does not grow with it.
 
-    Members and frames one after the other are one stream.
+    Members, frames and streams one after the other are one stream.
     """
 
-    def __new__(cls, source: _Readable, compression: Literal["gzip", "zstd"], /) -> Unpacked: ...
+    def __new__(cls, source: _Readable, compression: Literal["gzip", "zstd", "xz", "bzip2", "lz4"], /) -> Unpacked: ...
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes; none at the end and where the stream breaks. Raises what `source.read` raises."""
 
@@ -184,6 +188,7 @@ def read_capture(
     markers: Sequence[tuple[str, bytes]] = ...,
     threads: int = 1,
     eager: bool = False,
+    follow: float | None = None,
     in_time: bool = False,
 ) -> Reader:
     """A Reader of the capture at a path (`-` is standard input) or in a binary file object.
@@ -192,17 +197,21 @@ def read_capture(
     (path, name) that go on where the one before ended: conversations run on from one to the next, each row is of the
     source of its first record, and `coverage` has an entry for each. With `in_time` a file that begins before the one
     before it ended does not go on with it.
-    `digest=False` leaves out the SHA-256 of the input. pcap and pcapng are read, told apart by content; gzip and zstd
-    are unpacked on the way.
+    `digest=False` leaves out the SHA-256 of the input. pcap, pcapng, snoop and ERF are read, told apart by content;
+    gzip, zstd, xz, bzip2 and lz4 are unpacked on the way.
     `markers` are ids with the bytes they stand for; an id may have several. They are looked for in the first 64 KiB
     that each end of a conversation sent in clear, and `src_markers`, `dst_markers` say which were found: an empty list
     where none was, null where that could not be told (encrypted, compressed, or some of it not recorded).
     `threads` read at once, eight at most; the rows are the same for any number. `eager` gives out rows as soon as they
     are known, however few.
 
-    Raises ValueError for a marker without bytes, OSError (its subclass, with errno and filename) here or on the first
-    batch when the first input cannot be read, and CaptureError on the first batch when it is no capture. What is wrong
-    with a later one stands in its coverage.
+    `follow` is for an input that is still being written: its end is believed only after so many seconds without growth.
+    A file that becomes shorter meanwhile ends with an error in its coverage; one that is replaced by another of its
+    name is read on.
+
+    Raises ValueError for a marker without bytes or a `follow` below zero, OSError (its subclass, with errno and
+    filename) here or on the first batch when the first input cannot be read, and CaptureError on the first batch when
+    it is no capture. What is wrong with a later one stands in its coverage.
     """
 
 def write_jsonl(table: _ArrowArray | _ArrowStream, fd: int, /) -> int:

@@ -19,7 +19,7 @@ from flowwatch.cli.options import (
 from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flowwatch.model import Coverage, ReadOptions
 
@@ -33,7 +33,20 @@ RecordFormat = Annotated[
     ),
 ]
 Stream = Annotated[
-    bool, typer.Option("--stream", help="Print records as they close, in no promised order; implied by -.")
+    bool,
+    typer.Option(
+        "--stream", help="Print records as they close, as jsonl, in no promised order; implied by - and --follow."
+    ),
+]
+Follow = Annotated[
+    float | None,
+    typer.Option(
+        "--follow",
+        metavar="SECONDS",
+        min=0,
+        help="Read on at the end of a capture until it has not grown for so long [default: 5 where --stream reads a "
+        "file written to in the last 5 seconds, else 0].",
+    ),
 ]
 
 
@@ -46,12 +59,15 @@ def flows(
     no_digest: NoDigest = False,
     threads: Threads = None,
     stream: Stream = False,
+    follow: Follow = None,
 ) -> None:
     """Print the conversations, one row each."""
     from flowwatch.model import ReadOptions
 
-    options = ReadOptions(digest=not no_digest, input_format=input_format, threads=threads_or_cores(threads))
-    _records("flows", paths, fmt, output, options, stream=stream)
+    options = ReadOptions(
+        digest=not no_digest, input_format=input_format, threads=threads_or_cores(threads), follow=follow or None
+    )
+    _records("flows", paths, fmt, output, options, stream=stream, follow=follow)
 
 
 def lookups(
@@ -63,25 +79,36 @@ def lookups(
     no_digest: NoDigest = False,
     threads: Threads = None,
     stream: Stream = False,
+    follow: Follow = None,
 ) -> None:
     """Print the DNS questions with their answers, one row each."""
     from flowwatch.model import ReadOptions
 
-    options = ReadOptions(digest=not no_digest, input_format=input_format, threads=threads_or_cores(threads))
-    _records("lookups", paths, fmt, output, options, stream=stream)
+    options = ReadOptions(
+        digest=not no_digest, input_format=input_format, threads=threads_or_cores(threads), follow=follow or None
+    )
+    _records("lookups", paths, fmt, output, options, stream=stream, follow=follow)
 
 
 def _records(
-    kind: Kind, paths: list[str], fmt: str | None, output: Path | None, options: "ReadOptions", *, stream: bool
+    kind: Kind,
+    paths: list[str],
+    fmt: str | None,
+    output: Path | None,
+    options: "ReadOptions",
+    *,
+    stream: bool,
+    follow: float | None,
 ) -> None:
     from flowwatch import sources
 
     found = sources.expand(paths)
     keep_inputs(found, (output,))
     can_be_written((output,))
-    chosen = fmt or _format_of(output)
-    if chosen == "jsonl" and (stream or "-" in found):
-        coverage: Sequence[Coverage] = _stream(kind, found, options, output)
+    chosen = fmt or ("jsonl" if (stream or follow) and output is None else _format_of(output))
+    if chosen == "jsonl" and (stream or follow or "-" in found):
+        grows = sources.patience if stream and follow is None else None
+        coverage: Sequence[Coverage] = _stream(kind, found, options, output, grows)
     elif chosen == "table":
         coverage = _shown(kind, found, options, output)
     else:
@@ -89,7 +116,13 @@ def _records(
     _conclude(coverage)
 
 
-def _stream(kind: Kind, found: "Sequence[str]", options: "ReadOptions", output: Path | None) -> "list[Coverage]":
+def _stream(
+    kind: Kind,
+    found: "Sequence[str]",
+    options: "ReadOptions",
+    output: Path | None,
+    grows: "Callable[[str], float | None] | None",
+) -> "list[Coverage]":
     """Write rows as they come; standard input and pipes hand them over at once."""
     import pyarrow as pa
     from msgspec.structs import replace
@@ -100,7 +133,8 @@ def _stream(kind: Kind, found: "Sequence[str]", options: "ReadOptions", output: 
     coverage: list[Coverage] = []
     with sink(output) as file:
         for first, *then in sources.runs(found):
-            reading = sources.read(first, replace(options, eager=True), then=then)
+            follow = grows((then or [first])[-1]) if grows else options.follow
+            reading = sources.read(first, replace(options, eager=True, follow=follow), then=then)
             for which, batch in reading:
                 if which == kind:
                     tables.write(pa.Table.from_batches([batch]), "jsonl", file)

@@ -135,6 +135,8 @@ class ReadOptions(msgspec.Struct, frozen=True):
     """Give out rows as soon as they are known, however few."""
     markers: tuple[Marker, ...] = ()
     """Looked for in both directions of every conversation; none: `src_markers` and `dst_markers` stay null."""
+    follow: float | None = None
+    """Seconds without growth after which the end of a capture is believed; None: at once."""
 
 
 class Ref(msgspec.Struct, frozen=True, order=True):
@@ -169,7 +171,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     size: int | None = None
     """Bytes as stored."""
     compression: str | None = None
-    """`gzip` or `zstd`; None where the source is stored as it is. Offsets count unpacked bytes."""
+    """`gzip`, `zstd`, `xz`, `bzip2` or `lz4`; None where it is stored as it is. Offsets count unpacked bytes."""
     unpacked_size: int | None = None
     """Bytes unpacked, where the source is compressed."""
     link_types: tuple[str, ...] = ()
@@ -182,7 +184,7 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     skipped: dict[str, int] = {}
     truncated_records: int = 0
     drops: int = 0
-    """Packets the writer itself reported as lost (pcapng ISB)."""
+    """Packets the writer itself reported as lost (pcapng statistics and packets, snoop, ERF)."""
     out_of_order: int = 0
     trailing_bytes: int = 0
     events: int = 0

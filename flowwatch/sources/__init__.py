@@ -5,13 +5,14 @@
     reading.coverage                      # complete after the last batch
 
 Promises: bad input never raises, it stands in `coverage` with code, offset and words; nothing is dropped without being
-counted; gzip and zstd are unpacked on the way. Refuses: URLs, other compressions and formats that are not in `FORMATS`
-(they are named where they are known).
+counted; gzip, zstd, xz, bzip2 and lz4 are unpacked on the way; a capture that is still being written can be followed.
+Refuses: URLs, other compressions and formats that are not in `FORMATS` (they are named where they are known).
 """
 
 from flowwatch.sources.formats import FORMATS
+from flowwatch.sources.growing import patience
 from flowwatch.sources.paths import expand
 from flowwatch.sources.reading import Collected, Part, Reading, collect, parts, read
 from flowwatch.sources.rotation import runs
 
-__all__ = ["FORMATS", "Collected", "Part", "Reading", "collect", "expand", "parts", "read", "runs"]
+__all__ = ["FORMATS", "Collected", "Part", "Reading", "collect", "expand", "parts", "patience", "read", "runs"]

@@ -1,9 +1,10 @@
-"""Packet captures (pcap, pcapng) through the Rust core.
+"""Packet captures (pcap, pcapng, snoop, ERF) through the Rust core.
 
 Promises the core's rows and its Coverage unchanged; a file that is no capture, or cannot be read, becomes
 `coverage.error`. A regular file is read by the core's own thread; anything else through this process.
 """
 
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -11,24 +12,26 @@ import msgspec
 import pyarrow as pa
 
 from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, ReadOptions, Skip
+from flowwatch.sources.magics import ORDERS, PCAP, SECTION, SNOOP
 from flowwatch.sources.opened import Opened, Progress
 from flowwatch.sources.records import TableName
 
 if TYPE_CHECKING:
     from flowwatch._native import Reader  # noqa: TID251 - the border
 
-PCAP_MAGICS = tuple(
-    bytes.fromhex(magic) for magic in ("a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1", "a1b2cd34", "34cdb2a1")
-)
-"""Microseconds, nanoseconds, modified; each in both byte orders."""
-_SECTION = bytes.fromhex("0a0d0d0a")
-_ORDERS = (bytes.fromhex("1a2b3c4d"), bytes.fromhex("4d3c2b1a"))
+_ERF_RECORD = struct.Struct("<4xIBx")
+_ERF_LENGTHS = struct.Struct(">HHH")
+_ERF_META = 27
+_ERF_TYPES = frozenset({*range(1, 29), 48})
+_ENOUGH = 3
+"""Records in a row that tell ERF, which has no magic number."""
 _SCHEMAS = {"flows": FLOWS, "lookups": LOOKUPS}
 _LINK_TYPES = {
     0: "null", 1: "ethernet", 9: "ppp", 12: "raw", 14: "raw", 50: "ppp_hdlc", 51: "pppoe", 101: "raw", 108: "loop",
-    113: "linux_sll", 228: "ipv4", 229: "ipv6", 276: "linux_sll2",
+    113: "linux_sll", 197: "erf", 228: "ipv4", 229: "ipv6", 276: "linux_sll2",
 }  # fmt: skip
 _REMARKS = {
+    "resolved_names": "name in it that its writer resolved, which proves nothing and is in no row",
     "unknown_blocks": "pcapng block of a type that is not read",
     "untimed": "packet without a time",
     "dns_repeated": "DNS question asked again with the same id, one row each",
@@ -42,17 +45,41 @@ _REMARKS = {
 
 def is_pcap(head: bytes) -> int:
     """100 where the first bytes are a pcap file's."""
-    return 100 if head.startswith(PCAP_MAGICS) else 0
+    return 100 if head.startswith(PCAP) else 0
 
 
 def is_pcapng(head: bytes) -> int:
     """100 where the first block is a pcapng section header."""
-    return 100 if head.startswith(_SECTION) and head[8:12] in _ORDERS else 0
+    return 100 if head.startswith(SECTION) and head[8:12] in ORDERS else 0
+
+
+def is_snoop(head: bytes) -> int:
+    """100 where the first bytes are a snoop file's."""
+    return 100 if head.startswith(SNOOP) else 0
+
+
+def is_erf(head: bytes) -> int:
+    """90 where three records in a row, or fewer that fill the input, could be ERF's: their types, lengths and times."""
+    at = before = 0
+    for _ in range(_ENOUGH):
+        if at and at == len(head):
+            break
+        if len(head) < at + 16:
+            return 0
+        seconds, kind = _ERF_RECORD.unpack_from(head, at)
+        length, _lost, wire = _ERF_LENGTHS.unpack_from(head, at + 10)
+        kind &= 0x7F
+        in_time = not before or before - 60 <= seconds <= before + 7 * 24 * 3600
+        timed = kind == _ERF_META or (seconds > 0 and in_time)
+        if kind not in _ERF_TYPES or not 16 < length <= wire + 144 or not timed:
+            return 0
+        before, at = seconds, at + length
+    return 90 if at <= len(head) else 0
 
 
 def is_capture(head: bytes) -> bool:
     """The first bytes are those of a capture of any kind."""
-    return bool(is_pcap(head) or is_pcapng(head))
+    return bool(is_pcap(head) or is_pcapng(head) or is_snoop(head) or is_erf(head))
 
 
 class CaptureRecords:
@@ -95,6 +122,7 @@ class CaptureRecords:
             markers=[(marker.id, marker.pattern) for marker in self._options.markers],
             threads=self._options.threads,
             eager=self._options.eager,
+            follow=self._options.follow,
             in_time=True,
         )
 
@@ -138,5 +166,6 @@ def _in_our_words(name: str, core: Mapping[str, Any]) -> Coverage:
     told["link_types"] = tuple(_LINK_TYPES.get(number, f"LINKTYPE_{number}") for number in told["link_types"])
     for theirs, ours in (("first_time", "first"), ("last_time", "last"), ("interface_drops", "drops")):
         told[ours] = told.pop(theirs)
+    told["resolved_names"] = len(told["resolved_names"])
     told["notes"] = tuple(f"{told[key]} x {what}" for key, what in _REMARKS.items() if told[key])
     return msgspec.convert(told, Coverage)

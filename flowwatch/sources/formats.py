@@ -11,7 +11,7 @@ import msgspec
 from flowwatch.model.records import ReadOptions
 from flowwatch.sources.bind import BindRecords
 from flowwatch.sources.bind import score as bind_score
-from flowwatch.sources.capture import CaptureRecords, is_pcap, is_pcapng
+from flowwatch.sources.capture import CaptureRecords, is_erf, is_pcap, is_pcapng, is_snoop
 from flowwatch.sources.eve import EveRecords
 from flowwatch.sources.eve import score as eve_score
 from flowwatch.sources.opened import Opened, Progress
@@ -57,6 +57,8 @@ def _bind(opened: Opened, options: ReadOptions, progress: Progress | None) -> Re
 FORMATS = (
     Format("pcap", "packet capture, classic", is_pcap, CaptureRecords),
     Format("pcapng", "packet capture, next generation", is_pcapng, CaptureRecords),
+    Format("snoop", "packet capture of Solaris", is_snoop, CaptureRecords),
+    Format("erf", "packet capture of Endace's cards", is_erf, CaptureRecords),
     _zeek_format("conn", "Zeek connections, tab-separated or JSON"),
     _zeek_format("dns", "Zeek DNS lookups, tab-separated or JSON"),
     _zeek_format("ssl", "Zeek TLS handshakes, tab-separated or JSON"),

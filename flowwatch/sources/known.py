@@ -5,7 +5,6 @@ guess with a score of 0 to 100, never a reason to read.
 """
 
 import re
-import struct
 
 import msgspec
 
@@ -20,16 +19,14 @@ class Guess(msgspec.Struct, frozen=True):
     hint: str = ""
 
 
-_PIPED = "decompress it first: {} FILE | flowwatch scan -"
 _TWICE = "it is compressed twice, of which one is undone here: {} FILE | flowwatch scan -"
 _MAGIC = (
     (b"\x1f\x8b", "gzip", _TWICE.format("gzip -dc")),
     (b"\x28\xb5\x2f\xfd", "zstd", _TWICE.format("zstd -dc")),
-    (b"\xfd7zXZ\x00", "xz", _PIPED.format("xz -dc")),
-    (b"BZh", "bzip2", _PIPED.format("bzip2 -dc")),
-    (b"\x04\x22\x4d\x18", "lz4", _PIPED.format("lz4 -dc")),
+    (b"\xfd7zXZ\x00", "xz", _TWICE.format("xz -dc")),
+    (b"BZh", "bzip2", _TWICE.format("bzip2 -dc")),
+    (b"\x04\x22\x4d\x18", "lz4", _TWICE.format("lz4 -dc")),
     (b"PK\x03\x04", "zip", "unpack it first: unzip FILE"),
-    (b"snoop\x00\x00\x00", "snoop", "convert it first: editcap -F pcap FILE OUT.pcap"),
     (b"ElfFile\x00", "Windows event log (EVTX)", ""),
     (b"SQLite format 3\x00", "SQLite", ""),
     (b"PAR1", "Parquet", ""),
@@ -97,7 +94,6 @@ _FRAMES = re.compile(rb"\x00{4}....\x00\x00\x00\x02....+?protobuf:dnstap", re.DO
 _MOST_LINES, _LONGEST = 200, 4096
 _FAINTEST = 2
 """Scores below are not told."""
-_ERF_RECORD = struct.Struct(">8xBBHHH")
 
 
 def guesses(head: bytes) -> tuple[Guess, ...]:
@@ -110,22 +106,7 @@ def _by_magic(head: bytes) -> list[Guess]:
     found = [Guess(name, 100, hint) for magic, name, hint in _MAGIC if head.startswith(magic)]
     if _FRAMES.match(head):
         found.append(Guess("dnstap", 100))
-    if _is_erf(head):
-        found.append(Guess("ERF", 70, "convert it first: editcap -F pcap FILE OUT.pcap"))
     return found
-
-
-def _is_erf(head: bytes) -> bool:
-    """Three records in a row of a known type whose lengths agree (Extensible Record Format)."""
-    at = 0
-    for _ in range(3):
-        if len(head) < at + _ERF_RECORD.size:
-            return False
-        kind, _flags, length, _lost, wire = _ERF_RECORD.unpack_from(head, at)
-        if not (0 < kind & 0x7F <= 48 and _ERF_RECORD.size < length <= wire + 64):
-            return False
-        at += length
-    return True
 
 
 def _by_text(head: bytes) -> list[Guess]:

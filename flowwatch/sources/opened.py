@@ -1,8 +1,8 @@
 """One input opened for reading: its first bytes for detection, then all of its bytes, once, in order, unpacked.
 
-gzip and zstd are told by their first bytes and unpacked by the core, piece by piece. Promises size and SHA-256 of the
-bytes as stored; of a stream that breaks all whole lines before the break, and in `error` where and why. A capture reads
-`stored`, or the path, by itself: the core unpacks it.
+gzip, zstd, xz, bzip2 and lz4 are told by their first bytes and unpacked by the core, piece by piece. Promises size and
+SHA-256 of the bytes as stored; of a stream that breaks all whole lines before the break, and in `error` where and why.
+A capture reads `stored`, or the path, by itself: the core unpacks it.
 """
 
 import io
@@ -27,10 +27,12 @@ class Opened(io.RawIOBase):
     Opening raises OSError (missing, unreadable, a folder).
     """
 
-    def __init__(self, source: str, *, digest: bool = True, progress: Progress | None = None) -> None:
+    def __init__(
+        self, source: str, *, digest: bool = True, progress: Progress | None = None, follow: float | None = None
+    ) -> None:
         super().__init__()
         self.source = source
-        self.stored = Stored(source, digest=digest, progress=progress)
+        self.stored = Stored(source, digest=digest, progress=progress, follow=follow)
         self.compression = self.stored.compression
         """How the source is stored."""
         self.unpacked_size: int | None = None

@@ -53,12 +53,16 @@ class Reading:
 
     def __iter__(self) -> Iterator[tuple[TableName, pa.RecordBatch]]:
         try:
-            opened = Opened(self.source, digest=self._options.digest, progress=self._progress)
+            opened = self._open()
         except (OSError, ValueError) as error:
             self._coverages = tuple(msgspec.structs.replace(one, error=_unreadable(error)) for one in self._coverages)
             return
         with opened:
             yield from self._read_run(opened) if self._then else self._read(opened)
+
+    def _open(self) -> Opened:
+        options = self._options
+        return Opened(self.source, digest=options.digest, progress=self._progress, follow=options.follow)
 
     def _read(self, opened: Opened) -> Iterator[tuple[TableName, pa.RecordBatch]]:
         chosen = self._forced or detect(opened.head)

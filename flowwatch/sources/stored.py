@@ -1,7 +1,8 @@
 """One input as it is stored: its first bytes, then all of its bytes, once, in order.
 
 Works alike for a file, a named pipe and standard input: nothing is sought, what was read to detect the format is
-given out again. Promises the size and, when asked, the SHA-256 of the bytes once they have all been read.
+given out again; of a capture no more is waited for than tells it, so that a live one is seen at once. Promises the size
+and, when asked, the SHA-256 of the bytes once they have all been read.
 """
 
 import hashlib
@@ -10,21 +11,42 @@ import os
 import re
 import stat
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Literal, Self
 
+from flowwatch.sources.magics import is_capture
 from flowwatch.sources.paths import STANDARD_INPUT
 
 HEAD = 1 << 16
 """Bytes looked at to detect the format."""
-PACKED_HEAD = 1 << 18
-"""Stored bytes looked at where they are compressed: more than one block of zstd."""
-Compression = Literal["gzip", "zstd"]
+Compression = Literal["gzip", "zstd", "xz", "bzip2", "lz4"]
+PACKED_HEAD: dict[Compression, int] = {
+    "gzip": 1 << 18,
+    "zstd": 1 << 18,
+    "xz": 1 << 18,
+    "bzip2": 1 << 20,
+    "lz4": (8 << 20) + (1 << 16),
+}
+"""Stored bytes looked at where they are compressed: more than the largest block, of less nothing can be unpacked."""
 
-_ZSTD = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
-"""A frame, or one to be skipped before it."""
+_BZIP2_BLOCKS = (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")
+"""The first bytes of a block, and of the end where there is none; some of them where the input is cut there."""
+_BLOCK = b"|".join(re.escape(magic[:n]) + (b"" if n == 6 else rb"\Z") for magic in _BZIP2_BLOCKS for n in range(7))
+_MAGICS: tuple[tuple[Compression, re.Pattern[bytes]], ...] = (
+    ("gzip", re.compile(rb"\x1f\x8b")),
+    ("zstd", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")),
+    ("xz", re.compile(rb"\xfd7zXZ\0")),
+    ("bzip2", re.compile(rb"BZh[1-9](" + _BLOCK + b")")),
+    ("lz4", re.compile(rb"\x04\x22\x4d\x18|\x02\x21\x4c\x18")),
+)
+"""zstd: a frame, or one to be skipped before it; lz4: a frame, new or legacy."""
 
+_PAUSE = 0.05
+"""Seconds after which an input that grows is asked again."""
+_TELLING = 12
+"""Bytes that tell a capture."""
 Progress = Callable[[int], None]
 """Called with the number of bytes read since its last call."""
 
@@ -32,10 +54,13 @@ Progress = Callable[[int], None]
 class Stored(io.RawIOBase):
     """The stored bytes of one source, readable once from the first to the last; a context manager.
 
-    Opening raises OSError (missing, unreadable, a folder).
+    Opening raises OSError (missing, unreadable, a folder); it waits up to `follow` seconds for the first bytes of an
+    input that grows.
     """
 
-    def __init__(self, source: str, *, digest: bool = True, progress: Progress | None = None) -> None:
+    def __init__(
+        self, source: str, *, digest: bool = True, progress: Progress | None = None, follow: float | None = None
+    ) -> None:
         super().__init__()
         self.source = source
         self.size = 0
@@ -44,10 +69,10 @@ class Stored(io.RawIOBase):
         self._sum = hashlib.sha256() if digest else None
         self._file, self._owned = _open(source)
         try:
-            self.head = _read_head(self._file, HEAD)
+            self.head = _read_head(self._file, HEAD, follow or 0)
             self.compression = compression(self.head)
             if self.compression:
-                self.head += _read_head(self._file, PACKED_HEAD - len(self.head))
+                self.head += _read_head(self._file, PACKED_HEAD[self.compression] - len(self.head))
         except BaseException:
             self.close()
             raise
@@ -109,21 +134,27 @@ def _open(source: str) -> tuple[BinaryIO, bool]:
 
 def compression(head: bytes) -> Compression | None:
     """How an input that begins so is compressed, if it is."""
-    if head.startswith(b"\x1f\x8b"):
-        return "gzip"
-    return "zstd" if _ZSTD.match(head) else None
+    return next((name for name, magic in _MAGICS if magic.match(head)), None)
 
 
-def _read_head(file: BinaryIO, most: int) -> bytes:
+def _read_head(file: BinaryIO, most: int, patience: float = 0) -> bytes:
+    """The first bytes, no more of a capture than are there; one that has none yet is waited for."""
     head = bytearray()
-    while len(head) < most and (more := file.read(most - len(head))):
+    read = getattr(file, "read1", file.read)
+    until = time.monotonic() + patience
+    while len(head) < most and not is_capture(bytes(head[:_TELLING])):
+        more = read(most - len(head))
         head += more
+        if not more and (len(head) >= _TELLING or time.monotonic() >= until):
+            break
+        if not more:
+            time.sleep(_PAUSE)
     return bytes(head)
 
 
 def _into(file: BinaryIO, view: memoryview) -> int:
-    """Bytes put into `view`, also by a file object that can only `read`."""
-    readinto = getattr(file, "readinto", None)
+    """Bytes put into `view`, as many as are there, also by a file object that can only `read`."""
+    readinto = getattr(file, "readinto1", None) or getattr(file, "readinto", None)
     if readinto is not None:
         return int(readinto(view) or 0)
     data = file.read(len(view))

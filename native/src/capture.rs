@@ -20,7 +20,7 @@ use arrow_array::RecordBatch;
 use crate::coverage::{Coverage, Tally};
 use crate::crew::{Crew, Made};
 use crate::error::Error;
-use crate::front::{Front, Source};
+use crate::front::{Front, Reading, Source};
 use crate::markers::Markers;
 use crate::shard::Terms;
 
@@ -41,6 +41,8 @@ pub struct Options {
     pub eager: bool,
     /// Of several sources, one that begins before the one before it ended does not go on with it.
     pub in_time: bool,
+    /// Believe the end of the input only after it has not grown for so long.
+    pub follow: Option<Duration>,
 }
 
 /// What [`Capture::next`] has for the caller.
@@ -92,7 +94,8 @@ impl Capture {
         let coverage = vec![Coverage::default(); names.len()];
         let progress = Arc::new(AtomicU64::new(0));
         let hasher = RandomState::new();
-        let front = Front::new(sources, options.digest, options.in_time, Arc::clone(&progress), hasher.clone())?;
+        let how = Reading { digest: options.digest, follow: options.follow, in_time: options.in_time };
+        let front = Front::new(sources, how, Arc::clone(&progress), hasher.clone())?;
         let terms = Terms { names: names.into(), hasher, markers: options.markers.map(Arc::new), eager: options.eager };
         let (crew, made) = Crew::start(front, options.threads, &terms)?;
         Ok(Self { made, crew, progress, coverage })

@@ -1,6 +1,7 @@
 //! What was read, what was not, and why: the law is `records = used + sum(skipped)`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::ops::AddAssign;
 
 use crate::unpack::Compression;
@@ -54,7 +55,7 @@ pub struct Stop {
 /// Everything said of one source besides its rows.
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
-    /// `pcap` or `pcapng`.
+    /// `pcap`, `pcapng`, `snoop` or `erf`.
     pub format: &'static str,
     /// Link types declared by the file (LINKTYPE numbers).
     pub link_types: BTreeSet<u16>,
@@ -80,7 +81,7 @@ pub struct Coverage {
     pub last_time: Option<i64>,
     /// Records of which the capture kept fewer bytes than were on the wire.
     pub truncated_records: u64,
-    /// Packets the writer says it lost (pcapng interface statistics).
+    /// Packets the writer says it lost (pcapng statistics and packets, snoop and ERF records).
     pub interface_drops: u64,
     /// Records older than the one before.
     pub out_of_order: u64,
@@ -90,6 +91,10 @@ pub struct Coverage {
     pub trailing_bytes: u64,
     /// Blocks of pcapng of a type this version does not read.
     pub unknown_blocks: u64,
+    /// Blocks of pcapng by the names the draft gives them (`SHB`, `EPB`, ...); others are `other`.
+    pub blocks: BTreeMap<&'static str, u64>,
+    /// Addresses and names that the writer of a pcapng file resolved, some of them; they prove nothing.
+    pub resolved_names: BTreeSet<(IpAddr, String)>,
     /// What the conversations came to.
     pub tally: Tally,
     /// Why reading stopped early, if it did.

@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::flows::fragments::{First, Fragments};
 use crate::flows::key::Ends;
 use crate::flows::table::{Carrier, Place};
+use crate::input::follow::{Follow, Interest};
 use crate::input::{Filled, Input};
 use crate::ip::{self, Datagram};
 use crate::link::{self, Network, Vlans};
@@ -39,6 +40,17 @@ pub enum Source {
     Stream(Box<dyn Read + Send>),
 }
 
+/// How sources are read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Reading {
+    /// Take the SHA-256 of each.
+    pub digest: bool,
+    /// Believe the end of one only after it has not grown for so long.
+    pub follow: Option<Duration>,
+    /// One that begins before the one before it ended does not go on with it.
+    pub in_time: bool,
+}
+
 /// What [`Front::advance`] came to.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Advance {
@@ -54,13 +66,16 @@ pub enum Advance {
 #[derive(Debug)]
 pub struct Front {
     input: Input,
+    /// Kept as long as a source that grows is followed.
+    interest: Option<Interest>,
     waiting: VecDeque<Source>,
-    digest: bool,
-    in_time: bool,
+    how: Reading,
     progress: Arc<AtomicU64>,
     container: Container,
     /// Bytes of the source that held no whole record yet.
     held: Vec<u8>,
+    /// How the source ended, while what is held of it is read.
+    ended: Option<Option<io::Error>>,
     decoder: Decoder,
     coverage: Vec<Coverage>,
 }
@@ -73,12 +88,23 @@ struct Decoder {
     source: u32,
 }
 
+impl Reading {
+    /// How a source is read that has `more` behind it: only the last can still grow.
+    fn of(self, more: &VecDeque<Source>) -> Self {
+        Self { follow: self.follow.filter(|_| more.is_empty()), ..self }
+    }
+}
+
 impl Source {
-    fn open(self, digest: bool, progress: &Arc<AtomicU64>) -> io::Result<Input> {
-        match self {
-            Self::Path(path) => Input::open(&path, digest, Arc::clone(progress)),
-            Self::Stream(stream) => Input::from_read(stream, digest, Arc::clone(progress)),
-        }
+    fn open(self, how: Reading, progress: &Arc<AtomicU64>) -> io::Result<(Input, Option<Interest>)> {
+        let progress = Arc::clone(progress);
+        let (follow, interest) = match (self, how.follow) {
+            (Self::Path(path), None) => return Ok((Input::open(&path, how.digest, progress)?, None)),
+            (Self::Stream(stream), None) => return Ok((Input::from_read(stream, how.digest, progress)?, None)),
+            (Self::Path(path), Some(patience)) => Follow::open(&path, patience)?,
+            (Self::Stream(stream), Some(patience)) => Follow::stream(stream, patience),
+        };
+        Ok((Input::from_read(Box::new(follow), how.digest, progress)?, Some(interest)))
     }
 }
 
@@ -92,28 +118,28 @@ impl fmt::Debug for Source {
 }
 
 impl Front {
-    /// Reads these, one after the other; conversations are digested by `hasher`. Where a source begins before the one
-    /// before it ended, it does not go on with it, if all shall be `in_time`.
+    /// Reads these, one after the other; conversations are digested by `hasher`.
     ///
     /// # Errors
     /// The first source cannot be opened, or there is none.
     pub fn new(
         mut sources: VecDeque<Source>,
-        digest: bool,
-        in_time: bool,
+        how: Reading,
         progress: Arc<AtomicU64>,
         hasher: RandomState,
     ) -> io::Result<Self> {
         let coverage = vec![Coverage::default(); sources.len()];
         let first = sources.pop_front().ok_or(io::ErrorKind::InvalidInput)?;
+        let (input, interest) = first.open(how.of(&sources), &progress)?;
         Ok(Self {
-            input: first.open(digest, &progress)?,
+            input,
+            interest,
             waiting: sources,
-            digest,
-            in_time,
+            how,
             progress,
             container: Container::new(),
             held: Vec::new(),
+            ended: None,
             decoder: Decoder { fragments: Fragments::default(), hasher, source: 0 },
             coverage,
         })
@@ -136,9 +162,18 @@ impl Front {
             block.bytes.resize(held, 0);
         }
         block.bytes[..held].copy_from_slice(&self.held);
-        match self.input.fill(&mut block.bytes, held, patience) {
+        let filled = match self.ended.take() {
+            Some(error) => Filled::End(error),
+            None => self.input.fill(&mut block.bytes, held, patience),
+        };
+        match filled {
             Filled::Bytes(count) => self.read(block, held + count),
             Filled::Idle => Ok(Advance::Idle),
+            // What waited for more to follow is read first.
+            Filled::End(error) if self.container.settle() => {
+                self.ended = Some(error);
+                self.read(block, held)
+            }
             Filled::End(error) => self.next(error),
         }
     }
@@ -157,7 +192,7 @@ impl Front {
         };
         self.held.clear();
         self.held.extend_from_slice(&bytes[taken..]);
-        block.anew = first && self.in_time && self.is_early();
+        block.anew = first && self.how.in_time && self.is_early();
         Ok(Advance::Block)
     }
 
@@ -188,9 +223,9 @@ impl Front {
             self.decoder.source += 1;
             self.container = Container::new();
             self.held.clear();
-            match source.open(self.digest, &self.progress) {
-                Ok(input) => {
-                    self.input = input;
+            match source.open(self.how.of(&self.waiting), &self.progress) {
+                Ok((input, interest)) => {
+                    (self.input, self.interest) = (input, interest);
                     return Ok(Advance::Block);
                 }
                 Err(error) => {
@@ -230,6 +265,9 @@ impl Front {
         coverage.snaplen = facts.snaplen;
         coverage.interface_drops = facts.drops;
         coverage.unknown_blocks = facts.unknown_blocks;
+        coverage.blocks = facts.blocks;
+        coverage.tally.limit("resolved_names", facts.names.beyond());
+        coverage.resolved_names = facts.names.into_all();
         coverage.tally.limit("interfaces", facts.refused_interfaces);
         coverage.tally.limit("fragments", self.decoder.fragments.forgotten());
         (coverage.error, coverage.trailing_bytes) = self.container.end();

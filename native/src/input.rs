@@ -2,10 +2,11 @@
 //!
 //! A plain file without digest is read by whoever wants its bytes, a piece at a time that stays in the processor's cache:
 //! bytes that cross from one core to another cost more than reading them. Everything else (a digest, a pipe, compressed
-//! bytes) is read in blocks of 1 MiB by a thread, shared with the hasher's by `Arc`; gzip and zstd are told by their first
+//! bytes) is read in blocks of 1 MiB by a thread, shared with the hasher's by `Arc`; a compression is told by its first
 //! bytes and unpacked there; the digest is of the bytes as stored. No memory map (a mapped file that shrinks kills the
 //! process) and no allocation sized by the file: at most [`IN_FLIGHT`] blocks wait for each reader of them.
 
+pub mod follow;
 mod stored;
 
 use std::fs::File;
@@ -255,9 +256,7 @@ impl Reader {
     }
 }
 
-/// One block: full, or what a slow source gave at once.
-///
-/// A pipe hands over less than a block; the bytes are passed on as they come, so that a live source is seen at once.
+/// One block: a sixteenth of one at least, for decoders give little at once.
 fn fill(source: &mut dyn Read, block: &mut Vec<u8>) -> Option<io::Error> {
     let mut filled = 0;
     let error = loop {

@@ -73,7 +73,7 @@ const ALL: [&str; 10] = [
 /// A Reader of the capture at a path (`-` is standard input) or in a binary file object, and of the files that go on
 /// with it.
 #[pyfunction]
-#[pyo3(signature = (source, /, *, digest=true, name=None, then=Vec::new(), markers=Vec::new(), threads=1, eager=false, in_time=false))]
+#[pyo3(signature = (source, /, *, digest=true, name=None, then=Vec::new(), markers=Vec::new(), threads=1, eager=false, follow=None, in_time=false))]
 #[allow(clippy::too_many_arguments, reason = "each is a keyword of Python's")]
 fn read_capture(
     source: &Bound<'_, PyAny>,
@@ -83,9 +83,12 @@ fn read_capture(
     markers: Vec<(String, Vec<u8>)>,
     threads: usize,
     eager: bool,
+    follow: Option<f64>,
     in_time: bool,
 ) -> PyResult<Reader> {
     let markers = Markers::new(&markers).map_err(PyValueError::new_err)?;
+    let follow = follow.map(Duration::try_from_secs_f64).transpose();
+    let follow = follow.map_err(|error| PyValueError::new_err(format!("follow: {error}")))?;
     let path = source.cast::<PyString>().ok().map(|path| path.to_string());
     let first = match &path {
         Some(path) => (name.unwrap_or_else(|| path.clone()), Source::Path(path.into())),
@@ -96,7 +99,7 @@ fn read_capture(
         }
     };
     let later = then.into_iter().map(|(path, name)| (name, Source::Path(path.into())));
-    let options = Options { digest, markers, threads, eager, in_time, ..Options::default() };
+    let options = Options { digest, markers, threads, eager, follow, in_time, ..Options::default() };
     let capture = Capture::of(std::iter::once(first).chain(later).collect(), options)
         .map_err(|error| to_python(source.py(), error, path.as_deref()))?;
     Ok(Reader { capture: Mutex::new(capture), path })
@@ -192,6 +195,8 @@ fn coverage_dict<'py>(py: Python<'py>, coverage: &Coverage) -> PyResult<Bound<'p
     dict.set_item("untimed", coverage.untimed)?;
     dict.set_item("trailing_bytes", coverage.trailing_bytes)?;
     dict.set_item("unknown_blocks", coverage.unknown_blocks)?;
+    dict.set_item("blocks", &coverage.blocks)?;
+    dict.set_item("resolved_names", names(coverage))?;
     dict.set_item("dns_repeated", coverage.tally.rowless.repeated)?;
     dict.set_item("dns_other_opcodes", coverage.tally.rowless.other_opcodes)?;
     dict.set_item("dns_nameless", coverage.tally.rowless.nameless)?;
@@ -206,6 +211,10 @@ fn coverage_dict<'py>(py: Python<'py>, coverage: &Coverage) -> PyResult<Bound<'p
     Ok(dict)
 }
 
+fn names(coverage: &Coverage) -> Vec<(String, &str)> {
+    coverage.resolved_names.iter().map(|(address, name)| (address.to_string(), name.as_str())).collect()
+}
+
 fn stop_dict<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
     dict.set_item("code", stop.code)?;
@@ -214,7 +223,7 @@ fn stop_dict<'py>(py: Python<'py>, stop: &Stop) -> PyResult<Bound<'py, PyDict>> 
     Ok(dict)
 }
 
-/// The bytes of a gzip or zstd stream, unpacked from a binary file object of the stored ones.
+/// The bytes of a compressed stream, unpacked from a binary file object of the stored ones.
 #[pyclass(module = "flowwatch._native")]
 struct Unpacked {
     unpack: Mutex<Unpack<BufReader<File>>>,

@@ -1,19 +1,35 @@
-//! gzip and zstd streams unpacked while they are read: several members or frames, one after the other, are one stream.
+//! gzip, zstd, xz, bzip2 and lz4 streams unpacked while they are read: several members, frames or streams, one after
+//! the other, are one stream.
 //!
-//! Memory is constant: a fixed piece at a time, and for zstd the window a frame asks for, refused above
-//! [`WINDOW_LOG`]. A stream that breaks gives out what came before and then a [`Fault`]; an error of the source itself
-//! is passed on as it is. Source: RFC 1952, RFC 8878.
+//! Memory is constant: a fixed piece at a time, and the window or dictionary that a stream asks for, refused above
+//! [`WINDOW_LOG`] (bzip2 and lz4 have blocks of a few MiB at most). A stream that breaks gives out what came before and
+//! then a [`Fault`]; an error of the source itself is passed on as it is. Source: RFC 1952, RFC 8878, The .xz File
+//! Format 1.2.1, the bzip2 program, lz4 Frame format 1.6.4.
+
+mod coder;
+mod lz4;
+mod tap;
 
 use std::fmt;
 use std::io::{self, BufRead, Read};
 
+use bzip2::Decompress;
 use flate2::bufread::GzDecoder;
+use liblzma::stream::{CONCATENATED, Stream};
 use zstd::stream::read::Decoder;
+
+use self::coder::Coded;
+use self::lz4::Lz4;
+use self::tap::Tap;
 
 /// Bytes unpacked at once: what is lost at most before the place where a stream is damaged.
 const PIECE: usize = 1 << 16;
-/// The largest zstd window, as a power of two: 128 MiB, the limit of the zstd program.
+/// The largest window of zstd and dictionary of xz, as a power of two: 128 MiB, the limit of the zstd program.
 const WINDOW_LOG: u32 = 27;
+/// What a decoder of xz needs beside its dictionary, about.
+const BESIDE: u64 = 1 << 20;
+/// The first bytes of a bzip2 block, and of the end where there is none.
+const BZIP2_BLOCKS: [[u8; 6]; 2] = [[0x31, 0x41, 0x59, 0x26, 0x53, 0x59], [0x17, 0x72, 0x45, 0x38, 0x50, 0x90]];
 
 /// How an input is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +38,18 @@ pub enum Compression {
     Gzip,
     /// RFC 8878.
     Zstd,
+    /// The .xz file format.
+    Xz,
+    /// Of the bzip2 program.
+    Bzip2,
+    /// The lz4 frame format, legacy frames too.
+    Lz4,
 }
 
 impl Compression {
     /// Bytes needed to tell.
-    pub const MAGIC: usize = 4;
+    pub const MAGIC: usize = 10;
+    const ALL: [Self; 5] = [Self::Gzip, Self::Zstd, Self::Xz, Self::Bzip2, Self::Lz4];
 
     /// Told by the first bytes; a skippable frame is zstd's.
     #[must_use]
@@ -34,6 +57,9 @@ impl Compression {
         match head {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some(Self::Zstd),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
+            [b'B', b'Z', b'h', b'1'..=b'9', block @ ..] if is_bzip2(block) => Some(Self::Bzip2),
+            head if head.starts_with(&lz4::MAGIC) || head.starts_with(&lz4::LEGACY) => Some(Self::Lz4),
             _ => None,
         }
     }
@@ -41,17 +67,25 @@ impl Compression {
     /// The compression of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Gzip, Self::Zstd].into_iter().find(|kind| kind.text() == name)
+        Self::ALL.into_iter().find(|kind| kind.text() == name)
     }
 
-    /// `gzip` or `zstd`.
+    /// `gzip`, `zstd`, `xz`, `bzip2` or `lz4`.
     #[must_use]
     pub fn text(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
+            Self::Xz => "xz",
+            Self::Bzip2 => "bzip2",
+            Self::Lz4 => "lz4",
         }
     }
+}
+
+/// Whether a bzip2 block begins so, or would if the bytes went on.
+fn is_bzip2(block: &[u8]) -> bool {
+    BZIP2_BLOCKS.iter().any(|magic| block.iter().zip(magic).all(|(byte, wanted)| byte == wanted))
 }
 
 /// Why a compressed stream could not be read to its end.
@@ -90,7 +124,60 @@ pub struct Unpack<R: BufRead> {
 enum Stage<R: BufRead> {
     Gzip(Box<GzDecoder<Tap<R>>>),
     Zstd(Box<Decoder<'static, Tap<R>>>),
+    Xz(Box<Coded<Tap<R>, Stream>>),
+    Bzip2(Box<Coded<Tap<R>, Decompress>>),
+    Lz4(Box<Lz4<Tap<R>>>),
     Over,
+}
+
+impl<R: BufRead> Stage<R> {
+    fn begin(kind: Compression, tap: Tap<R>) -> io::Result<Self> {
+        Ok(match kind {
+            Compression::Gzip => Self::Gzip(Box::new(GzDecoder::new(tap))),
+            Compression::Zstd => {
+                let mut decoder = Decoder::with_buffer(tap)?;
+                decoder.window_log_max(WINDOW_LOG)?;
+                Self::Zstd(Box::new(decoder))
+            }
+            Compression::Xz => {
+                let stream = Stream::new_stream_decoder((1 << WINDOW_LOG) + BESIDE, CONCATENATED)?;
+                Self::Xz(Box::new(Coded::new(tap, stream)))
+            }
+            Compression::Bzip2 => Self::Bzip2(Box::new(Coded::new(tap, Decompress::new(false)))),
+            Compression::Lz4 => Self::Lz4(Box::new(Lz4::new(tap))),
+        })
+    }
+
+    fn tap(&self) -> Option<&Tap<R>> {
+        match self {
+            Self::Gzip(decoder) => Some(decoder.get_ref()),
+            Self::Zstd(decoder) => Some(decoder.get_ref()),
+            Self::Xz(decoder) => Some(decoder.get_ref()),
+            Self::Bzip2(decoder) => Some(decoder.get_ref()),
+            Self::Lz4(decoder) => Some(decoder.get_ref()),
+            Self::Over => None,
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Gzip(decoder) => decoder.read(buffer),
+            Self::Zstd(decoder) => decoder.read(buffer),
+            Self::Xz(decoder) => decoder.read(buffer),
+            Self::Bzip2(decoder) => decoder.read(buffer),
+            Self::Lz4(decoder) => decoder.read(buffer),
+            Self::Over => Ok(0),
+        }
+    }
+
+    /// The source of a decoder that stops behind each member, and the first byte of a member.
+    fn between_members(self) -> Result<(Tap<R>, u8), Self> {
+        match self {
+            Self::Gzip(decoder) => Ok((decoder.into_inner(), 0x1f)),
+            Self::Bzip2(decoder) => Ok((decoder.into_inner(), b'B')),
+            other => Err(other),
+        }
+    }
 }
 
 impl<R: BufRead> Unpack<R> {
@@ -99,16 +186,7 @@ impl<R: BufRead> Unpack<R> {
     /// # Errors
     /// There is no memory for a decoder.
     pub fn new(kind: Compression, stored: R) -> io::Result<Self> {
-        let tap = Tap { stored, taken: 0, failed: false };
-        let stage = match kind {
-            Compression::Gzip => Stage::Gzip(Box::new(GzDecoder::new(tap))),
-            Compression::Zstd => {
-                let mut decoder = Decoder::with_buffer(tap)?;
-                decoder.window_log_max(WINDOW_LOG)?;
-                Stage::Zstd(Box::new(decoder))
-            }
-        };
-        Ok(Self { kind, stage })
+        Ok(Self { kind, stage: Stage::begin(kind, Tap::new(stored))? })
     }
 
     /// How the stream is compressed.
@@ -120,24 +198,16 @@ impl<R: BufRead> Unpack<R> {
     /// The source, unless a fault ended the reading of it.
     #[must_use]
     pub fn stored(&self) -> Option<&R> {
-        self.tap().map(|tap| &tap.stored)
-    }
-
-    fn tap(&self) -> Option<&Tap<R>> {
-        match &self.stage {
-            Stage::Gzip(decoder) => Some(decoder.get_ref()),
-            Stage::Zstd(decoder) => Some(decoder.get_ref()),
-            Stage::Over => None,
-        }
+        self.stage.tap().map(|tap| &tap.stored)
     }
 
     /// What an error of the decoder means.
     fn told(&self, error: io::Error) -> io::Error {
-        let Some(tap) = self.tap().filter(|tap| !tap.failed) else { return error };
+        let Some(tap) = self.stage.tap().filter(|tap| !tap.failed) else { return error };
         let (kind, offset) = (self.kind.text(), tap.taken);
         let (code, what) = match error.kind() {
             io::ErrorKind::UnexpectedEof => ("truncated", "is cut short".to_owned()),
-            _ if error.to_string().contains("too much memory") => {
+            _ if coder::is_too_large(&error) || error.to_string().contains("too much memory") => {
                 ("bad_compression", format!("needs a window of more than {} MiB", 1_u32 << (WINDOW_LOG - 20)))
             }
             _ => ("bad_compression", format!("is damaged ({error})")),
@@ -146,28 +216,33 @@ impl<R: BufRead> Unpack<R> {
         io::Error::new(error.kind(), Fault { code, offset, message })
     }
 
-    /// What follows a gzip member: another, padding with zeros, or nothing; anything else is a fault.
+    /// What follows a member of gzip or bzip2: another, padding with zeros, or nothing; anything else is a fault.
     fn next_member(&mut self) -> io::Result<bool> {
-        let Stage::Gzip(decoder) = &mut self.stage else { return Ok(false) };
-        let tap = decoder.get_mut();
-        match tap.after_zeros()? {
-            None => Ok(false),
-            Some(0x1f) => {
-                let Stage::Gzip(decoder) = std::mem::replace(&mut self.stage, Stage::Over) else { return Ok(false) };
-                self.stage = Stage::Gzip(Box::new(GzDecoder::new(decoder.into_inner())));
-                Ok(true)
+        let (mut tap, magic) = match std::mem::replace(&mut self.stage, Stage::Over).between_members() {
+            Ok(found) => found,
+            Err(stage) => {
+                self.stage = stage;
+                return Ok(false);
             }
-            Some(_) => Err(io::Error::new(io::ErrorKind::InvalidData, "what follows is no gzip")),
+        };
+        let next = tap.after_zeros();
+        self.stage = Stage::begin(self.kind, tap)?;
+        match next? {
+            None => {
+                self.stage = Stage::Over;
+                Ok(false)
+            }
+            Some(first) if first == magic => Ok(true),
+            Some(_) => {
+                let what = format!("what follows is no {}", self.kind.text());
+                Err(io::Error::new(io::ErrorKind::InvalidData, what))
+            }
         }
     }
 
     fn more(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let read = match &mut self.stage {
-                Stage::Gzip(decoder) => decoder.read(buffer)?,
-                Stage::Zstd(decoder) => decoder.read(buffer)?,
-                Stage::Over => 0,
-            };
+            let read = self.stage.read(buffer)?;
             if read > 0 || !self.next_member()? {
                 return Ok(read);
             }
@@ -189,50 +264,6 @@ impl<R: BufRead> Read for Unpack<R> {
                 Err(error)
             }
         }
-    }
-}
-
-/// The stored bytes on their way to a decoder: how many were taken, and whether reading them failed.
-struct Tap<R> {
-    stored: R,
-    taken: u64,
-    failed: bool,
-}
-
-impl<R: BufRead> Tap<R> {
-    /// The first byte that is not zero.
-    fn after_zeros(&mut self) -> io::Result<Option<u8>> {
-        loop {
-            let bytes = self.fill_buf()?;
-            let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-            let (found, end) = (bytes.get(zeros).copied(), bytes.is_empty());
-            self.consume(zeros);
-            if found.is_some() || end {
-                return Ok(found);
-            }
-        }
-    }
-}
-
-impl<R: BufRead> BufRead for Tap<R> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        let found = self.stored.fill_buf();
-        self.failed |= found.is_err();
-        found
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.taken += count as u64;
-        self.stored.consume(count);
-    }
-}
-
-impl<R: BufRead> Read for Tap<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut bytes = self.fill_buf()?;
-        let read = bytes.read(buffer)?;
-        self.consume(read);
-        Ok(read)
     }
 }
 

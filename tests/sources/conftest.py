@@ -1,7 +1,9 @@
 """Hand-made Zeek logs with reserved names and addresses, as tab-separated text and as JSON."""
 
+import bz2
 import gzip
 import json
+import lzma
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -149,7 +151,32 @@ def gzip_of(data: bytes) -> bytes:
     return gzip.compress(data[:half]) + gzip.compress(data[half:]) + bytes(512)
 
 
-@pytest.fixture(params=[gzip_of, zstd_of], ids=["gzip", "zstd"])
+def halves(compress: Callable[[bytes], bytes], between: bytes = b"") -> Callable[[bytes], bytes]:
+    """A way to pack bytes as two streams, one after the other."""
+
+    def both(data: bytes) -> bytes:
+        half = len(data) // 2
+        return between.join(compress(part) for part in (data[:half], data[half:]))
+
+    return both
+
+
+def lz4_of(data: bytes) -> bytes:
+    """The bytes as one lz4 frame."""
+    return bytes(pa.compress(data, codec="lz4", asbytes=True))
+
+
+WAYS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip_of,
+    "zstd": zstd_of,
+    "xz": halves(lzma.compress, bytes(8)),
+    "bzip2": halves(lambda data: bz2.compress(data, 1)),
+    "lz4": halves(lz4_of, b"\x53\x2a\x4d\x18\x02\0\0\0ab"),
+}
+"""Bytes packed in every way that is unpacked, by its name."""
+
+
+@pytest.fixture(params=WAYS.values(), ids=list(WAYS))
 def packed(request: pytest.FixtureRequest) -> Callable[[bytes], bytes]:
     """Compresses bytes, each way in turn."""
     compress: Callable[[bytes], bytes] = request.param

@@ -2,14 +2,18 @@
 
 import hashlib
 import io
+import os
 import struct
+import subprocess
 import sys
+import threading
+import time
 
 import pytest
 from msgspec import structs
 
 from flowwatch.model.records import FLOWS, LOOKUPS, Marker, ReadOptions
-from flowwatch.sources import collect, read
+from flowwatch.sources import collect, patience, read
 
 pytest.importorskip("flowwatch._native", reason="the core is not built")
 
@@ -111,7 +115,7 @@ def test_a_compressed_capture_gives_the_rows_of_the_plain_one(put, capture, pack
 
 def test_a_compressed_capture_that_breaks_keeps_what_was_read_and_says_where(put, capture, packed):
     stored = packed(capture)
-    cut = stored.rindex(b"\x1f\x8b" if stored[:1] == b"\x1f" else b"\x28\xb5\x2f\xfd") + 5
+    cut = stored.rindex(stored[:4]) + 5
     collected = collect([put(stored[:cut])])
     (coverage,) = collected.coverage
     error = coverage.error
@@ -147,3 +151,198 @@ def test_markers_are_looked_for_when_asked(put, capture):
     assert flows["src_markers"].to_pylist() == [["asked"], ["full"]]
     with pytest.raises(ValueError, match="the pattern of marker x is empty"):
         collect([source], ReadOptions(markers=(Marker("x", b""),)))
+
+
+def lookup(capture, at):
+    """The records of one question and its answer, `at` seconds later and from another port each time."""
+    found = bytearray()
+    for (_, micros, wire, packet), port in zip(packets(capture), (34, 36), strict=False):
+        struct.pack_into(">H", changed := bytearray(packet), port, 50000 + at)
+        found += struct.pack("<IIII", 1795333900 + at, micros, len(packet), wire) + changed
+    return bytes(found)
+
+
+def test_a_capture_that_grows_is_followed_and_its_rows_come_meanwhile(tmp_path, capture):
+    path = tmp_path / "growing.pcap"
+    path.write_bytes(b"")
+    went_on = threading.Event()
+
+    def write():
+        with path.open("ab", buffering=0) as file:
+            file.write(HEADER)
+            for at in range(3):
+                time.sleep(0.1)
+                file.write(lookup(capture, at)[:50])
+                time.sleep(0.1)
+                file.write(lookup(capture, at)[50:])
+            went_on.wait(20)
+            file.write(lookup(capture, 3))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    reading = read(str(path), ReadOptions(eager=True, follow=2.5))
+    rows = 0
+    for table, batch in reading:
+        rows += batch.num_rows if table == "lookups" else 0
+        if rows == 3:
+            went_on.set()  # only once the rows came, so the file cannot have ended before
+    writer.join()
+    assert went_on.is_set()
+    assert (rows, reading.coverage.records, reading.coverage.error) == (4, 8, None)
+    assert reading.coverage.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_capture_that_becomes_shorter_while_it_is_followed_says_so(tmp_path, capture):
+    path = tmp_path / "shrinking.pcap"
+    path.write_bytes(capture)
+    threading.Timer(0.5, os.truncate, (path, 30)).start()
+    reading = read(str(path), ReadOptions(follow=30))
+    assert sum(batch.num_rows for _, batch in reading) == 3
+    assert reading.coverage.error is not None
+    assert (reading.coverage.error.code, reading.coverage.records) == ("read_error", 3)
+    assert "cut to 30 bytes" in reading.coverage.error.message
+
+
+def test_a_pipe_is_read_as_it_comes(tmp_path, capture):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    seen = threading.Event()
+
+    def write():
+        with pipe.open("wb", buffering=0) as file:
+            file.write(HEADER + lookup(capture, 0))
+            seen.wait(20)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    found = []
+    for table, _ in read(str(pipe), ReadOptions(eager=True)):
+        found.append((table, seen.is_set()))
+        seen.set()
+    writer.join()
+    assert found[0] == ("lookups", False)
+
+
+def test_an_interrupt_ends_a_followed_capture_soon(put, capture):
+    program = (
+        "import sys, flowwatch.sources as s, flowwatch.model as m\n"
+        "reading = s.read(sys.argv[1], m.ReadOptions(eager=True, follow=3600))\n"
+        "for table, batch in reading: print(table, flush=True)\n"
+    )
+    command = [sys.executable, "-c", program, put(capture)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "lookups\n"
+        running.send_signal(2)
+        _, told = running.communicate(timeout=20)
+    assert "KeyboardInterrupt" in told
+
+
+def test_only_a_file_that_was_just_written_is_believed_to_grow(put, capture, tmp_path):
+    fresh = put(capture)
+    assert patience(fresh)
+    os.utime(fresh, (0, 1_700_000_000))
+    assert patience(fresh) is None
+    os.mkfifo(tmp_path / "pipe")
+    assert [patience(str(tmp_path / name)) for name in ("pipe", "missing")] == [None, None]
+    assert patience("-") is None
+
+
+def as_snoop(capture):
+    header = b"snoop\0\0\0" + struct.pack(">II", 2, 4)
+    return header + b"".join(
+        struct.pack(">IIIIII", wire, len(packet), 24 + len(packet), 0, seconds, micros) + packet
+        for seconds, micros, wire, packet in packets(capture)
+    )
+
+
+def as_erf(capture):
+    return b"".join(
+        struct.pack("<II", (micros << 32) // 1_000_000 + 1, seconds)
+        + struct.pack(">BBHHHxx", 2, 4, 18 + len(packet), 0, wire)
+        + packet
+        for seconds, micros, wire, packet in packets(capture)
+    )
+
+
+def as_big_endian(capture):
+    header = struct.pack(">IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    return header + b"".join(
+        struct.pack(">IIII", seconds, micros, len(packet), wire) + packet
+        for seconds, micros, wire, packet in packets(capture)
+    )
+
+
+def packets(capture):
+    at = 24
+    while at < len(capture):
+        seconds, micros, kept, wire = struct.unpack_from("<IIII", capture, at)
+        yield seconds, micros, wire, capture[at + 16 : at + 16 + kept]
+        at += 16 + kept
+
+
+@pytest.mark.parametrize("container", [as_snoop, as_erf, as_big_endian])
+def test_every_container_gives_the_same_rows(put, capture, container):
+    places = ["source", "first_offset", "offset", "answer_offset"]
+    plain, other = (collect([put(data, name)]) for data, name in ((capture, "one"), (container(capture), "other")))
+    for one, two in ((plain.flows, other.flows), (plain.lookups, other.lookups)):
+        kept = [name for name in one.column_names if name not in places]
+        assert two.select(kept).equals(one.select(kept))
+    assert other.coverage[0].records == other.coverage[0].used == 3
+
+
+@pytest.mark.parametrize("container", [bytes, as_snoop, as_erf])
+def test_a_capture_cut_anywhere_gives_a_prefix_and_says_so(put, capture, container, packed):
+    whole = container(capture)
+    for cut in range(48, len(whole), 41):
+        (one,) = collect([put(whole[:cut])]).coverage
+        stored = packed(whole).rstrip(b"\0")  # gzip's padding may be missing
+        (two,) = collect([put(stored[: len(stored) * cut // len(whole)])]).coverage
+        assert one.records < 4
+        assert one.error or one.records in (1, 2)
+        assert two.records <= 3
+        assert two.error
+
+
+def test_two_captures_in_one_file_are_told(put, capture):
+    (coverage,) = collect([put(capture + capture)]).coverage
+    assert (coverage.records, coverage.trailing_bytes) == (3, len(capture))
+    assert coverage.error is not None
+    assert coverage.error.offset == len(capture)
+    assert coverage.error.message.startswith("another capture file begins here")
+
+
+def test_names_that_the_writer_resolved_are_told_and_in_no_row(put):
+    def block(kind, body):
+        body += bytes(-len(body) % 4)
+        return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+
+    section = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    name = b"results.example\0"
+    names = block(4, struct.pack("<HH", 1, 4 + len(name)) + bytes([198, 51, 100, 7]) + name + bytes(4))
+    (coverage,) = collect([put(section + names + names)]).coverage
+    assert coverage.notes == ("1 x name in it that its writer resolved, which proves nothing and is in no row",)
+
+
+MEASURED = """
+import resource, sys
+from flowwatch import sources
+sources.collect([sys.argv[1]])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+[coverage] = sources.collect([sys.argv[2]]).coverage
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, coverage.unpacked_size, coverage.error.code)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="measured in the unit of Linux")
+@pytest.mark.parametrize("kind", ["capture", "log"])
+def test_what_unpacks_to_very_much_is_read_in_constant_memory(put, capture, packed, kind):
+    begins = capture + struct.pack("<IIII", 1795333872, 0, 0xFFFFFFF0, 0xFFFFFFF0) if kind == "capture" else b"\x01"
+    bomb = put(packed(begins) + packed(bytes(8 << 20)) * 48, "bomb")
+    command = [sys.executable, "-c", MEASURED, put(packed(capture), "small"), bomb]
+    kilobytes, size, code = subprocess.run(command, capture_output=True, check=True, text=True).stdout.split()
+    assert int(kilobytes) < 96 << 10
+    if kind == "capture":
+        assert (int(size), code) == (len(begins) + (384 << 20), "bad_record")
+    else:
+        assert code == "unknown_format"

@@ -52,30 +52,41 @@ def test_another_zeek_log_is_named_and_not_read(tsv):
     assert (found.code, "http.log" in found.message) == ("unsupported_format", True)
 
 
-@pytest.mark.parametrize(("make", "program"), [(bz2.compress, "bzip2"), (lzma.compress, "xz")])
-def test_a_compression_that_is_not_undone_is_told_how_to_be_read(make, program):
-    found = detect(make(b"x"))
+@pytest.mark.parametrize(("make", "program"), [(bz2.compress, "bzip2"), (lzma.compress, "xz"), (gzip.compress, "gzip")])
+def test_what_is_compressed_twice_is_told(put, make, program):
+    with Opened(put(gzip.compress(make(b"x")))) as opened:
+        found = detect(opened.head)
     assert isinstance(found, Skip)
     assert found.code == "unknown_format"
+    assert "compressed twice" in found.message
     assert f"{program} -dc FILE | flowwatch scan -" in found.message
 
 
-def test_what_is_compressed_twice_is_told(put):
-    with Opened(put(gzip.compress(gzip.compress(b"x")))) as opened:
-        found = detect(opened.head)
-    assert isinstance(found, Skip)
-    assert "compressed twice" in found.message
+def test_text_that_begins_as_bzip2_does_is_text(put):
+    with Opened(put(b"BZh9 is how a line may begin\n")) as opened:
+        assert opened.compression is None
 
 
 def test_empty_input_has_its_own_code():
     assert name_of(b"") == "empty"
 
 
-def test_an_erf_file_is_named():
-    record = struct.pack(">QBBHHH", 0, 2, 4, 64, 0, 48) + bytes(48)
-    found = detect(record * 3)
-    assert isinstance(found, Skip)
-    assert "ERF" in found.message
+def erf(seconds, kind=2, length=64):
+    return struct.pack("<II", 0, seconds) + struct.pack(">BBHHH", kind, 4, length, 0, 46) + bytes(48)
+
+
+def test_erf_is_told_by_records_in_a_row():
+    assert name_of(b"".join(map(erf, (1_700_000_000, 1_700_000_000, 1_700_000_007)))) == "erf"
+    assert name_of(erf(1_700_000_000) * 2) == "erf"
+    for no in (
+        erf(0) * 3,
+        erf(1_700_000_000) + erf(1_800_000_000) * 2,
+        erf(1_700_000_000, kind=0) * 3,
+        erf(1_700_000_000) * 2 + bytes(64),
+        erf(1_700_000_000) * 2 + b"cut",
+        erf(1_700_000_000, length=16) * 3,
+    ):
+        assert name_of(no) != "erf"
 
 
 def test_at_most_three_guesses_are_told():
@@ -87,7 +98,7 @@ def test_at_most_three_guesses_are_told():
 
 def test_a_format_is_found_by_its_name_or_the_names_are_told():
     assert [named(entry.name) for entry in FORMATS] == list(FORMATS)
-    with pytest.raises(UsageError, match="pcap, pcapng, zeek-conn, zeek-dns, zeek-ssl, eve, bind-query"):
+    with pytest.raises(UsageError, match="pcap, pcapng, snoop, erf, zeek-conn, zeek-dns, zeek-ssl, eve, bind-query"):
         named("netflow")
 
 

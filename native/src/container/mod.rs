@@ -1,9 +1,13 @@
 //! Capture files as records: each packet with its number, offset, time, link type and bytes.
 //!
-//! The caller feeds bytes in pieces of any size, each in front of the next the rest that held no whole record. A damaged record stops the reading with its offset; all before it stands.
+//! The caller feeds bytes in pieces of any size, each in front of the next the rest that held no whole record. A damaged
+//! record stops the reading with its offset; all before it stands.
 
+mod erf;
+pub mod names;
 mod pcap;
 mod pcapng;
+mod snoop;
 
 use crate::coverage::Stop;
 use crate::error::Error;
@@ -48,7 +52,7 @@ enum Step<'a> {
 /// What a file says of itself.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
-    /// `pcap` or `pcapng`.
+    /// `pcap`, `pcapng`, `snoop` or `erf`.
     pub format: &'static str,
     /// Link types of its interfaces.
     pub links: std::collections::BTreeSet<u16>,
@@ -56,8 +60,12 @@ pub struct Facts {
     pub snaplen: u32,
     /// Packets lost, as the writer says.
     pub drops: u64,
+    /// Blocks of pcapng by what they are.
+    pub blocks: std::collections::BTreeMap<&'static str, u64>,
     /// Blocks of a type that is not read.
     pub unknown_blocks: u64,
+    /// Names that the writer of the file resolved.
+    pub names: names::Names,
     /// Interfaces beyond the limit.
     pub refused_interfaces: u64,
 }
@@ -67,6 +75,8 @@ enum Format {
     Unknown,
     Pcap(pcap::Pcap),
     Pcapng(pcapng::Pcapng),
+    Snoop(snoop::Snoop),
+    Erf(erf::Erf),
 }
 
 /// A capture file being read.
@@ -78,6 +88,8 @@ pub struct Container {
     records: u64,
     stop: Option<Stop>,
     trailing: u64,
+    /// No bytes follow those that are fed.
+    last: bool,
 }
 
 impl Default for Container {
@@ -90,7 +102,15 @@ impl Container {
     /// A file of which nothing is known yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { format: Format::Unknown, facts: Facts::default(), offset: 0, records: 0, stop: None, trailing: 0 }
+        Self {
+            format: Format::Unknown,
+            facts: Facts::default(),
+            offset: 0,
+            records: 0,
+            stop: None,
+            trailing: 0,
+            last: false,
+        }
     }
 
     /// Gives out every packet that is whole in these bytes; returns how many of them are done with. What is left stands
@@ -102,9 +122,11 @@ impl Container {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty() && self.stop.is_none()) {
             let taken = match &mut self.format {
-                Format::Unknown => self.begin(rest)?,
+                Format::Unknown => self.begin(rest, each)?,
                 Format::Pcap(_) => self.walk_pcap(rest, each),
                 Format::Pcapng(_) => self.walk_pcapng(rest, each),
+                Format::Snoop(_) => self.walk_snoop(rest, each),
+                Format::Erf(_) => self.walk_erf(rest, each),
             };
             if taken == 0 {
                 break;
@@ -116,6 +138,12 @@ impl Container {
             at = bytes.len();
         }
         Ok(at)
+    }
+
+    /// Says that no bytes follow those left of the last call, which are to be fed once more: some wait to see what comes
+    /// after them. False where that was said before.
+    pub fn settle(&mut self) -> bool {
+        !std::mem::replace(&mut self.last, true)
     }
 
     /// Says how the file ended, with these bytes left of the last call.
@@ -149,8 +177,17 @@ impl Container {
     #[must_use]
     pub fn facts(&self) -> Facts {
         let mut facts = self.facts.clone();
-        if let Format::Pcapng(section) = &self.format {
-            facts.drops += section.drops();
+        match &self.format {
+            Format::Pcapng(section) => {
+                facts.drops = facts.drops.saturating_add(section.drops());
+                let others: u64 = ["SPB", "OPB"].iter().filter_map(|name| facts.blocks.get(name)).sum();
+                if self.records > others {
+                    facts.blocks.insert("EPB", self.records - others);
+                }
+            }
+            Format::Snoop(snoop) => facts.drops = snoop.drops(),
+            Format::Erf(erf) => facts.drops = erf.drops(),
+            Format::Pcap(_) | Format::Unknown => {}
         }
         facts
     }
@@ -171,6 +208,20 @@ impl Container {
         let Format::Pcapng(mut section) = std::mem::replace(&mut self.format, Format::Unknown) else { return 0 };
         let taken = self.walk(bytes, each, |facts, rest| section.step(rest, facts));
         self.format = Format::Pcapng(section);
+        taken
+    }
+
+    fn walk_snoop(&mut self, bytes: &[u8], each: &mut impl FnMut(Record<'_>)) -> usize {
+        let Format::Snoop(mut snoop) = std::mem::replace(&mut self.format, Format::Unknown) else { return 0 };
+        let taken = self.walk(bytes, each, |_, rest| snoop.step(rest));
+        self.format = Format::Snoop(snoop);
+        taken
+    }
+
+    fn walk_erf(&mut self, bytes: &[u8], each: &mut impl FnMut(Record<'_>)) -> usize {
+        let Format::Erf(mut erf) = std::mem::replace(&mut self.format, Format::Unknown) else { return 0 };
+        let taken = self.walk(bytes, each, |facts, rest| erf.step(rest, facts));
+        self.format = Format::Erf(erf);
         taken
     }
 
@@ -204,14 +255,23 @@ impl Container {
     }
 
     /// Tells the format from the first bytes; returns how many are done with, none where there are too few.
-    fn begin(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+    fn begin(&mut self, bytes: &[u8], each: &mut impl FnMut(Record<'_>)) -> Result<usize, Error> {
         let Some(magic) = bytes.first_chunk::<4>() else { return Ok(0) };
         let taken = if *magic == pcapng::SECTION {
             self.begin_section(bytes)?
         } else if let Some(order) = pcap::Order::of(*magic) {
-            self.begin_pcap(order, bytes)
+            self.begin_pcap(order, bytes)?
+        } else if *magic == snoop::MAGIC {
+            self.begin_snoop(bytes)?
         } else {
-            return Err(Error::NotACapture { offset: 0, message: format!("unknown first bytes {}", hex(magic)) });
+            return match erf::is(bytes, self.last) {
+                erf::Is::Erf => {
+                    self.format = Format::Erf(erf::Erf::new(&mut self.facts));
+                    Ok(self.walk_erf(bytes, each)) // there is no file header
+                }
+                erf::Is::Unsure => Ok(0),
+                erf::Is::No => Err(refused(format!("unknown first bytes {}", hex(magic)))),
+            };
         };
         self.offset += taken as u64;
         Ok(taken)
@@ -230,12 +290,50 @@ impl Container {
         }
     }
 
-    fn begin_pcap(&mut self, order: pcap::Order, bytes: &[u8]) -> usize {
-        let Some(header) = bytes.first_chunk::<{ pcap::HEADER }>() else { return 0 };
-        self.facts.format = "pcap";
-        self.format = Format::Pcap(pcap::Pcap::new(order, header, &mut self.facts));
-        pcap::HEADER
+    fn begin_pcap(&mut self, order: pcap::Order, bytes: &[u8]) -> Result<usize, Error> {
+        match pcap::Pcap::begin(order, bytes, self.last, &mut self.facts) {
+            Ok(pcap) => {
+                self.format = Format::Pcap(pcap);
+                Ok(pcap.file_header())
+            }
+            Err(step) => waits(step),
+        }
     }
+
+    fn begin_snoop(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        match snoop::Snoop::begin(bytes, &mut self.facts) {
+            Ok(snoop) => {
+                self.format = Format::Snoop(snoop);
+                Ok(snoop::HEADER)
+            }
+            Err(step) => waits(step),
+        }
+    }
+}
+
+/// What is no file header: too little of one, or none.
+fn waits(step: Step<'_>) -> Result<usize, Error> {
+    match step {
+        Step::Bad(message) => Err(refused(message)),
+        _ => Ok(0),
+    }
+}
+
+fn refused(message: String) -> Error {
+    Error::NotACapture { offset: 0, message }
+}
+
+/// Says so where the header of another file stands between the records of one.
+fn joined(bytes: &[u8]) -> Option<&'static str> {
+    let magic = *bytes.first_chunk::<4>()?;
+    let begins = match pcap::Order::of(magic) {
+        Some(order) => order.is_header(bytes),
+        None => magic == pcapng::SECTION && pcapng::is_section(bytes),
+    };
+    begins.then_some(
+        "another capture file begins here: files put one behind the other are read up to the second; \
+         give them one by one, or join them with mergecap",
+    )
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -255,6 +353,12 @@ pub(crate) mod tests {
         let mut held = Vec::new();
         for block in file.chunks(piece) {
             held.extend_from_slice(block);
+            let taken = container.feed(&held, &mut |r| {
+                packets.push((r.number, r.offset, r.frame.time, r.frame.link, r.frame.bytes.to_vec()));
+            })?;
+            held.drain(..taken);
+        }
+        if container.settle() {
             let taken = container.feed(&held, &mut |r| {
                 packets.push((r.number, r.offset, r.frame.time, r.frame.link, r.frame.bytes.to_vec()));
             })?;
@@ -305,11 +409,34 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_length_of_four_gigabytes_is_refused() {
+        let pcap = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0\0\0\0\0";
+        let section = b"\x0a\x0d\x0d\x0a\x1c\0\0\0\x4d\x3c\x2b\x1a\x01\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\x1c\0\0\0";
+        let snoop = b"snoop\0\0\0\0\0\0\x02\0\0\0\x04\0\0\0\x01\0\0\0\x01";
+        for head in [&pcap[..], &[&section[..], b"\x06\0\0\0"].concat(), snoop] {
+            let mut container = Container::new();
+            for block in [&[head, &[0xff; 4096]].concat()].into_iter().chain([&vec![0xff; 4096]; 1000]) {
+                let taken = container.feed(block, &mut |_| panic!("no packet")).unwrap();
+                assert_eq!(taken, block.len(), "nothing is kept for a record that is not believed");
+            }
+            assert_eq!(container.end().0.unwrap().code, "bad_record");
+            assert!(container.end().1 > 4_096_000);
+        }
+    }
+
+    #[test]
     fn any_bytes_never_panic() {
         let mut random = crate::dice::dice();
-        let heads: [&[u8]; 3] = [&[0x0a, 0x0d, 0x0d, 0x0a], &[0xd4, 0xc3, 0xb2, 0xa1], b""];
-        for round in 0..3000 {
-            let mut bytes = heads[round % 3].to_vec();
+        let heads: [&[u8]; 6] = [
+            &[0x0a, 0x0d, 0x0d, 0x0a],
+            &[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0],
+            &[0x34, 0xcd, 0xb2, 0xa1, 2, 0, 4, 0],
+            b"snoop\0\0\0\0\0\0\x02\0\0\0\x04",
+            b"\0\0\0\0\x09\0\0\0\x02\x04\0\x12\0\0\0\x02\0\0\0\0\0\0\x09\0\0\0\x82\x04\0\x18\0\0\0\x02",
+            b"",
+        ];
+        for round in 0..6000 {
+            let mut bytes = heads[round % heads.len()].to_vec();
             // Small numbers make lengths that fit, so that more than the first check is reached.
             bytes.extend(
                 (0..random() % 200)

@@ -1,14 +1,17 @@
 //! pcapng: sections in either byte order, interfaces with their own clocks, enhanced, simple and old packet blocks.
 //!
-//! Source: draft-ietf-opsawg-pcapng. Blocks of other types are passed over and counted; a block whose two lengths
-//! differ ends the reading, for nothing after it can be found.
+//! Source: draft-ietf-opsawg-pcapng. Names that the writer resolved are kept beside the rows. Blocks of other types are
+//! passed over and counted; a block whose two lengths differ ends the reading, for nothing after it can be found.
 
+use super::names::Names;
 use super::pcap::{be16, be32, le16, le32};
-use super::{Facts, Frame, Step};
+use super::{Facts, Frame, Step, joined};
 
 /// First bytes of a section, the same in both orders.
 pub(super) const SECTION: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 const ORDER: u32 = 0x1a2b_3c4d;
+/// Versions of a section: 1.2 is 1.0 with more types of blocks.
+const VERSIONS: [(u16, u16); 2] = [(1, 0), (1, 2)];
 /// Longest block that is believed.
 const LONGEST: u32 = 16 << 20;
 /// Interfaces kept of one section.
@@ -17,10 +20,9 @@ const MOST_INTERFACES: usize = 65_536;
 const INTERFACE: u32 = 1;
 const OLD_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
+const NAMES: u32 = 4;
 const STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
-/// Known blocks without packets: names, secrets, custom (copied or not).
-const PASSED_OVER: [u32; 4] = [4, 10, 0x0bad, 0x4000_0bad];
 
 const IF_TSRESOL: u16 = 9;
 const IF_TSOFFSET: u16 = 14;
@@ -85,14 +87,18 @@ impl Pcapng {
         if bytes.len() < 12 {
             return Step::Need(12);
         }
-        if bytes[..4] == SECTION
-            && let Err(message) = self.order(bytes, facts)
-        {
-            return Step::Bad(message);
+        if bytes[..4] == SECTION {
+            if bytes.len() < 16 {
+                return Step::Need(16);
+            }
+            if let Err(message) = self.order(bytes, facts) {
+                return Step::Bad(message);
+            }
         }
         let length = self.long(bytes, 4);
         if length < 12 || !length.is_multiple_of(4) || length > LONGEST {
-            return Step::Bad(format!("a block cannot be {length} bytes long"));
+            let message = joined(bytes).map_or_else(|| format!("a block cannot be {length} bytes long"), str::to_owned);
+            return Step::Bad(message);
         }
         let total = length as usize;
         if bytes.len() < total {
@@ -113,13 +119,17 @@ impl Pcapng {
         self.interfaces.iter().map(|i| i.reported_drops.max(i.counted_drops)).fold(0, u64::saturating_add)
     }
 
-    /// Begins a section: its byte order, no interfaces.
+    /// Begins a section: its byte order and version, no interfaces.
     fn order(&mut self, bytes: &[u8], facts: &mut Facts) -> Result<(), String> {
         self.big = match (le32(bytes, 8), be32(bytes, 8)) {
             (ORDER, _) => false,
             (_, ORDER) => true,
             _ => return Err("a section without its byte-order magic".into()),
         };
+        let version = (self.short(bytes, 12), self.short(bytes, 14));
+        if !VERSIONS.contains(&version) {
+            return Err(format!("a section of pcapng {}.{}, which is not known", version.0, version.1));
+        }
         facts.drops = facts.drops.saturating_add(self.drops());
         self.interfaces.clear();
         Ok(())
@@ -127,24 +137,27 @@ impl Pcapng {
 
     #[inline]
     fn block<'a>(&mut self, kind: u32, body: &'a [u8], facts: &mut Facts) -> Option<Frame<'a>> {
-        match kind {
-            ENHANCED_PACKET => Some(self.enhanced(body)),
-            SIMPLE_PACKET => Some(self.simple(body)),
-            OLD_PACKET => Some(self.old(body)),
-            INTERFACE => {
-                self.interface(body, facts);
-                None
-            }
-            STATISTICS => {
-                self.statistics(body);
-                None
-            }
-            kind if kind == u32::from_be_bytes(SECTION) || PASSED_OVER.contains(&kind) => None,
-            _ => {
-                facts.unknown_blocks += 1;
-                None
-            }
+        if kind == ENHANCED_PACKET {
+            return Some(self.enhanced(body));
         }
+        self.other(kind, body, facts)
+    }
+
+    /// Any block but an enhanced packet.
+    #[cold]
+    fn other<'a>(&mut self, kind: u32, body: &'a [u8], facts: &mut Facts) -> Option<Frame<'a>> {
+        let name = name(kind);
+        *facts.blocks.entry(name.unwrap_or("other")).or_default() += 1;
+        facts.unknown_blocks += u64::from(name.is_none());
+        match kind {
+            SIMPLE_PACKET => return Some(self.simple(body)),
+            OLD_PACKET => return Some(self.old(body)),
+            INTERFACE => self.interface(body, facts),
+            STATISTICS => self.statistics(body),
+            NAMES => self.names(body, &mut facts.names),
+            _ => {}
+        }
+        None
     }
 
     #[inline]
@@ -237,6 +250,20 @@ impl Pcapng {
         }
     }
 
+    /// The records of a block of names: an address and the names that the writer found for it.
+    fn names(&self, mut body: &[u8], names: &mut Names) {
+        while let Some(head) = body.get(..4) {
+            let (kind, length) = (self.short(head, 0), usize::from(self.short(head, 2)));
+            let Some(value) = body.get(4..4 + length).filter(|_| kind != 0) else { return };
+            match (kind, value.first_chunk::<4>(), value.first_chunk::<16>()) {
+                (1, Some(address), _) => names.add((*address).into(), &value[4..]),
+                (2, _, Some(address)) => names.add((*address).into(), &value[16..]),
+                _ => {}
+            }
+            body = body.get(4 + length.next_multiple_of(4)..).unwrap_or(&[]);
+        }
+    }
+
     #[inline]
     fn long(&self, bytes: &[u8], at: usize) -> u32 {
         if self.big { be32(bytes, at) } else { le32(bytes, at) }
@@ -245,6 +272,29 @@ impl Pcapng {
     fn short(&self, bytes: &[u8], at: usize) -> u16 {
         if self.big { be16(bytes, at) } else { le16(bytes, at) }
     }
+}
+
+/// The name of a block that is known.
+fn name(kind: u32) -> Option<&'static str> {
+    Some(match kind {
+        kind if kind == u32::from_be_bytes(SECTION) => "SHB",
+        INTERFACE => "IDB",
+        OLD_PACKET => "OPB",
+        SIMPLE_PACKET => "SPB",
+        NAMES => "NRB",
+        STATISTICS => "ISB",
+        ENHANCED_PACKET => "EPB",
+        9 => "JEB",
+        10 => "DSB",
+        0x0bad => "CB",
+        0x4000_0bad => "DCB",
+        _ => return None,
+    })
+}
+
+/// Whether the bytes are a section's first.
+pub(super) fn is_section(bytes: &[u8]) -> bool {
+    bytes.len() >= 12 && bytes[..4] == SECTION && [le32(bytes, 8), be32(bytes, 8)].contains(&ORDER)
 }
 
 /// A packet block that contradicts itself or its section.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 
-use super::{BLOCK, Block, Spare, fill};
+use super::{BLOCK, Block, Spare};
 use crate::unpack::Compression;
 
 /// The bytes as they are stored, each block given to the hasher too.
@@ -82,9 +82,19 @@ impl Stored {
         bytes
     }
 
+    /// One block, or what a slow source gave at once.
+    ///
+    /// A pipe hands over less than a block; the bytes are passed on as they come, so that a live source is seen at once.
     fn read(&mut self) -> Vec<u8> {
         let mut bytes = self.blank();
-        self.failed = fill(&mut self.source, &mut bytes);
+        let read = loop {
+            match self.source.read(&mut bytes) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        bytes.truncate(*read.as_ref().unwrap_or(&0));
+        self.failed = read.err();
         bytes
     }
 

@@ -2,6 +2,8 @@
 //!
 //! What is no IP is told by its reason; nothing is guessed from the bytes of an unknown protocol.
 
+pub mod erf;
+
 use crate::coverage::Skip;
 
 /// VLAN tags kept of one frame; a frame with more is refused.
@@ -63,8 +65,18 @@ pub fn open(link: u16, bytes: &[u8], wire: u32) -> Result<Network<'_>, Skip> {
         9 | 50 => ppp(rest),
         51 => session(rest),
         113 => cooked(rest),
+        erf::LINK => endace(bytes),
         276 => cooked2(rest),
         other => Err(Skip::UnsupportedLinkType(other)),
+    }
+}
+
+/// The IP packet in the frame of an ERF record.
+fn endace(record: &[u8]) -> Result<Network<'_>, Skip> {
+    match erf::open(record).ok_or(Skip::TruncatedHeader)?.payload {
+        erf::Payload::Frame(link, bytes, wire) => open(link, bytes, wire),
+        erf::Payload::Meta | erf::Payload::Padding => Err(Skip::NoIp),
+        erf::Payload::Unread => Err(Skip::UnsupportedLinkType(erf::LINK)),
     }
 }
 

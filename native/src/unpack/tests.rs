@@ -15,6 +15,49 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn xz(bytes: &[u8]) -> Vec<u8> {
+    liblzma::encode_all(bytes, 1).unwrap()
+}
+
+fn bzip2(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ::bzip2::write::BzEncoder::new(Vec::new(), ::bzip2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn lz4(bytes: &[u8]) -> Vec<u8> {
+    lz4_of(bytes, lz4_flex::frame::BlockMode::Linked)
+}
+
+/// With every checksum and the length told.
+fn lz4_of(bytes: &[u8], mode: lz4_flex::frame::BlockMode) -> Vec<u8> {
+    let info = lz4_flex::frame::FrameInfo::new()
+        .block_mode(mode)
+        .block_size(lz4_flex::frame::BlockSize::Max64KB)
+        .block_checksums(true)
+        .content_checksum(true)
+        .content_size(Some(bytes.len() as u64));
+    let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A legacy frame: its blocks and nothing else.
+fn lz4_legacy(bytes: &[u8]) -> Vec<u8> {
+    let mut out = b"\x02\x21\x4c\x18".to_vec();
+    for block in bytes.chunks(1 << 16) {
+        let packed = lz4_flex::block::compress(block);
+        out.extend_from_slice(&(packed.len() as u32).to_le_bytes());
+        out.extend_from_slice(&packed);
+    }
+    out
+}
+
+type Pack = fn(&[u8]) -> Vec<u8>;
+
+/// Every way to pack bytes.
+const WAYS: [Pack; 6] = [gzip, zstd, xz, bzip2, lz4, lz4_legacy];
+
 /// All that is unpacked, and the fault; `piece` bytes come at once.
 fn unpacked(stored: &[u8], piece: usize) -> (Vec<u8>, Option<Fault>) {
     let source = io::BufReader::with_capacity(piece, stored);
@@ -48,6 +91,14 @@ fn members_and_frames_are_one_stream() {
         [gzip(&a), gzip(b""), gzip(&b), vec![0; 3000]].concat(),
         [zstd(&a), zstd(&b)].concat(),
         [SKIPPABLE, &zstd(&a), SKIPPABLE, &zstd(&b), SKIPPABLE].concat(),
+        [xz(&a), xz(&b)].concat(),
+        [xz(&a), vec![0; 8], xz(b""), xz(&b), vec![0; 3000]].concat(),
+        [bzip2(&a), bzip2(&b)].concat(),
+        [bzip2(&a), bzip2(b""), bzip2(&b), vec![0; 5]].concat(),
+        [lz4(&a), lz4(&b)].concat(),
+        [&lz4(&a), SKIPPABLE, &lz4(b""), SKIPPABLE, &lz4_of(&b, lz4_flex::frame::BlockMode::Independent)].concat(),
+        [lz4_legacy(&a), lz4_legacy(&b)].concat(),
+        [lz4(&a), lz4_legacy(&b)].concat(),
     ];
     for stream in streams {
         for piece in [1, 7, 4096, 1 << 20] {
@@ -59,10 +110,11 @@ fn members_and_frames_are_one_stream() {
 #[test]
 fn a_stream_cut_anywhere_keeps_what_came_before() {
     let text = &text()[..9000];
-    for stored in [gzip(text), zstd(text), [gzip(b"first"), gzip(b"second")].concat()] {
+    let twice = WAYS.map(|pack| [pack(b"first"), pack(b"second")].concat());
+    for stored in WAYS.map(|pack| pack(text)).into_iter().chain(twice) {
         let (whole, _) = unpacked(&stored, 4096);
         let mut before = 0;
-        for cut in (4..stored.len()).step_by(31) {
+        for cut in (Compression::MAGIC..stored.len()).step_by(if stored.len() < 500 { 1 } else { 31 }) {
             let (bytes, fault) = unpacked(&stored[..cut], 4096);
             assert_eq!(bytes[..], whole[..bytes.len()]);
             assert!(bytes.len() >= before, "cut at {cut}");
@@ -76,7 +128,8 @@ fn a_stream_cut_anywhere_keeps_what_came_before() {
 
 #[test]
 fn damage_is_told_with_its_place() {
-    for stored in [gzip(&text()), zstd(&text())] {
+    let long = text().repeat(8);
+    for stored in [gzip(&text()), zstd(&text()), xz(&long), bzip2(&text()), lz4(&text())] {
         let (whole, _) = unpacked(&stored, 4096);
         let mut damaged = stored.clone();
         let middle = stored.len() / 2;
@@ -92,7 +145,13 @@ fn damage_is_told_with_its_place() {
 
 #[test]
 fn what_is_no_stream_behind_one_is_a_fault() {
-    for stored in [[&gzip(b"first")[..], b"\0\0rest"].concat(), [&zstd(b"first")[..], b"rest"].concat()] {
+    for stored in [
+        [&gzip(b"first")[..], b"\0\0rest"].concat(),
+        [&zstd(b"first")[..], b"rest"].concat(),
+        [&xz(b"first")[..], b"\0\0\0\0rest of it as well"].concat(),
+        [&bzip2(b"first")[..], b"rest"].concat(),
+        [&lz4(b"first")[..], b"rest"].concat(),
+    ] {
         let (bytes, fault) = unpacked(&stored, 4096);
         assert_eq!((bytes.as_slice(), fault.unwrap().code), (&b"first"[..], "bad_compression"));
     }
@@ -115,7 +174,8 @@ fn an_error_of_the_source_is_passed_on() {
             Err(io::Error::other("gone"))
         }
     }
-    for stored in [gzip(&text()), zstd(&text())] {
+    let noise: Vec<u8> = (0..400_000_u64).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect();
+    for stored in WAYS.map(|pack| pack(&[noise.as_slice(), &text()].concat())) {
         let half = &stored[..stored.len() / 8 * 7];
         let mut unpack = Unpack::new(Compression::of(half).unwrap(), io::BufReader::new(half.chain(Gone))).unwrap();
         let mut all = Vec::new();
@@ -129,13 +189,48 @@ fn an_error_of_the_source_is_passed_on() {
 fn any_bytes_never_panic() {
     let mut random = crate::dice::dice();
     let text = &text()[..3000];
-    let seeds = [gzip(b"some text"), zstd(b"some text"), gzip(text), zstd(text)];
-    for round in 0..600 {
-        let mut stored = [seeds[round % 2].as_slice(), &seeds[round % 4]].concat();
+    let seeds = WAYS.map(|pack| [pack(b"some text"), pack(text)]);
+    for round in 0..900 {
+        let [short, long] = &seeds[round % WAYS.len()];
+        let mut stored = [short, if round % 2 == 0 { short } else { long }].map(Vec::as_slice).concat();
         for _ in 0..=random() % 4 {
-            let at = 4 + random() as usize % (stored.len() - 4);
+            let at = 10 + random() as usize % (stored.len() - 10);
             stored[at] = random() as u8;
         }
         unpacked(&stored, 1 + random() as usize % 5000);
+    }
+}
+
+#[test]
+fn an_xz_dictionary_beyond_the_limit_is_refused_in_words() {
+    let mut options = liblzma::stream::LzmaOptions::new_preset(0).unwrap();
+    options.dict_size(1 << 28);
+    let mut filters = liblzma::stream::Filters::new();
+    filters.lzma2(&options);
+    let stream = Stream::new_stream_encoder(&filters, liblzma::stream::Check::Crc32).unwrap();
+    let mut stored = Vec::new();
+    liblzma::bufread::XzEncoder::new_stream(&b"text"[..], stream).read_to_end(&mut stored).unwrap();
+    let (bytes, fault) = unpacked(&stored, 4096);
+    let fault = fault.unwrap();
+    assert_eq!((bytes.len(), fault.code), (0, "bad_compression"));
+    assert!(fault.message.contains("a window of more than 128 MiB"), "{fault}");
+}
+
+#[test]
+fn a_block_of_lz4_longer_than_its_frame_allows_is_refused() {
+    let mut frame = lz4(b"some text");
+    let descriptor = 4 + 2 + 8 + 1;
+    frame[descriptor..descriptor + 4].copy_from_slice(&0x7fff_ffff_u32.to_le_bytes());
+    let (bytes, fault) = unpacked(&frame, 4096);
+    assert_eq!((bytes.len(), fault.unwrap().code), (0, "bad_compression"));
+}
+
+#[test]
+fn text_that_begins_as_bzip2_does_is_none() {
+    assert_eq!(Compression::of(b"BZh9 is how a line of text may begin"), None);
+    assert_eq!(Compression::of(b"BZh91AY"), Some(Compression::Bzip2));
+    for (kind, pack) in Compression::ALL.into_iter().zip(WAYS) {
+        assert_eq!(Compression::of(&pack(b"text")), Some(kind));
+        assert_eq!(Compression::named(kind.text()), Some(kind));
     }
 }

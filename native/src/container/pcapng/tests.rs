@@ -157,3 +157,62 @@ fn times_that_do_not_fit_are_none() {
     assert_eq!(Tick::Decimal(127).nanoseconds(u64::MAX), 0);
     assert_eq!(Tick::Binary(127).nanoseconds(u64::MAX), 0);
 }
+
+#[test]
+fn names_that_the_writer_resolved_are_kept_and_blocks_counted() {
+    for big in [false, true] {
+        let mut w = writer(big);
+        w.interface(1, 6, 0);
+        let mut names = w.option(1, b"\xc0\x00\x02\x01a.example\0b.example\0");
+        names.extend(w.option(2, &[&[0x20, 1, 0x0d, 0xb8][..], &[0; 12], b"c.example\0"].concat()));
+        names.extend(w.option(1, b"\xc0\x00\x02")); // too short for an address
+        names.extend(w.option(0x1234, b"of another kind"));
+        names.extend([0; 4]);
+        names.extend(w.option(1, b"\xc0\x00\x02\x02behind the end\0"));
+        w.block(NAMES, &names);
+        w.block(NAMES, b"\0\x01"); // cut short
+        for kind in [9, 10, 0x0bad, 0x4000_0bad, 0x77] {
+            w.block(kind, b"whatever");
+        }
+        w.enhanced(0, 1, b"a", 0);
+        let facts = same_for_every_piece(&w.out).1.facts();
+        let kept: Vec<_> =
+            facts.names.clone().into_all().into_iter().map(|(ip, name)| format!("{ip} {name}")).collect();
+        assert_eq!(kept, ["192.0.2.1 a.example", "192.0.2.1 b.example", "2001:db8:: c.example"]);
+        let blocks: Vec<_> = facts.blocks.into_iter().collect();
+        assert_eq!(
+            blocks,
+            [
+                ("CB", 1),
+                ("DCB", 1),
+                ("DSB", 1),
+                ("EPB", 1),
+                ("IDB", 1),
+                ("JEB", 1),
+                ("NRB", 2),
+                ("SHB", 1),
+                ("other", 1)
+            ]
+        );
+        assert_eq!(facts.unknown_blocks, 1);
+    }
+}
+
+#[test]
+fn a_section_of_another_version_stops_the_reading() {
+    let mut w = writer(false);
+    w.interface(1, 6, 0);
+    w.enhanced(0, 1, b"a", 0);
+    let second = w.out.len();
+    w.section();
+    w.out[second + 12] = 2;
+    w.enhanced(0, 1, b"b", 0);
+    let (packets, container) = same_for_every_piece(&w.out);
+    let stop = container.end().0.unwrap();
+    assert_eq!((packets.len(), stop.code, stop.offset), (1, "bad_record", second as u64));
+    assert_eq!(stop.message, "a section of pcapng 2.0, which is not known");
+    w.out[14] = 2; // of 1.2
+    assert_eq!(read(&w.out, 7).unwrap().0.len(), 1);
+    w.out[14] = 1;
+    assert!(matches!(read(&w.out, 7), Err(crate::error::Error::NotACapture { .. })));
+}
