@@ -1,7 +1,8 @@
 """Whole-process times of flowwatch beside the tools present, on one made capture, in one run: `make bench`.
 
 Prints medians, ratios and peak memory; asserts nothing. Peers that are not installed are left out and named.
-`PACKETS=8000000 make bench` makes a larger capture, `RUNS=3` takes fewer turns, `NFSTREAM=/path/to/python` is the
+`PACKETS=8000000 make bench` makes a larger capture, `CROWD=1000000` opens as many conversations at once in another,
+`RUNS=3` takes fewer turns, `NFSTREAM=/path/to/python` is the
 interpreter that has nfstream where this one has not. Every command reads the capture from the page cache, in turn, so
 that a busy moment of the machine meets them all; the slow peers take one turn.
 """
@@ -22,8 +23,9 @@ from tests.bench import traffic
 
 RUNS = int(os.environ.get("RUNS", "5"))
 PACKETS = int(os.environ.get("PACKETS", "2000000"))
+CROWD = int(os.environ.get("CROWD", "1000000"))
 NFSTREAM = os.environ.get("NFSTREAM", sys.executable if importlib.util.find_spec("nfstream") else "nfstream")
-BASE = "flowwatch flows --no-digest"
+BASE = "flowwatch flows, one thread"
 _FIELDS = ("ip.src", "ip.dst", "tls.handshake.extensions_server_name", "dns.qry.name", "http.host")
 _STREAMED = "import sys; from nfstream import NFStreamer; print(sum(1 for _ in NFStreamer(source=sys.argv[1])))"
 
@@ -52,10 +54,11 @@ def main() -> None:
     """Make the capture, time every command in turn, and print the table."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        capture, small = folder / "bench.pcap", folder / "ten.pcap"
+        capture, small, crowd = folder / "bench.pcap", folder / "ten.pcap", folder / "crowd.pcap"
         packets = traffic.write(capture, PACKETS)
         traffic.write(small, 10)
-        commands = [*own(folder, capture, small), *peers(folder, capture)]
+        traffic.crowd(crowd, CROWD)
+        commands = [*own(folder, capture, small, crowd), *peers(folder, capture)]
         print(f"{packets:,} packets, {capture.stat().st_size / 1e6:,.0f} MB, medians of {RUNS} runs in turn")
         show(timed([one for one in commands if one.present]))
     for one in commands:
@@ -63,14 +66,17 @@ def main() -> None:
             print(f"not installed: {one.name}")
 
 
-def own(folder: Path, capture: Path, small: Path) -> Iterator[Command]:
-    """What flowwatch does: start, a small scan, and all rows of the large capture."""
+def own(folder: Path, capture: Path, small: Path, crowd: Path) -> Iterator[Command]:
+    """What flowwatch does: start, a small scan, all rows of the large capture, and of one with all its flows open."""
     program, out = str(Path(sys.executable).with_name("flowwatch")), str(folder / "flows.parquet")
+    bare = [program, "flows", str(capture), "-o", out, "--no-digest"]
     yield Command("flowwatch --help", [program, "--help"])
     yield Command("flowwatch places lookup", [program, "places", "lookup", "192.0.2.1"])
     yield Command("flowwatch scan, ten packets", [program, "scan", str(small)])
-    yield Command(BASE, [program, "flows", str(capture), "-o", out, "--no-digest"])
-    yield Command("flowwatch flows", [program, "flows", str(capture), "-o", out])
+    yield Command(BASE, [*bare, "--threads", "1"])
+    yield Command("flowwatch flows, two threads", [*bare, "--threads", "2"])
+    yield Command("flowwatch flows, with digest", [program, "flows", str(capture), "-o", out])
+    yield Command(f"flowwatch flows, {CROWD:,} at once", [program, "flows", str(crowd), "-o", out, "--no-digest"])
 
 
 def peers(folder: Path, capture: Path) -> Iterator[Command]:
@@ -78,7 +84,7 @@ def peers(folder: Path, capture: Path) -> Iterator[Command]:
     path, flows = str(capture), folder / "nfcapd"
     flows.mkdir()
     yield Command("capinfos -c", ["capinfos", "-c", path])
-    yield Command("sha256sum", ["sha256sum", path])
+    yield Command("openssl dgst -sha256", ["openssl", "dgst", "-sha256", path])
     yield Command("tcpdump -w /dev/null", ["tcpdump", "-r", path, "-w", "/dev/null"])
     yield Command("nfpcapd", ["nfpcapd", "-r", path, "-w", str(flows)])
     yield Command("argus", ["argus", "-r", path, "-w", str(folder / "out.argus")])

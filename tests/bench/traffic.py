@@ -6,6 +6,7 @@ Conversations are made once as packet templates; each copy gets its own addresse
 table grows with the capture. Reserved names and addresses only. Checksums are zero: nothing here verifies them.
 """
 
+import itertools
 import random
 import struct
 import sys
@@ -32,6 +33,19 @@ def write(path: Path, packets: int, seed: int = 1) -> int:
                 out.write(head + frame)
                 count += 1
     return count
+
+
+def crowd(path: Path, conversations: int) -> None:
+    """Write so many UDP conversations that are all open at once: a packet each way of every one within a minute."""
+    with path.open("wb", buffering=1 << 20) as out:
+        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, _SNAPLEN, 1))
+        for turn, number in itertools.product((0, 1), range(conversations)):
+            client, server = struct.pack("!I", 0x0A000000 + number // 50_000), _SERVERS[number % len(_SERVERS)]
+            there, back = (client, server, 1024 + number % 50_000, 4000), (server, client, 4000, 1024 + number % 50_000)
+            frame = _udp(*(back if turn else there), bytes(32))
+            clock = (turn * conversations + number) * 20
+            out.write(struct.pack("<IIII", _START + clock // 1_000_000, clock % 1_000_000, len(frame), len(frame)))
+            out.write(frame)
 
 
 def _conversation(dice: random.Random) -> Iterator[bytes]:

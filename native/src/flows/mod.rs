@@ -3,6 +3,7 @@
 pub mod direction;
 pub mod fragments;
 pub mod key;
+pub mod slots;
 pub mod state;
 pub mod table;
 pub mod tcp;

@@ -8,6 +8,7 @@ use hashbrown::HashTable;
 
 use super::direction::{self, Basis};
 use super::key::{Key, Side, other};
+use super::slots::Slots;
 use super::tcp::Half;
 use crate::link::Vlans;
 use crate::talk::{Facts, Talk};
@@ -252,8 +253,7 @@ pub struct Counted {
 #[derive(Debug)]
 pub struct Table {
     index: HashTable<u32>,
-    slots: Vec<Option<Flow>>,
-    free: Vec<u32>,
+    slots: Slots,
     hasher: RandomState,
     most: usize,
     since_sweep: usize,
@@ -266,8 +266,7 @@ impl Table {
     pub fn new(most: usize, hasher: RandomState) -> Self {
         Self {
             index: HashTable::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
+            slots: Slots::default(),
             hasher,
             most: most.max(16),
             since_sweep: 0,
@@ -294,7 +293,7 @@ impl Table {
             }
             None => self.insert(arrival.hash, Flow::new(arrival), over),
         };
-        let flow = self.slots[slot as usize].as_mut().expect("the index names filled slots only");
+        let flow = self.slots.get_mut(slot);
         let counted = flow.count(arrival);
         (flow, counted)
     }
@@ -302,8 +301,7 @@ impl Table {
     /// All that are still open, in the order of their first records.
     pub fn drain(&mut self) -> Vec<Flow> {
         self.index.clear();
-        self.free.clear();
-        let mut left: Vec<Flow> = self.slots.drain(..).flatten().collect();
+        let mut left = self.slots.drain();
         left.sort_unstable_by_key(|flow| (flow.source, flow.first_record));
         left
     }
@@ -311,7 +309,7 @@ impl Table {
     /// Puts a new conversation in the place of one that is over.
     #[inline]
     fn renew(&mut self, slot: u32, arrival: &Arrival<'_>, over: &mut Vec<Flow>) {
-        let flow = self.slots[slot as usize].as_mut().expect("the index names filled slots only");
+        let flow = self.slots.get_mut(slot);
         if flow.is_over(arrival.place.time) || flow.is_reopened(arrival.sender, &arrival.segment) {
             over.push(std::mem::replace(flow, Flow::new(arrival)));
         }
@@ -321,11 +319,7 @@ impl Table {
         if self.index.len() >= self.most {
             self.evict(over);
         }
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            (self.slots.len() - 1) as u32
-        });
-        self.slots[slot as usize] = Some(flow);
+        let slot = self.slots.put(flow);
         let (slots, hasher) = (&self.slots, &self.hasher);
         self.index.insert_unique(hash, slot, |&slot| hash_at(slots, hasher, slot));
         slot
@@ -346,7 +340,7 @@ impl Table {
 
     /// Closes the sixteenth that has been silent longest.
     fn evict(&mut self, over: &mut Vec<Flow>) {
-        let mut ends: Vec<_> = self.slots.iter().flatten().map(Flow::age).collect();
+        let mut ends: Vec<_> = self.slots.iter().map(Flow::age).collect();
         let (_, &mut oldest, _) = ends.select_nth_unstable(self.most / 16);
         let before = over.len();
         self.close_where(|flow| flow.age() < oldest, over);
@@ -354,25 +348,23 @@ impl Table {
     }
 
     fn close_where(&mut self, is_over: impl Fn(&Flow) -> bool, over: &mut Vec<Flow>) {
-        for slot in 0..self.slots.len() {
-            let Some(flow) = self.slots[slot].take_if(|flow| is_over(flow)) else { continue };
-            let hash = self.hasher.hash_one(flow.key);
-            if let Ok(entry) = self.index.find_entry(hash, |&other| other as usize == slot) {
+        let Self { index, hasher, slots, .. } = self;
+        slots.take_where(is_over, |slot, flow| {
+            if let Ok(entry) = index.find_entry(hasher.hash_one(flow.key), |&other| other == slot) {
                 entry.remove();
             }
-            self.free.push(slot as u32);
             over.push(flow);
-        }
+        });
     }
 }
 
 #[inline]
-fn is_at(slots: &[Option<Flow>], slot: u32, key: &Key) -> bool {
-    slots[slot as usize].as_ref().is_some_and(|flow| flow.key == *key)
+fn is_at(slots: &Slots, slot: u32, key: &Key) -> bool {
+    slots.get(slot).is_some_and(|flow| flow.key == *key)
 }
 
-fn hash_at(slots: &[Option<Flow>], hasher: &RandomState, slot: u32) -> u64 {
-    slots[slot as usize].as_ref().map_or(0, |flow| hasher.hash_one(flow.key))
+fn hash_at(slots: &Slots, hasher: &RandomState, slot: u32) -> u64 {
+    slots.get(slot).map_or(0, |flow| hasher.hash_one(flow.key))
 }
 
 #[cfg(test)]
