@@ -1,4 +1,4 @@
-"""Captures nobody here made have as many packets as tshark reads in them; the official pcapng files have their blocks."""
+"""Captures nobody here made have as many packets as tshark reads in them, the official pcapng files their blocks."""
 
 import csv
 import json
