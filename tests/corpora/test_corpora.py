@@ -1,9 +1,8 @@
 """Captures nobody here made: nothing crashes, every record is accounted for, and accuracy only rises.
 
-Floors stand in tests/floors.json. What is missed against tshark's answers lies in ERF, xz and lz4 files, link types
-that are not read, gQUIC, and datagrams whose first fragment was never recorded; every one of those is counted in
-Coverage and makes the run incomplete where it hides traffic. What is told and tshark does not tell is either wrong or
-explained here.
+Floors stand in tests/floors.json. What is missed against tshark's answers lies in link types that are not read,
+gQUIC, and datagrams whose first fragment was never recorded; every one of those is counted in Coverage and makes the
+run incomplete where it hides traffic. What is told and tshark does not tell is either wrong or explained here.
 """
 
 import csv

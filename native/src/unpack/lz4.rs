@@ -179,7 +179,7 @@ impl<R: BufRead> Lz4<R> {
             Head::Plain(length) => (length, &mut self.block),
         };
         if room.len() < length {
-            room.resize(length, 0);
+            *room = vec![0; length];
         }
         let stored = &mut room[..length];
         self.stored.read_exact(stored)?;
@@ -199,7 +199,7 @@ impl<R: BufRead> Lz4<R> {
 
     fn decompress(&mut self, length: usize, largest: usize) -> io::Result<usize> {
         if self.block.len() < largest {
-            self.block.resize(largest, 0);
+            self.block = vec![0; largest];
         }
         let (packed, room) = (&self.packed[..length], &mut self.block[..largest]);
         let unpacked = if self.window.is_empty() {
