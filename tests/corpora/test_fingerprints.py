@@ -29,12 +29,12 @@ FIELDS = (
     "tls.handshake.extensions_alpn_str",
 )
 GREASE = frozenset(0x1010 * digit + 0x0A0A for digit in range(16))
+DELEGATED = 34
+"""Delegated credentials (RFC 9345), whose algorithms stand in the same field of tshark as those of signatures."""
 VERSIONS = {0x0304: "13", 0x0303: "12", 0x0302: "11", 0x0301: "10", 0x0300: "s3"}
 OTHERWISE = {
     # The hello behind a CONNECT whose answer the capture has not: tshark waits for the answer.
     "suricata-verify/tests/bug-2512/sample_10.62.112.41_62227.pcap",
-    # The algorithms of delegated credentials (RFC 9345) stand in the same field of tshark as those of signatures.
-    "suricata-verify/tests/quic-retry-multiple/input.pcap",
     # A client that goes on after version negotiation, whose second Initials tshark does not open.
     "tcpdump/tests/quic_vn.pcap",
 }
@@ -51,7 +51,8 @@ def test_every_fingerprint_is_one_of_what_tshark_reads():
         path = CORPORA / "captures" / name
         flows = sources.collect([str(path)], ReadOptions(digest=False)).flows
         mine = {one for one in flows["ja4"].to_pylist() if one and one[0] != "d"}
-        surplus = mine - read_by_tshark(path)
+        theirs = read_by_tshark(path)
+        surplus = {one for one in mine if one not in theirs and one.rpartition("_")[0] not in theirs}
         assert bool(surplus) == (name in OTHERWISE), (name, surplus)
         told += len(mine)
     assert told > 150
@@ -75,7 +76,7 @@ def read_by_tshark(path: Path) -> set[str]:
 
 
 def ja4(read: dict[str, str]) -> str:
-    """The fingerprint of these lists, after FoxIO's JA4.md."""
+    """The fingerprint of these lists, after FoxIO's JA4.md; without its last part where tshark mixes two lists up."""
     protocols, _, version, versions, ciphers, extensions, algorithms, alpn = (read[field] for field in FIELDS)
     kinds, suites = numbers(extensions), numbers(ciphers)
     newest = VERSIONS.get(max(numbers(versions) or numbers(version)), "00")
@@ -85,7 +86,8 @@ def ja4(read: dict[str, str]) -> str:
     first = alpn.split(",")[0]
     front = f"{'q' if 'quic' in protocols else 't'}{newest}{'d' if 0 in kinds else 'i'}"
     front += f"{min(len(suites), 99):02}{min(len(kinds), 99):02}{first[:1] + first[-1:] or '00'}"
-    return "_".join([front, digest(",".join(f"{one:04x}" for one in sorted(suites))), digest(listed)])
+    told = [front, digest(",".join(f"{one:04x}" for one in sorted(suites))), digest(listed)]
+    return "_".join(told[:2] if DELEGATED in kinds else told)
 
 
 def numbers(text: str) -> list[int]:
