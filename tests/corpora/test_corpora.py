@@ -8,15 +8,12 @@ run incomplete where it hides traffic. What is told and tshark does not tell is 
 import csv
 import ipaddress
 import json
-import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from flowwatch import sources
@@ -57,11 +54,6 @@ EXPLAINED = {
     },
 }
 """By measure and capture: how much more than tshark is rightly told."""
-UNTOLD = {
-    # A hello without signature algorithms: JA4.md ends the list of extensions without an underscore, Suricata with one.
-    "suricata-verify/tests/bug-5713-01/TLSv1-Extracted-MaliciousC2.pcap",
-}
-"""Captures of which Suricata's tests expect a handshake that is told otherwise."""
 FLOORS = json.loads((ROOT / "tests" / "floors.json").read_text())
 
 pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora are not beside this checkout")
@@ -114,7 +106,7 @@ def test_certificates_bear_the_names_that_tshark_reads():
     sides: Counter[str] = Counter()
     for path, truth in truths().items():
         there = set(truth["certs"]["san_dns"])
-        found = {name for row in flows_of(path) for name in row["cert_names"] or () if not is_address(name)}
+        found = names_of(path)
         surplus = len(found - there)
         sides["expected"] += len(there)
         sides["found"] += len(there & found)
@@ -122,14 +114,6 @@ def test_certificates_bear_the_names_that_tshark_reads():
     floor = FLOORS["cert_names"]
     assert sides["found"] / sides["expected"] >= floor["recall"]
     assert sides["found"] / (sides["found"] + sides["invented"]) >= floor["precision"]
-
-
-def test_handshakes_are_those_that_suricata_expects():
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for path, wanted in handshakes():
-        seen = rows.setdefault(path, [as_suricata(row) for row in flows_of(path)])
-        differs = not any(wanted.items() <= row.items() for row in seen)
-        assert differs == (path in UNTOLD), (path, wanted)
 
 
 def truths() -> dict[str, dict[str, Any]]:
@@ -143,40 +127,10 @@ def truths() -> dict[str, dict[str, Any]]:
     return found
 
 
-def handshakes() -> Iterator[tuple[str, dict[str, str]]]:
-    """Capture and columns of each TLS event that Suricata's own tests expect."""
-    for line in (CORPORA / "peers.jsonl").read_text().splitlines():
-        entry = json.loads(line)
-        for fact in entry.get("facts", ()):
-            told = {key: value for key, value in fact["match"].items() if key in _TOLD}
-            if fact["match"].get("event_type") == "tls" and fact["count"] and told:
-                yield entry["capture"], told
-
-
-_TOLD = ("tls.sni", "tls.ja4", "tls.subject", "tls.issuerdn", "tls.notbefore", "tls.notafter")
-
-
-def as_suricata(row: dict[str, Any]) -> dict[str, str]:
-    """What a row tells of a handshake, in Suricata's words: names from the first part to the last, nothing escaped."""
-    names = {"tls.subject": row["cert_subject"], "tls.issuerdn": row["cert_issuer"]}
-    spelt = {
-        key: ", ".join(re.sub(r"\\(.)", r"\1", part) for part in reversed(re.split(r"(?<!\\)[,+]", text)))
-        for key, text in names.items()
-        if text
-    }
-    times = {"tls.notbefore": row["cert_not_before"], "tls.notafter": row["cert_not_after"]}
-    spelt |= {key: f"{when:%Y-%m-%dT%H:%M:%S}" for key, when in times.items() if when}
-    return spelt | {key: row[name] for key, name in (("tls.sni", "sni"), ("tls.ja4", "ja4")) if row[name]}
-
-
-def flows_of(path: str) -> list[dict[str, Any]]:
-    """The rows of one capture, times to the microsecond."""
+def names_of(path: str) -> set[str]:
+    """Host names that the certificates of one capture bear."""
     flows = sources.collect([str(CORPORA / "captures" / path)], ReadOptions(digest=False)).flows
-    kept = flows.select(["sni", "ja4", "cert_subject", "cert_issuer", "cert_names"])
-    for name in ("cert_not_before", "cert_not_after"):
-        kept = kept.append_column(name, flows[name].cast(pa.timestamp("us", "UTC")))
-    rows: list[dict[str, Any]] = kept.to_pylist()
-    return rows
+    return {name for names in flows["cert_names"].to_pylist() for name in names or () if not is_address(name)}
 
 
 def is_address(name: str) -> bool:

@@ -4,11 +4,13 @@ Floors stand in tests/floors.json under `peers`: how much of what they name is f
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from flowwatch import sources
@@ -42,6 +44,8 @@ OTHERWISE = {
     # Opcode 15, which is no lookup: counted in Coverage.
     ("dns", "suricata-verify/tests/dns/dns-invalid-opcode/input.pcap"),
     ("dns", "suricata-verify/tests/dns/v2/dns-invalid-opcode/input.pcap"),
+    # A hello without signature algorithms: JA4.md ends its list of extensions without an underscore, Suricata with one.
+    ("ja4", "suricata-verify/tests/bug-5713-01/TLSv1-Extracted-MaliciousC2.pcap"),
 }
 """Where what they expect is not what FLOWS and LOOKUPS are."""
 
@@ -109,3 +113,41 @@ def missing(compared: list[tuple[str, Facts, Facts]], measure: str) -> Iterator[
 def test_community_ids_are_those_of_the_specification(name):
     path = f"community-id-spec/pcaps/{name}"
     assert ours(path)["community_id"] | ONE_FLOW & BASELINE[name] == BASELINE[name]
+
+
+def test_certificates_are_those_that_suricata_expects():
+    rows: dict[str, list[dict[str, str]]] = {}
+    for path, wanted in certificates():
+        if path not in rows:
+            rows[path] = list(as_suricata(path))
+        assert any(wanted.items() <= row.items() for row in rows[path]), (path, wanted)
+    assert rows
+
+
+def certificates() -> Iterator[tuple[str, dict[str, str]]]:
+    """Capture and columns of each certificate that a test of Suricata's names."""
+    for line in (CORPORA / "peers.jsonl").read_text().splitlines():
+        told = json.loads(line)
+        for fact in told.get("facts", ()):
+            named = {key: value for key, value in fact["match"].items() if key in CERTIFICATE}
+            if fact["match"].get("event_type") == "tls" and fact["count"] and named:
+                yield told["capture"], named
+
+
+CERTIFICATE = ("tls.subject", "tls.issuerdn", "tls.notbefore", "tls.notafter")
+
+
+def as_suricata(capture: str) -> Iterator[dict[str, str]]:
+    """Certificates in Suricata's words: names from the first part to the last, nothing escaped; times in seconds."""
+    flows = sources.collect([str(CORPORA / "captures" / capture)], ReadOptions(digest=False)).flows
+    subjects, issuers = flows["cert_subject"].to_pylist(), flows["cert_issuer"].to_pylist()
+    spans = [flows[name].cast(pa.timestamp("s", "UTC")).to_pylist() for name in ("cert_not_before", "cert_not_after")]
+    for subject, issuer, *span in zip(subjects, issuers, *spans, strict=True):
+        texts = [text and first_to_last(text) for text in (subject, issuer)]
+        times = [when and f"{when:%Y-%m-%dT%H:%M:%S}" for when in span]
+        yield {key: value for key, value in zip(CERTIFICATE, texts + times, strict=True) if value}
+
+
+def first_to_last(name: str) -> str:
+    parts = re.split(r"(?<!\\)[,+]", name)
+    return ", ".join(re.sub(r"\\(.)", r"\1", part) for part in reversed(parts))

@@ -139,9 +139,9 @@ fn front(stream: &[u8], tells: impl Fn(&[u8], bool) -> Outcome<Protocol>) -> Out
 
 /// Words with which only one of the protocols begins a client's line.
 const OWN: &[(&[u8], Protocol)] = &[
-    (b"EHLO ", Protocol::Smtp),
-    (b"HELO ", Protocol::Smtp),
-    (b"LHLO ", Protocol::Smtp),
+    (b"EHLO", Protocol::Smtp),
+    (b"HELO", Protocol::Smtp),
+    (b"LHLO", Protocol::Smtp),
     (b"MAIL FROM:", Protocol::Smtp),
     (b"RCPT TO:", Protocol::Smtp),
     (b"STARTTLS", Protocol::Smtp),

@@ -7,6 +7,7 @@ use crate::recognise::any_bytes::mutations;
 fn a_word_of_its_own_tells_the_protocol() {
     for (lines, protocol) in [
         (&b"ehlo client.example\r\n"[..], Protocol::Smtp),
+        (b"EHLO\n", Protocol::Smtp),
         (b"NOOP\r\nMAIL FROM:<a@b.example>\r\n", Protocol::Smtp),
         (b"a001 STARTTLS\r\n", Protocol::Imap),
         (b". capability\r\n", Protocol::Imap),
