@@ -468,6 +468,32 @@ def hellos() -> Seeds:
         "turns-proxy": b"\5" + pieces(connect, b"HTTP/1.1 200 OK\r\n\r\n", records(hello()), records(answer())),
         "turns-smtp": b"\2"
         + pieces(b"", b"220 mx.example\r\n", b"EHLO a.example\r\nSTARTTLS\r\n", b"220 go\r\n", records(hello())),
+        "turns-smtp-clear": b"\2"
+        + pieces(b"", b"220 mx\r\n", b"HELO a\r\n", b"250 hi\r\n", b"DATA\r\ntally\r\n.\r\n", b"354 go\r\n250 ok\r\n"),
+        "turns-imap": b"\2" + pieces(b"", b"* OK IMAP4rev1\r\n", b"a STARTTLS\r\n", b"a OK go\r\n", records(hello())),
+        "turns-pop3": b"\2" + pieces(b"", b"+OK POP3\r\n", b"STLS\r\n", b"+OK go\r\n", records(hello())),
+        "turns-ftp": b"\2"
+        + pieces(b"", b"220 ftp\r\n", b"AUTH TLS\r\n", b"234 go\r\n", records(hello()), records(answer())),
+        "turns-ftp-clear": b"\2"
+        + pieces(b"", b"220 ftp\r\n", b"USER a\r\nPASV\r\n", b"227 at (198,51,100,20,200,1)\r\n", b"STOR tally\r\n"),
+        "turns-postgres": b"\2" + pieces(struct.pack(">II", 8, 80877103), b"S", records(hello()), records(answer())),
+        "turns-mysql": b"\2"
+        + pieces(
+            b"",
+            b"\x4a\0\0\0\x0a8.0.1\0" + bytes(13) + b"\0\xff\xff" + bytes(49),
+            b"\x20\0\0\1\x85\xae\xff\0" + bytes(28),
+            b"",
+            records(hello()),
+        ),
+        "turns-xmpp": b"\2"
+        + pieces(
+            b"<?xml version='1.0'?><stream:stream to='a.example' xmlns='jabber:client'>",
+            b"<stream:stream><stream:features><starttls/></stream:features>",
+            b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+            b"<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+            records(hello()),
+        ),
+        "turns-ssh": b"\2" + pieces(b"SSH-2.0-any\r\n", b"SSH-2.0-any\r\n"),
     }
 
 

@@ -1,5 +1,6 @@
 //! The fuzz targets' laws over every seed, and over every input that once broke one: no fuzzer is needed for that.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 #[path = "../fuzz/src/lib.rs"]
@@ -46,5 +47,27 @@ fn the_laws_hold_for_nothing_and_for_little() {
             law(&[byte]);
             law(&[byte; 7]);
         }
+    }
+}
+
+/// Packages and versions of a lock file.
+fn locked(path: &str) -> BTreeMap<String, String> {
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a lock file can be read");
+    let value = |block: &str, key: &str| -> Option<String> {
+        block.lines().find_map(|line| line.strip_prefix(key)?.trim_matches([' ', '=', '"']).to_owned().into())
+    };
+    text.split("[[package]]").filter_map(|block| Some((value(block, "name")?, value(block, "version")?))).collect()
+}
+
+#[test]
+fn the_fuzz_targets_are_locked_to_what_the_core_is_locked_to() {
+    let (core, fuzz) = (locked("Cargo.lock"), locked("fuzz/Cargo.lock"));
+    let manifest = include_str!("../Cargo.toml");
+    let dependencies = manifest.split("[dependencies]").nth(1).and_then(|rest| rest.split("\n[").next()).unwrap();
+    let needed =
+        dependencies.lines().filter(|line| !line.contains("optional")).filter_map(|line| line.split(" =").next());
+    for name in needed.filter(|name| core.contains_key(*name)) {
+        assert_eq!(fuzz.get(name), core.get(name), "{name}: native/fuzz/Cargo.lock is behind");
     }
 }

@@ -38,8 +38,12 @@ fn read(file: &[u8], size: usize) -> Result<Packets, String> {
     let mut container = Container::new();
     let mut packets = Vec::new();
     let mut left: Vec<u8> = Vec::new();
-    for block in file.chunks(size) {
-        left.extend_from_slice(block);
+    // At the end what waited for more to follow is fed once more.
+    for block in file.chunks(size).map(Some).chain([None]) {
+        match block {
+            Some(block) => left.extend_from_slice(block),
+            None => assert!(container.settle(), "it was not settled before"),
+        }
         let taken = container
             .feed(&left, &mut |record| {
                 assert_eq!(record.number, packets.len() as u64 + 1);
