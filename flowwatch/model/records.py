@@ -135,6 +135,8 @@ class ReadOptions(msgspec.Struct, frozen=True):
     """Give out rows as soon as they are known, however few."""
     markers: tuple[Marker, ...] = ()
     """Looked for in both directions of every conversation; none: `src_markers` and `dst_markers` stay null."""
+    digests: bool = False
+    """Take the SHA-256 of the bodies and files sent in clear; not: `src_payload_sha256`, `dst_payload_sha256` stay null."""
 
 
 class Ref(msgspec.Struct, frozen=True, order=True):
