@@ -200,8 +200,8 @@ def read_capture(
     where none was, null where that could not be told (encrypted, compressed, or some of it not recorded).
     `digests=True` fills `src_payload_sha256`, `dst_payload_sha256` with the SHA-256 of what each end sent over HTTP in
     clear, or as a whole FTP data connection, and was recorded whole: each body without its transfer coding, as sent
-    and, where that was gzip or deflate, unpacked; and each part of a multipart body. Empty ones are left out. Sorted, at
-    most 256 of each end; an empty list where there was none, null where that could not be told. `coverage["limits"]`
+    and, where that was gzip or deflate, unpacked; and each part of a multipart body. Empty ones are left out. Sorted,
+    at most 256 of each end; an empty list where there was none, null where that could not be told. `coverage["limits"]`
     counts `bodies_cut` (not recorded whole), `bodies_packed` (in a coding that was not undone), `bodies_many`.
     `threads` read at once, eight at most; the rows are the same for any number. `eager` gives out rows as soon as they
     are known, however few.

@@ -136,7 +136,7 @@ class ReadOptions(msgspec.Struct, frozen=True):
     markers: tuple[Marker, ...] = ()
     """Looked for in both directions of every conversation; none: `src_markers` and `dst_markers` stay null."""
     digests: bool = False
-    """Take the SHA-256 of the bodies and files sent in clear; not: `src_payload_sha256`, `dst_payload_sha256` stay null."""
+    """Take the SHA-256 of bodies and files sent in clear, for `src_payload_sha256` and `dst_payload_sha256`."""
 
 
 class Ref(msgspec.Struct, frozen=True, order=True):

@@ -202,6 +202,18 @@ fn without_the_wish_there_are_none() {
     assert!(!flows.contains("payload_sha256"));
 }
 
+#[test]
+fn the_file_of_an_ftp_data_connection_is_told() {
+    let passive: &[u8] = b"227 Entering Passive Mode (198,51,100,20,8,73)\r\n";
+    let mut file = dialogue(&[b"", b"220 FTP here\r\n", b"PASV\r\n", passive], 100);
+    let ports = (40_001, 2121);
+    file.tcp_on(ports, true, SYN, 500, 0, b"").tcp_on(ports, false, SYN | ACK, 700, 501, b"");
+    file.tcp_on(ports, true, PUSH, 505, 701, b"lts\n").tcp_on(ports, true, PUSH, 501, 701, b"resu");
+    assert!(!read(&file).0.contains("payload_sha256"), "it may go on");
+    file.tcp_on(ports, true, FIN, 509, 701, b"");
+    has(&read(&file).0, &list("src", &[b"results\n"]));
+}
+
 /// A frame of HTTP/2.
 fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
     [&[0, (payload.len() >> 8) as u8, payload.len() as u8, kind, flags, 0, 0, 0, stream], payload].concat()
