@@ -186,6 +186,7 @@ def read_capture(
     name: str | None = None,
     then: Sequence[tuple[str, str]] = ...,
     markers: Sequence[tuple[str, bytes]] = ...,
+    digests: bool = False,
     threads: int = 1,
     eager: bool = False,
     follow: float | None = None,
@@ -202,6 +203,11 @@ def read_capture(
     `markers` are ids with the bytes they stand for; an id may have several. They are looked for in the first 64 KiB
     that each end of a conversation sent in clear, and `src_markers`, `dst_markers` say which were found: an empty list
     where none was, null where that could not be told (encrypted, compressed, or some of it not recorded).
+    `digests=True` fills `src_payload_sha256`, `dst_payload_sha256` with the SHA-256 of what each end sent over HTTP in
+    clear, or as a whole FTP data connection, and was recorded whole: each body without its transfer coding, as sent
+    and, where that was gzip or deflate, unpacked; and each part of a multipart body. Empty ones are left out. Sorted,
+    at most 256 of each end; an empty list where there was none, null where that could not be told. `coverage["limits"]`
+    counts `bodies_cut` (not recorded whole), `bodies_packed` (in a coding that was not undone), `bodies_many`.
     `threads` read at once, eight at most; the rows are the same for any number. `eager` gives out rows as soon as they
     are known, however few.
 

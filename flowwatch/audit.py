@@ -37,7 +37,11 @@ def audit(
     listed and nothing approved; `databases` are the operator's own MMDB files.
     """
     policies = _loaded(policy)
-    options = msgspec.structs.replace(options, markers=policies.markers if policies else ())
+    if policies is not None:
+        wanted = options.digests or policies.wants_digests
+        options = msgspec.structs.replace(options, markers=policies.markers, digests=wanted)
+    else:
+        options = msgspec.structs.replace(options, markers=())
     collected = sources.collect(sources.expand([str(path) for path in paths]), options, progress)
     sent = transmissions.derive(collected.flows, collected.lookups, collected.coverage, _binding(policies))
     asked = transmissions.questions(collected.lookups)

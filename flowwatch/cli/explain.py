@@ -128,9 +128,10 @@ def _recorded(
     from flowwatch import sources, transmissions
     from flowwatch.model import OpenedBy, ReadOptions
 
-    read = sources.collect(
-        [str(capture)], ReadOptions(digest=False, input_format=input_format, markers=policies.markers)
+    options = ReadOptions(
+        digest=False, input_format=input_format, markers=policies.markers, digests=policies.wants_digests
     )
+    read = sources.collect([str(capture)], options)
     binding = policies.versions[-1].defaults.dns_binding
     sent = transmissions.derive(read.flows, read.lookups, read.coverage, binding)
     those = [one for one in sent if one.ref.first_record == record]

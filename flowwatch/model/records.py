@@ -137,6 +137,8 @@ class ReadOptions(msgspec.Struct, frozen=True):
     """Looked for in both directions of every conversation; none: `src_markers` and `dst_markers` stay null."""
     follow: float | None = None
     """Seconds without growth after which the end of a capture is believed; None: at once."""
+    digests: bool = False
+    """Take the SHA-256 of bodies and files sent in clear, for `src_payload_sha256` and `dst_payload_sha256`."""
 
 
 class Ref(msgspec.Struct, frozen=True, order=True):

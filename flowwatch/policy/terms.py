@@ -419,6 +419,12 @@ class PolicySet(msgspec.Struct, frozen=True):
         return tuple(sorted({marker for term in terms for marker in term.markers}))
 
     @property
+    def wants_digests(self) -> bool:
+        """Whether a classifier of any version compares what was sent with a list of digests."""
+        terms = (term for one in self.versions for classifier in one.classifiers for term in classifier.any_)
+        return any(term.file_sha256_list is not None for term in terms)
+
+    @property
     def place_facts(self) -> tuple[PlaceFact, ...]:
         """The operator's facts of every version, each for the time its version is in force."""
         return tuple(_while_in_force(fact, one.policy) for one in self.versions for fact in one.places)

@@ -120,6 +120,7 @@ class CaptureRecords:
             name=self._opened.name,
             then=self._then,
             markers=[(marker.id, marker.pattern) for marker in self._options.markers],
+            digests=self._options.digests,
             threads=self._options.threads,
             eager=self._options.eager,
             follow=self._options.follow,

@@ -39,6 +39,8 @@ pub struct Options {
     pub threads: usize,
     /// Give out rows as soon as they are known, however few.
     pub eager: bool,
+    /// Take the SHA-256 of the bodies and files that are sent in clear.
+    pub digests: bool,
     /// Of several sources, one that begins before the one before it ended does not go on with it.
     pub in_time: bool,
     /// Believe the end of the input only after it has not grown for so long.
@@ -96,7 +98,13 @@ impl Capture {
         let hasher = RandomState::new();
         let how = Reading { digest: options.digest, follow: options.follow, in_time: options.in_time };
         let front = Front::new(sources, how, Arc::clone(&progress), hasher.clone())?;
-        let terms = Terms { names: names.into(), hasher, markers: options.markers.map(Arc::new), eager: options.eager };
+        let terms = Terms {
+            names: names.into(),
+            hasher,
+            markers: options.markers.map(Arc::new),
+            digests: options.digests,
+            eager: options.eager,
+        };
         let (crew, made) = Crew::start(front, options.threads, &terms)?;
         Ok(Self { made, crew, progress, coverage })
     }

@@ -14,6 +14,7 @@ pub mod coverage;
 pub mod crew;
 #[cfg(test)]
 mod dice;
+pub mod digests;
 pub mod error;
 pub mod flows;
 pub mod front;

@@ -73,7 +73,10 @@ const ALL: [&str; 10] = [
 /// A Reader of the capture at a path (`-` is standard input) or in a binary file object, and of the files that go on
 /// with it.
 #[pyfunction]
-#[pyo3(signature = (source, /, *, digest=true, name=None, then=Vec::new(), markers=Vec::new(), threads=1, eager=false, follow=None, in_time=false))]
+#[pyo3(signature = (
+    source, /, *, digest=true, name=None, then=Vec::new(), markers=Vec::new(), digests=false, threads=1, eager=false,
+    follow=None, in_time=false
+))]
 #[allow(clippy::too_many_arguments, reason = "each is a keyword of Python's")]
 fn read_capture(
     source: &Bound<'_, PyAny>,
@@ -81,6 +84,7 @@ fn read_capture(
     name: Option<String>,
     then: Vec<(String, String)>,
     markers: Vec<(String, Vec<u8>)>,
+    digests: bool,
     threads: usize,
     eager: bool,
     follow: Option<f64>,
@@ -99,7 +103,7 @@ fn read_capture(
         }
     };
     let later = then.into_iter().map(|(path, name)| (name, Source::Path(path.into())));
-    let options = Options { digest, markers, threads, eager, follow, in_time, ..Options::default() };
+    let options = Options { digest, markers, digests, threads, eager, follow, in_time, ..Options::default() };
     let capture = Capture::of(std::iter::once(first).chain(later).collect(), options)
         .map_err(|error| to_python(source.py(), error, path.as_deref()))?;
     Ok(Reader { capture: Mutex::new(capture), path })

@@ -35,6 +35,8 @@ pub struct Terms {
     pub hasher: RandomState,
     /// Looked for in payload.
     pub markers: Option<Arc<Markers>>,
+    /// Whether digests of bodies are taken.
+    pub digests: bool,
     /// Give out rows as soon as they are known.
     pub eager: bool,
 }
@@ -59,7 +61,7 @@ impl Shard {
     pub fn new(terms: Terms) -> Self {
         Self {
             table: Table::new(table::MOST / SHARDS, terms.hasher.clone()),
-            recogniser: Recogniser::new(terms.markers.clone()),
+            recogniser: Recogniser::new(terms.markers.clone(), terms.digests),
             over: Vec::new(),
             flows: Vec::new(),
             source: 0,

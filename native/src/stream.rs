@@ -87,6 +87,12 @@ impl Window {
         next
     }
 
+    /// Passes over `count` bytes that come next, whether they were captured or not.
+    pub fn pass(&mut self, count: u64) {
+        self.front.clear();
+        (self.skip, self.wanted) = (count, 0);
+    }
+
     /// Shows what waited and is in order now; false when the direction cannot be read on.
     pub fn catch_up(&mut self, reader: &mut impl FnMut(&[u8]) -> Read) -> bool {
         while let Some((position, _)) = self.pending.first() {

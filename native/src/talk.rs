@@ -9,6 +9,7 @@ mod commands;
 mod databases;
 mod datagrams;
 mod dns;
+mod exchange;
 mod fragments;
 mod search;
 mod streams;
@@ -28,6 +29,7 @@ use crate::recognise::{http, socks, tls, x509};
 use crate::transport::{Segment, TCP, UDP};
 use announced::Announced;
 use certificates::Certificates;
+pub use exchange::Exchange;
 use search::{Found, Search};
 use streams::Way;
 
@@ -56,8 +58,10 @@ pub struct Facts {
     pub server: Option<Box<tls::ServerHello>>,
     /// The server's certificate.
     pub certificate: Option<Arc<x509::Certificate>>,
-    /// What was asked for over HTTP/1.
+    /// What was asked for over HTTP.
     pub http: Option<Box<http::Requests>>,
+    /// What else is read of it, or of a file that is the whole of a direction.
+    pub exchange: Option<Box<Exchange>>,
     /// What was asked of a SOCKS proxy.
     pub socks: Option<Box<socks::Request>>,
     /// Which markers each end sent in clear, where there were any to look for.
@@ -92,6 +96,7 @@ pub struct Recogniser {
     markers: Option<Arc<Markers>>,
     certificates: Certificates,
     announced: Announced,
+    digests: bool,
 }
 
 /// What one reading of a direction needs beside its bytes.
@@ -102,13 +107,13 @@ struct Context<'a> {
 }
 
 impl Recogniser {
-    /// Recognises, and looks for `markers` where there are any.
+    /// Recognises, looks for `markers` where there are any, and takes the `digests` of bodies where they are wanted.
     #[must_use]
-    pub fn new(markers: Option<Arc<Markers>>) -> Self {
+    pub fn new(markers: Option<Arc<Markers>>, digests: bool) -> Self {
         let pairing = Pairing::new(OPEN_QUESTIONS);
         let (certificates, announced) = (Certificates::default(), Announced::default());
         let (rows, limits) = (Vec::new(), BTreeMap::new());
-        Self { pairing, rows, text: 0, held: 0, limits, markers, certificates, announced }
+        Self { pairing, rows, text: 0, held: 0, limits, markers, digests, certificates, announced }
     }
 
     /// Shows a packet's payload, which lies at `position` of its direction, to the recognisers.
@@ -138,6 +143,7 @@ impl Recogniser {
         }
         _ = self.expected(flow);
         self.end_search(flow);
+        self.end_exchange(flow);
         if let Some(requests) = flow.facts.as_deref().and_then(|facts| facts.http.as_deref()) {
             self.note("http_hosts", u64::from(requests.hosts_overflow));
             self.note("http_text", u64::from(requests.text_cut));

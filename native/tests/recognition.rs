@@ -37,6 +37,24 @@ fn a_hello_joined_late_tells_who_asked() {
 }
 
 #[test]
+fn a_message_that_begins_a_segment_is_told_where_the_recording_began_inside_another() {
+    let ask = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+    // The rest of an upload; and a keep-alive, whose byte says nothing.
+    for first in [&b"\x80 the rest of a body"[..], b"\x00"] {
+        let mut file = File::new();
+        file.tcp(true, ACK, 101, 901, first).tcp(true, PUSH, 101 + first.len() as u32, 901, ask);
+        let ([flows, _], coverage) = read(&file.0, false).unwrap();
+        has(&flows, r#""direction_basis":"request""#);
+        has(&flows, r#""app":"http","http_host":"a.example""#);
+        assert!(coverage.tally.limits.is_empty());
+    }
+    // Recorded from its beginning it is something else that only holds the text of a message.
+    let mut file = opened();
+    file.tcp(true, PUSH, 101, 901, b"\x80 other").tcp(true, PUSH, 108, 901, ask);
+    assert!(!read(&file.0, false).unwrap().0[0].contains("http"));
+}
+
+#[test]
 fn every_host_of_a_long_conversation_is_told() {
     let mut file = opened();
     let mut at = 101;
@@ -172,4 +190,14 @@ fn the_initial_of_a_quic_client_names_its_server() {
     file.udp_on(4433, true, &datagram[..100]).udp_on(4433, true, &datagram[..100]);
     let ([flows, _], _) = read(&file.0, false).unwrap();
     has(&flows, r#""app":"quic","src_clear":false"#);
+}
+
+#[test]
+fn a_search_for_devices_names_its_host() {
+    let mut file = File::new();
+    file.udp_on(1900, true, b"M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nST: ssdp:all\r\n\r\n");
+    file.udp_on(1900, false, b"HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\n\r\n");
+    let ([flows, _], _) = read(&file.0, false).unwrap();
+    has(&flows, r#""app":"ssdp","http_host":"239.255.255.250","http_method":"M-SEARCH","http_path":"*""#);
+    has(&flows, r#""direction_basis":"request""#);
 }

@@ -1,8 +1,8 @@
 """Captures nobody here made: nothing crashes, every record is accounted for, and accuracy only rises.
 
-Floors stand in tests/floors.json. What is missed against tshark's answers lies in link types that are not read,
-gQUIC, and datagrams whose first fragment was never recorded; every one of those is counted in Coverage and makes the
-run incomplete where it hides traffic. What is told and tshark does not tell is either wrong or explained here.
+Floors stand in tests/floors.json. What is missed against tshark's answers lies in link types that are not read, and in
+datagrams whose first fragment was never recorded; every one of those is counted in Coverage and makes the run
+incomplete where it hides traffic. What is told and tshark does not tell is either wrong or explained here.
 """
 
 import csv
@@ -42,6 +42,39 @@ EXPLAINED = {
     },
     # The hello behind a CONNECT whose answer the capture has not: tshark waits for the answer.
     "sni": {"suricata-verify/tests/bug-2512/sample_10.62.112.41_62227.pcap": 1},
+    "http_hosts": {
+        # Heads over several segments, or whose end the capture has not, of which tshark's answers have no host.
+        **{
+            f"suricata-verify/tests/detect-http-uri/DetectEngineHttpRawUriTest{one:02}/test.fpc.pcap": 1
+            for one in (3, 4, *range(9, 17), *range(21, 29))
+        },
+        "suricata-verify/tests/http-request-line/input.pcap": 1,
+        "suricata-verify/tests/uricontent/detect-uricontent-05/input.pcap": 1,
+        "suricata-verify/tests/uricontent/detect-uricontent-07/input.pcap": 1,
+        "gopacket/layers/testdata/cip.pcap": 1,
+        "mercury/test/afl_data/corner-cases.pcap": 2,
+        "mercury/test/afl_data/multi_packet_http_request.pcap": 1,
+        "mercury/test/afl_data/multi_packet_http_request_ua.pcap": 1,
+        "mercury/unit_tests/pcaps/multi_packet_http_request.pcap": 1,
+        "tcpreplay/test/test.rewrite_efcs": 3,
+        "tcpreplay/test/test2.rewrite_efcs": 3,
+        # A byte of the head was sent as urgent.
+        "suricata-verify/tests/tcp-urgp-01-oob/tcp-urgent1.pcap": 1,
+        "suricata-verify/tests/tcp-urgp-02-drop-ips/tcp-urgent1.pcap": 1,
+        "suricata-verify/tests/tcp-urgp-03-inline/tcp-urgent1.pcap": 1,
+        # CONNECT without a Host line: the target is the host.
+        "suricata-verify/tests/http-connect/http-connect-fragmented/input.pcap": 1,
+        "suricata-verify/tests/http-connect/http-connect-tls/input.pcap": 1,
+        # HTTP/2: `host` beside `:authority`, and what stands behind user and password.
+        "suricata-verify/tests/http2-authority-mismatch/authority_and_host_2.pcap": 1,
+        "suricata-verify/tests/http2-userinfo-authority/http2_userinfo_in_authority_1.pcap": 2,
+        # An IPv6 address, told without its port as every host is.
+        "suricata-verify/tests/http-ipv6/input.pcap": 1,
+        "rusticata-pcap-parser/assets/wireshark_samples-test.pcapng": 1,
+        "packetfu/test/sample-ipv6.pcap": 1,
+        "packetfu/test/sample-ipv6.pcapng": 1,
+        "mercury/unit_tests/pcaps/emix.pcap": 1,
+    },
     # The common name of a certificate that has no list of names, of which alone tshark's answers tell.
     "cert_names": {
         "suricata-verify/tests/ethernet-eve/test.pcap": 1,
@@ -54,6 +87,21 @@ EXPLAINED = {
     },
 }
 """By measure and capture: how much more than tshark is rightly told."""
+OTHERWISE = {
+    "http_hosts": {
+        # An IPv6 address, told without its port as every host is.
+        "suricata-verify/tests/http-ipv6/input.pcap": 1,
+        "rusticata-pcap-parser/assets/wireshark_samples-test.pcapng": 1,
+        "packetfu/test/sample-ipv6.pcap": 1,
+        "packetfu/test/sample-ipv6.pcapng": 1,
+        "mercury/unit_tests/pcaps/emix.pcap": 1,
+        # A user's name, in front of its password and the host.
+        "suricata-verify/tests/http2-userinfo-authority/http2_userinfo_in_authority_1.pcap": 1,
+        # A Host line of more than 255 octets: no name is that long, and `http_text` is counted.
+        "suricata-verify/tests/transform-dotprefix-uaf-8537/input.pcap": 1,
+    },
+}
+"""By measure and capture: how much of what tshark tells is rightly told otherwise, or not at all."""
 FLOORS = json.loads((ROOT / "tests" / "floors.json").read_text())
 
 pytestmark = pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora are not beside this checkout")
@@ -89,14 +137,15 @@ def test_accuracy_does_not_fall(tmp_path):
     found = json.loads(out.read_text())
     assert len(found["failures"]) <= FLOORS["failed_runs"]
     for measure, tally in found["tally"].items():
-        told = tally["found"] + tally["invented"] - explained(measure, tally["where"])
-        for side, value in (("recall", tally["recall"]), ("precision", tally["found"] / told)):
+        told = tally["found"] + tally["invented"] - explained(EXPLAINED, measure, tally["where"])
+        wanted = max(tally["expected"] - explained(OTHERWISE, measure, tally["where"]), 1)
+        for side, value in (("recall", tally["found"] / wanted), ("precision", tally["found"] / told)):
             assert value >= FLOORS[measure][side], (measure, side, value)
 
 
-def explained(measure: str, where: list[list[Any]]) -> int:
-    """How many of the facts that tshark does not tell are explained."""
-    allowed = EXPLAINED.get(measure, {})
+def explained(reasons: dict[str, dict[str, int]], measure: str, where: list[list[Any]]) -> int:
+    """How many of the facts that differ are explained."""
+    allowed = reasons.get(measure, {})
     root = (CORPORA / "captures").resolve()
     names = ((str(Path(path).resolve().relative_to(root)), differing) for differing, path, *_ in where)
     return sum(min(differing, allowed.get(name, 0)) for name, differing in names)

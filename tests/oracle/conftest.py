@@ -11,7 +11,7 @@ import pytest
 
 from flowwatch import sources
 from flowwatch.audit import audit
-from flowwatch.model import Coverage
+from flowwatch.model import Coverage, ReadOptions
 
 ETHERNET = 1
 
@@ -49,9 +49,9 @@ def pcap(packets: Iterable[Packet], link_type: int = ETHERNET) -> tuple[bytes, l
     return bytes(out), offsets
 
 
-def read(path: Path) -> Rows:
+def read(path: Path, options: ReadOptions = ReadOptions()) -> Rows:
     """The rows of a capture, both tables in the order of their records."""
-    told = sources.collect([str(path)])
+    told = sources.collect([str(path)], options)
     assert told.coverage[0].error is None
     return Rows(plain(told.flows), plain(told.lookups), dict(told.coverage[0].skipped))
 
@@ -74,10 +74,10 @@ def rows_of(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     """A function from packets to rows."""
     path = tmp_path_factory.mktemp("oracle") / "packets.pcap"
 
-    def rows(packets: Iterable[Packet], link_type: int = ETHERNET) -> Rows:
+    def rows(packets: Iterable[Packet], link_type: int = ETHERNET, options: ReadOptions = ReadOptions()) -> Rows:
         data, offsets = pcap(packets, link_type)
         path.write_bytes(data)
-        told = read(path)
+        told = read(path, options)
         return Rows(told.flows, told.lookups, told.skipped, offsets)
 
     return rows

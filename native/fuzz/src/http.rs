@@ -1,6 +1,6 @@
 //! HTTP/1 requests and answers, proxies and SOCKS: one direction's front, and turns of a conversation.
 
-use _native::recognise::http::{self, MOST_HOSTS, Requests};
+use _native::recognise::http::{self, MOST_HOSTS, Nobody, Requests};
 use _native::recognise::{Outcome, socks};
 
 use super::bytes::{choice, is_printable, pieces};
@@ -24,12 +24,12 @@ fn a_front(size: usize, data: &[u8]) {
         assert!(socks::request(front) != Outcome::No || socks::request(data) == Outcome::No, "cut at {cut}");
     }
     let (mut whole, mut grown) = (Requests::default(), Requests::default());
-    let told = whole.read(data);
+    let told = whole.read(data, &mut Nobody);
     for end in (0..data.len()).step_by(1 + size) {
-        grown.read(&data[..end]);
+        grown.read(&data[..end], &mut Nobody);
     }
-    assert_eq!(grown.read(data), told);
-    assert_eq!(grown.finish(data), whole.finish(data));
+    assert_eq!(grown.read(data, &mut Nobody), told);
+    assert_eq!(grown.finish(data, &mut Nobody), whole.finish(data, &mut Nobody));
     assert_eq!(summary(&grown), summary(&whole));
     bounded(&whole);
 }

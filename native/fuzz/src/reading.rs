@@ -26,7 +26,7 @@ pub struct Told {
 
 /// Reads a capture to its end. Every record is used or skipped, every row is counted, and no packet is in two flows.
 pub fn read(bytes: &[u8]) -> Result<Told, Error> {
-    read_files(&[bytes], Options::default())
+    read_files(&[bytes], Options { digests: true, ..Options::default() })
 }
 
 /// The same of files that are read as one stream; the coverage is that of the last.

@@ -94,7 +94,7 @@ fn said() -> Vec<Column<Flow>> {
         c("http_host", Utf8, |r| text(r, |f| http(f)?.host.as_deref())),
         c("http_method", Utf8, |r| text(r, |f| http(f)?.method.as_deref())),
         c("http_path", Utf8, |r| text(r, |f| http(f)?.path.as_deref())),
-        c("http_user_agent", Utf8, |r| text(r, |f| http(f)?.user_agent.as_deref())),
+        c("http_user_agent", Utf8, |r| text(r, user_agent)),
         c("http_hosts", list(Utf8), |r| texts(r, |f| Some(http(f)?.hosts.iter()))),
     ]
 }
@@ -106,8 +106,8 @@ fn beside() -> Vec<Column<Flow>> {
         c("dst_markers", list(Utf8), |r| texts(r, |f| markers(f, f.dst()))),
         c("src_clear", Boolean, |r| flag(r, |f| facts(f)?.clear[f.src()])),
         c("dst_clear", Boolean, |r| flag(r, |f| facts(f)?.clear[f.dst()])),
-        c("src_payload_sha256", list(Utf8), |r| nulls(&list(Utf8), r)),
-        c("dst_payload_sha256", list(Utf8), |r| nulls(&list(Utf8), r)),
+        c("src_payload_sha256", list(Utf8), |r| texts(r, |f| digests(f, f.src()))),
+        c("dst_payload_sha256", list(Utf8), |r| texts(r, |f| digests(f, f.dst()))),
         c("sampled", UInt32, |r| count(r, |_| Some(1))),
         c("action", Utf8, |r| nulls(&Utf8, r)),
         c("nat_src_ip", Utf8, |r| nulls(&Utf8, r)),
@@ -201,6 +201,12 @@ fn markers(flow: &Flow, side: Side) -> Option<&[Arc<str>]> {
     facts(flow)?.markers.as_ref()?[side].as_deref()
 }
 
+/// Digests of the bodies that a side sent, as hexadecimal digits.
+fn digests(flow: &Flow, side: Side) -> Option<Vec<String>> {
+    let digests = facts(flow)?.exchange.as_ref()?.digests(side)?;
+    Some(digests.iter().map(|digest| hexadecimal(digest)).collect())
+}
+
 /// The protocol the server chose, else what the client offered.
 fn alpn(flow: &Flow) -> Option<&[String]> {
     let facts = facts(flow)?;
@@ -214,7 +220,14 @@ fn tls_version(flow: &Flow) -> Option<String> {
     let facts = facts(flow)?;
     let chosen = facts.server.as_ref().map(|hello| hello.version);
     let offered = facts.client.as_ref().map(|hello| hello.version);
-    chosen.or(offered).map(version_text)
+    chosen.or(offered).filter(|version| *version != 0).map(version_text)
+}
+
+/// What the client said of its program: over HTTP, or in the hello of Google's QUIC.
+fn user_agent(flow: &Flow) -> Option<&str> {
+    let facts = facts(flow)?;
+    let hello = || facts.client.as_ref()?.user_agent.as_deref();
+    facts.http.as_ref().and_then(|http| http.user_agent.as_deref()).or_else(hello)
 }
 
 fn end_fields() -> Fields {

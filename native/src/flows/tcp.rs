@@ -309,6 +309,12 @@ impl Half {
         !self.is(bit::PLACED) || self.position(seq.wrapping_add(1)) == self.low
     }
 
+    /// Position at which this direction ended, once its FIN was sent.
+    #[must_use]
+    pub fn end(&self) -> Option<i64> {
+        self.is(bit::FIN).then_some(self.next)
+    }
+
     /// True when a number of this direction was seen.
     #[must_use]
     pub fn is_placed(&self) -> bool {

@@ -4,15 +4,27 @@
 //! a whole line. Own code rather than `httparse`: an unfinished head must still name its host, and a client must not be able to
 //! hide its host behind one line that a strict parser refuses. Refuses: HTTP/0.9, HTTP/2, what follows CONNECT or an upgrade.
 
+mod body;
 mod head;
+mod responses;
+mod ssdp;
+
+use std::collections::VecDeque;
 
 use super::Outcome;
+pub use body::{Bodies, Content, Nobody};
+use body::{Moved, Reading, Walk};
+pub use head::Answered;
 use head::{Body, Head, Line};
+pub use responses::{End, Responses, response};
+pub use ssdp::{Ssdp, ssdp};
 
 /// Bytes of one request head.
 pub const MOST_HEAD: usize = 64 * 1024;
 /// Distinct hosts kept of one direction.
 pub const MOST_HOSTS: usize = 64;
+/// Requests remembered whose answers are framed in a way of their own.
+const MOST_ODD: usize = 64;
 
 /// What one direction asked for, read on as its bytes come.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +50,10 @@ pub struct Requests {
     scanned: usize,
     line_fits: bool,
     tunnel: bool,
+    upgrade: bool,
+    /// Requests whose answers are framed in a way of their own, by number; all from `sure` on.
+    odd: VecDeque<(u32, Answered)>,
+    sure: u32,
     state: State,
 }
 
@@ -46,10 +62,8 @@ enum State {
     /// At, or inside, a request head.
     #[default]
     Head,
-    /// At a chunk's size line.
-    Chunk,
-    /// Inside the trailer lines behind the last chunk.
-    Trailer,
+    /// Inside a body.
+    Body(Reading),
     /// Nothing more is read.
     Done,
 }
@@ -79,8 +93,9 @@ impl Requests {
     /// Reads on. `stream` is the same bytes as the last time (but for [`Self::forget`]) and what came behind them; the cost is linear in all.
     ///
     /// `No`: not HTTP/1 from the first byte. `Found`: at least one request is known.
-    pub fn read(&mut self, stream: &[u8]) -> Outcome<()> {
-        while self.state != State::Done && self.step(stream) {}
+    /// `bodies` gets the content of the requests.
+    pub fn read(&mut self, stream: &[u8], bodies: &mut dyn Bodies) -> Outcome<()> {
+        while self.state != State::Done && self.step(stream, bodies) {}
         if self.requests > 0 {
             Outcome::Found(())
         } else if self.state == State::Done {
@@ -90,8 +105,24 @@ impl Requests {
         }
     }
 
+    /// A request that was read elsewhere: in HTTP/2, whose `:authority` is the first of the hosts.
+    pub fn told(&mut self, method: &[u8], target: &[u8], hosts: [Option<&[u8]>; 2], user_agent: Option<&[u8]>) {
+        self.take(&Head::of(method, target, hosts, user_agent));
+    }
+
+    /// What comes next was not recorded; how many bytes may be passed over, 0 where the framing is lost.
+    pub fn lose(&mut self, bodies: &mut dyn Bodies) -> u64 {
+        match &mut self.state {
+            State::Body(body) => body.lose(bodies),
+            _ => 0,
+        }
+    }
+
     /// The stream gives no more bytes: takes what stands in an unfinished head. True if a request is known.
-    pub fn finish(&mut self, stream: &[u8]) -> bool {
+    pub fn finish(&mut self, stream: &[u8], bodies: &mut dyn Bodies) -> bool {
+        if let State::Body(body) = &mut self.state {
+            body.finish(false, bodies);
+        }
         if self.state == State::Head {
             let rest = stream.get(self.at..).unwrap_or_default();
             let whole_lines = rest.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
@@ -115,6 +146,28 @@ impl Requests {
         self.tunnel
     }
 
+    /// Whether a change of protocol was offered: what follows an answer that agrees is no HTTP/1.
+    #[must_use]
+    pub fn offers_another(&self) -> bool {
+        self.upgrade
+    }
+
+    /// How the answer to a request is framed, by the request's number from 0; by what was asked last where that is not
+    /// known. None where the request was not seen.
+    #[must_use]
+    pub fn answered(&self, number: Option<u32>) -> Option<Answered> {
+        let Some(number) = number else { return self.tunnel.then_some(Answered::WithTunnel) };
+        let odd = || self.odd.iter().find(|(other, _)| *other == number).map_or(Answered::Plainly, |(_, odd)| *odd);
+        (self.sure..self.requests).contains(&number).then(odd)
+    }
+
+    fn remember(&mut self, answered: Answered) {
+        if self.odd.len() == MOST_ODD {
+            self.sure = self.odd.pop_front().map_or(self.sure, |(number, _)| number + 1);
+        }
+        self.odd.push_back((self.requests, answered));
+    }
+
     /// Requests come again where none were expected: behind a CONNECT that was refused, or inside its tunnel.
     pub fn resume(&mut self) {
         self.tunnel = false;
@@ -133,17 +186,21 @@ impl Requests {
     }
 
     /// One step forward; false where more bytes are needed.
-    fn step(&mut self, stream: &[u8]) -> bool {
+    fn step(&mut self, stream: &[u8], bodies: &mut dyn Bodies) -> bool {
         let Some(rest) = stream.get(self.at..) else { return false };
-        match self.state {
-            State::Head => self.head(rest),
-            State::Chunk => self.chunk(rest),
-            State::Trailer => self.trailer(rest),
+        match &mut self.state {
+            State::Head => self.head(rest, bodies),
+            State::Body(body) => match body.read(rest, bodies) {
+                Moved::On(length) => self.go(length, self.state),
+                Moved::Over(length) => self.go(length, State::Head),
+                Moved::Short => false,
+                Moved::No => self.go(0, State::Done),
+            },
             State::Done => false,
         }
     }
 
-    fn head(&mut self, rest: &[u8]) -> bool {
+    fn head(&mut self, rest: &[u8], bodies: &mut dyn Bodies) -> bool {
         if rest.starts_with(b"\r\n") {
             return self.go(2, State::Head);
         }
@@ -160,11 +217,15 @@ impl Requests {
         };
         let Some(head) = rest.get(..length).and_then(Head::read) else { return self.go(0, State::Done) };
         self.take(&head);
-        match head.body() {
-            Body::Length(body) => self.go(length.saturating_add(body), State::Head),
-            Body::Chunked => self.go(length, State::Chunk),
-            Body::Unknown => self.go(length, State::Done),
-        }
+        let walk = match head.fields.request_body() {
+            _ if self.tunnel => return self.go(length, State::Done),
+            Body::Unsaid => Walk::Length(0),
+            Body::Length(body) => Walk::Length(body),
+            Body::Chunked => Walk::Size,
+            Body::Unknown => return self.go(length, State::Done),
+        };
+        let body = Reading::begin(walk, head.fields.content(), bodies);
+        self.go(length, State::Body(body))
     }
 
     /// Looks at the request line once, and at new bytes only.
@@ -188,26 +249,6 @@ impl Requests {
         self.go(0, State::Done)
     }
 
-    fn chunk(&mut self, rest: &[u8]) -> bool {
-        match head::chunk(rest) {
-            head::Chunk::Data(whole) => self.go(whole, State::Chunk),
-            head::Chunk::Last(line) => self.go(line, State::Trailer),
-            head::Chunk::Short => false,
-            head::Chunk::No => self.go(0, State::Done),
-        }
-    }
-
-    fn trailer(&mut self, rest: &[u8]) -> bool {
-        match rest.iter().position(|b| *b == b'\n') {
-            Some(end) if rest.get(..end).is_some_and(|line| matches!(line, b"" | b"\r")) => {
-                self.go(end + 1, State::Head)
-            }
-            Some(end) => self.go(end + 1, State::Trailer),
-            None if rest.len() >= head::MOST_CHUNK_LINE => self.go(0, State::Done),
-            None => false,
-        }
-    }
-
     fn go(&mut self, bytes: usize, state: State) -> bool {
         self.at = self.at.saturating_add(bytes);
         self.scanned = 0;
@@ -217,7 +258,12 @@ impl Requests {
     }
 
     fn take(&mut self, head: &Head<'_>) {
-        self.tunnel = head.is_connect();
+        let answered = head.answered();
+        self.tunnel = answered == Answered::WithTunnel;
+        self.upgrade |= head.fields.upgrade().is_some();
+        if answered != Answered::Plainly {
+            self.remember(answered);
+        }
         if self.requests == 0 {
             self.method = Some(head.method_text());
             self.path = Some(head.path_text());
@@ -225,7 +271,7 @@ impl Requests {
             self.host = head.hosts().next().and_then(Result::ok);
             self.text_cut |= head.long();
         }
-        let in_path = self.requests == 0 && head.is_connect();
+        let in_path = self.requests == 0 && self.tunnel;
         self.requests = self.requests.saturating_add(1);
         if in_path {
             head.hosts().for_each(|host| self.asked(host));
@@ -251,52 +297,6 @@ impl Requests {
             self.hosts.push(host);
         }
     }
-}
-
-/// The status code of the response at the front of one direction.
-#[must_use]
-pub fn response(stream: &[u8]) -> Outcome<u16> {
-    const SHAPE: &[u8] = b"HTTP/1.x nnn";
-    let fits = |(have, want): (&u8, &u8)| match want {
-        b'x' | b'n' => have.is_ascii_digit(),
-        _ => have == want,
-    };
-    if !stream.iter().zip(SHAPE).all(fits) {
-        return Outcome::No;
-    }
-    match stream.get(9..SHAPE.len()) {
-        Some(digits) => Outcome::Found(digits.iter().fold(0, |sum, d| sum * 10 + u16::from(d - b'0'))),
-        None => Outcome::NeedMore,
-    }
-}
-
-/// The head of a response, and how much follows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer {
-    /// Status code.
-    pub status: u16,
-    /// Bytes of the head.
-    pub head: usize,
-    /// Bytes of the body, where the head says how many: none for 1xx, 204 and 304.
-    pub body: Option<usize>,
-}
-
-/// The whole head of the response at the front of one direction, which was searched as far as `scan` came.
-#[must_use]
-pub fn answer(stream: &[u8], scan: &mut Scan) -> Outcome<Answer> {
-    let status = match response(stream) {
-        Outcome::Found(status) => status,
-        Outcome::NeedMore => return Outcome::NeedMore,
-        Outcome::No => return Outcome::No,
-    };
-    let Some(length) = head::end(stream, &mut scan.scanned).filter(|length| *length <= MOST_HEAD) else {
-        return if stream.len() < MOST_HEAD { Outcome::NeedMore } else { Outcome::No };
-    };
-    let body = match status {
-        100..=199 | 204 | 304 => Some(0),
-        _ => stream.get(..length).and_then(head::answer_body),
-    };
-    Outcome::Found(Answer { status, head: length, body })
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! QUIC long headers, and the CRYPTO frames of a client's Initials (RFC 8999, RFC 9000, RFC 9001, RFC 9369).
 //!
 //! Promises: a packet is told by the invariants and a version that is known; an Initial is opened with the keys that its
-//! connection id gives to everybody, and only what authenticates is believed. Refuses: what later keys seal, and gQUIC.
+//! connection id gives to everybody, and only what authenticates is believed. Refuses: what later keys seal, and what Google
+//! sent before it sealed Initials ([`super::gquic`]).
 
 mod keys;
 
@@ -179,15 +180,16 @@ fn varint(cursor: &mut Cursor<'_>) -> Option<u64> {
     Some(more.iter().fold(u64::from(first & 0x3f), |sum, byte| sum << 8 | u64::from(*byte)))
 }
 
-/// What is known of a version: 1 and 2, the drafts 22 to 34, those of mvfst and of Google that carry TLS.
+/// What is known of a version: 1 and 2, the drafts 22 to 34, those of mvfst, and of Google those that seal what they carry.
 fn version(number: u32) -> Option<Version> {
-    use keys::{DRAFT_22, DRAFT_23, DRAFT_29, GOOGLE_50, GOOGLE_51, Labels, ONE, TWO};
+    use keys::{DRAFT_22, DRAFT_23, DRAFT_29, GOOGLE_50, GOOGLE_51, GOOGLE_Q50, Labels, ONE, TWO};
     let salt = match number {
         1 | 0xff00_0021..=0xff00_0022 => ONE,
         0x6b33_43cf => return Some(Version { salt: TWO, labels: Labels::Two, initial: 1, retry: 0 }),
         0xff00_001d..=0xff00_0020 => DRAFT_29,
         0xff00_0017..=0xff00_001c | 0xface_b002 | 0xface_b00e => DRAFT_23,
         0xff00_0016 | 0xface_b001 => DRAFT_22,
+        0x5130_3530 => GOOGLE_Q50,
         0x5430_3530 => GOOGLE_50,
         0x5430_3531 => GOOGLE_51,
         _ => return None,

@@ -35,8 +35,10 @@ pub struct ClientHello {
     pub sni: Option<String>,
     /// Protocols offered, in order, GREASE left out.
     pub alpn: Vec<String>,
-    /// Highest version offered, as on the wire; drafts of TLS 1.3 count as 1.3.
+    /// Highest version offered, as on the wire; drafts of TLS 1.3 count as 1.3; 0 where it is no TLS.
     pub version: u16,
+    /// What Google's QUIC before TLS says of the client's program.
+    pub user_agent: Option<String>,
     /// Encrypted ClientHello or its forerunner ESNI was offered.
     pub ech: bool,
     /// JA4; none where the hello is cut, or its lists cannot be told apart.

@@ -1,16 +1,16 @@
-//! UDP: each datagram shown to the readers of QUIC and DNS.
+//! UDP: each datagram shown to the readers of QUIC, SSDP and DNS.
 //!
 //! QUIC is looked for in every datagram of a conversation that is not known, and read until its client's hello is whole:
 //! keys follow from the connection id that the first Initial names, and change with a Retry.
 
 use super::dns::ear;
 use super::streams::{Way, What};
-use super::{Context, Recogniser};
+use super::{Context, Recogniser, web};
 use crate::flows::key::{Side, other};
 use crate::flows::table::Flow;
 use crate::recognise::dns::Ear;
 use crate::recognise::quic::Opened;
-use crate::recognise::{Outcome, dtls, quic, tls};
+use crate::recognise::{Outcome, dtls, gquic, quic, tls};
 use crate::stream::{Read, Window};
 use crate::transport::Segment;
 
@@ -20,7 +20,7 @@ const TRIES: u8 = 6;
 /// Whether a datagram has nothing to tell of a conversation: its reading is over, and it is no late opening of QUIC.
 #[inline]
 pub(super) fn is_settled(flow: &Flow, side: Side, datagram: &[u8]) -> bool {
-    flow.talk.settled[side] && (flow.facts.is_some() || !quic::is_long(datagram))
+    flow.talk.settled[side] && (flow.facts.is_some() || !(quic::is_long(datagram) || gquic::is_first(datagram)))
 }
 
 impl Recogniser {
@@ -29,10 +29,17 @@ impl Recogniser {
         if quic::is_long(segment.payload) && self.initials(&mut context, segment.payload) {
             return;
         }
+        if gquic::is_first(segment.payload) && self.google_hello(&mut context, segment.payload) {
+            return;
+        }
         if dtls::is_records(segment.payload) && self.records(&mut context, segment.payload) {
             return;
         }
         if context.flow.facts.as_ref().is_some_and(|facts| matches!(facts.app, Some("quic" | "dtls"))) {
+            return;
+        }
+        if web::announced(context.flow, context.side, segment.payload) {
+            context.flow.talk.settled = [true; 2];
             return;
         }
         let whole = segment.payload.len() == segment.length as usize;
@@ -44,6 +51,21 @@ impl Recogniser {
         let talk = &mut context.flow.talk;
         talk.tries = talk.tries.saturating_add(1);
         talk.settled = [talk.tries >= TRIES; 2];
+    }
+
+    /// Reads the hello of Google's QUIC before TLS; false where there is none, or the conversation is something else.
+    fn google_hello(&mut self, context: &mut Context<'_>, datagram: &[u8]) -> bool {
+        let Context { flow, side, .. } = context;
+        let Some(hello) = gquic::client_hello(datagram) else { return false };
+        let facts = flow.facts.get_or_insert_default();
+        if !facts.is("quic") {
+            return false;
+        }
+        facts.clear = [Some(false); 2];
+        facts.client.get_or_insert_with(|| Box::new(hello));
+        flow.asked_by(*side);
+        [*side, other(*side)].into_iter().for_each(|side| self.settle(flow, side));
+        true
     }
 
     /// Reads the client's Initials in a datagram; false where the conversation was taken for something else.
@@ -118,10 +140,10 @@ impl Heard {
         let (hello, none) = (&mut self.hello, &mut self.none);
         let mut over = false;
         let fits = window.push(offset as i64, bytes, bytes.len() as u32, &mut |stream| {
-            match tls::bare_client_hello(stream, false) {
-                Outcome::NeedMore => return Read::On(0),
-                Outcome::Found(found) => *hello = Some(found),
-                Outcome::No => *none = true,
+            match (tls::bare_client_hello(stream, false), gquic::chlo(stream)) {
+                (Outcome::NeedMore, _) | (_, Outcome::NeedMore) => return Read::On(0),
+                (Outcome::Found(found), _) | (_, Outcome::Found(found)) => *hello = Some(found),
+                (Outcome::No, Outcome::No) => *none = true,
             }
             over = true;
             Read::Done

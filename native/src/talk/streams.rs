@@ -1,10 +1,11 @@
 //! TCP: the front of each direction shown to every recogniser, then to the one that knew it.
 
 use super::dns::ear;
-use super::{BUDGET, Context, Facts, Recogniser, commands, databases, tunnel, web};
-use crate::flows::key::Side;
+use super::{BUDGET, Context, Facts, Recogniser, commands, databases, exchange, tunnel, web};
+use crate::flows::key::{Side, other};
 use crate::flows::table::{Flow, Place};
 use crate::recognise::commands::Protocol;
+use crate::recognise::http::Nobody;
 use crate::recognise::quic::Origin;
 use crate::recognise::{Outcome, dns, http, socks, tls};
 use crate::stream::{Read, Window};
@@ -26,10 +27,16 @@ pub(super) struct Way {
 pub(super) enum What {
     #[default]
     Unknown,
+    /// Joined inside something unknown: so many segments were looked at for a message to begin.
+    Midstream(u8),
     /// HTTP/1 requests.
     Requests,
-    /// Answers to CONNECT, up to the one that opens the tunnel.
-    Answers,
+    /// HTTP/1 responses.
+    Responses,
+    /// The frames of HTTP/2.
+    Frames,
+    /// A file: all that is sent.
+    Whole,
     /// What the client says inside a tunnel.
     Tunnel,
     /// What the server says inside a tunnel.
@@ -77,6 +84,16 @@ pub(super) enum Step {
     Sealed(Option<What>),
 }
 
+/// What the reading of one segment came to.
+#[derive(Default)]
+struct Told {
+    done: bool,
+    /// How many of the bytes read stand where TLS begins inside something else.
+    sealed: Option<usize>,
+    /// Gaps behind which messages are looked for anew.
+    gaps: u64,
+}
+
 impl Way {
     /// Position up to which the reader is done.
     fn front(&self) -> i64 {
@@ -92,21 +109,24 @@ impl Recogniser {
         if context.flow.sums[side].tcp.is_from_start() {
             way.window.begin();
         }
-        let before = way.window.held();
-        let (what, scan) = (&mut way.what, &mut way.scan);
-        let (mut done, mut sealed) = (false, None);
-        let goes_on = way.window.push(position, segment.payload, segment.length, &mut |stream| {
-            let read = self.read(&mut context, (what, scan), &mut sealed, stream);
-            done |= read == Read::Done;
-            read
-        });
-        self.held = self.held + way.window.held() - before;
+        let before = way.window.held() + exchange::held(context.flow);
+        if !way.window.front().is_empty() && way.what == What::Unknown && web::begins_late(context.flow, side, segment)
+        {
+            way.window.leap(position);
+        }
+        let mut told = Told::default();
+        let goes_on = self.push(&mut context, &mut way, position, segment, &mut told);
+        let Told { done, sealed, gaps } = told;
+        self.held = self.held + way.window.held() + exchange::held(context.flow) - before;
         let room = self.held <= BUDGET;
         self.note("stream_budget", u64::from(!room));
-        self.note("stream_gaps", u64::from(!goes_on && !done && what_is_lost(way.what)));
+        self.note("stream_gaps", gaps + u64::from(!goes_on && !done && what_is_lost(way.what)));
         if let (Some(behind), Some(reached)) = (sealed, way.window.reached()) {
             let front = if done { reached - behind as i64 } else { way.front() };
             self.seal(context.flow, side, front);
+        }
+        if !goes_on && !done {
+            exchange::doubt(context.flow, side);
         }
         context.flow.talk.ways[side] = Some(way);
         if done || !goes_on || !room {
@@ -114,23 +134,86 @@ impl Recogniser {
         }
     }
 
+    /// Puts a segment in its place. Bytes that were not recorded cost the body they lie in; what follows it is read on.
+    fn push(
+        &mut self,
+        context: &mut Context<'_>,
+        way: &mut Way,
+        position: i64,
+        segment: &Segment<'_>,
+        told: &mut Told,
+    ) -> bool {
+        let Way { window, what, scan, .. } = way;
+        let (bytes, length) = (segment.payload, segment.length);
+        let mut goes_on = window.push(position, bytes, length, &mut self.reader(context, (what, scan), told));
+        while !goes_on && !told.done {
+            let is_reached = window.reached().is_some_and(|reached| reached >= position);
+            let to = if is_reached { position + i64::from(length) } else { position };
+            if !give_up_gap(context, window, what, to, told) {
+                return false;
+            }
+            *scan = http::Scan::default();
+            goes_on = window.catch_up(&mut self.reader(context, (what, scan), told))
+                && window.push(position, bytes, length, &mut self.reader(context, (what, scan), told));
+        }
+        goes_on
+    }
+
+    /// Reads what waits behind gaps, which will not be filled.
+    fn no_longer_wait(&mut self, flow: &mut Flow, side: Side, way: &mut Way) {
+        let place = Place { source: flow.source, record: flow.last_record, offset: flow.first_offset, time: flow.end };
+        let context = &mut Context { flow, side, place };
+        let Way { window, what, scan, .. } = way;
+        let mut told = Told::default();
+        while !window.is_whole() && !told.done && give_up_gap(context, window, what, i64::MAX, &mut told) {
+            *scan = http::Scan::default();
+            if !window.catch_up(&mut self.reader(context, (what, scan), &mut told)) {
+                break;
+            }
+        }
+        let lost = !window.is_whole() && !told.done && what_is_lost(*what);
+        self.note("stream_gaps", told.gaps + u64::from(lost));
+        if let (Some(behind), Some(reached)) = (told.sealed, way.window.reached()) {
+            self.seal(flow, side, if told.done { reached - behind as i64 } else { way.front() });
+        }
+    }
+
+    fn reader<'a>(
+        &'a mut self,
+        context: &'a mut Context<'_>,
+        (what, scan): (&'a mut What, &'a mut http::Scan),
+        told: &'a mut Told,
+    ) -> impl FnMut(&[u8]) -> Read {
+        move |stream| {
+            let read = self.read(context, (what, scan), &mut told.sealed, stream);
+            told.done |= read == Read::Done;
+            read
+        }
+    }
+
     /// Ends the reading of a direction; what stands unfinished is taken for what it is worth.
     pub(super) fn settle(&mut self, flow: &mut Flow, side: Side) {
         flow.talk.settled[side] = true;
         let Some(mut way) = flow.talk.ways[side].take() else { return };
-        self.held -= way.window.held();
+        self.held -= way.window.held() + exchange::held(flow);
         if way.what.hangs_on_the_other() && flow.facts.is_some() {
             self.look_again(flow, side, &mut way);
+        }
+        if !way.window.is_whole() {
+            self.no_longer_wait(flow, side, &mut way);
         }
         let front = way.window.front();
         let mut sealed = false;
         match (way.what, flow.facts.as_deref_mut()) {
-            (What::Unknown, None) if !front.is_empty() => unfinished(flow, side, front),
-            (What::Requests, Some(Facts { http: Some(requests), .. })) => _ = requests.finish(front),
+            (What::Unknown, None) if !front.is_empty() => unfinished(flow, side, front, self.digests),
+            (What::Requests | What::Responses | What::Frames | What::Whole, Some(_)) => {
+                exchange::finish(flow, side, &way)
+            }
             (What::Hello, Some(facts)) if !front.is_empty() => unfinished_hello(facts, front),
             (What::Tunnel | What::Agreed(_), Some(facts)) => sealed = tunnel::unfinished(facts, front),
             _ => {}
         }
+        self.held += exchange::held(flow);
         if sealed {
             self.seal(flow, side, way.front());
         }
@@ -184,9 +267,16 @@ impl Recogniser {
     fn step(&mut self, context: &mut Context<'_>, what: What, stream: &[u8], scan: &mut http::Scan) -> Step {
         let (flow, side) = (&mut *context.flow, context.side);
         match what {
-            What::Unknown => self.expected(flow).unwrap_or_else(|| begin(flow, side, stream, scan)),
+            What::Unknown => match self.expected(flow).unwrap_or_else(|| begin(flow, side, stream, scan, self.digests))
+            {
+                Step::Done if web::may_begin_late(flow, side) => Step::Next(What::Midstream(1), stream.len()),
+                step => step,
+            },
+            What::Midstream(looked) => web::midstream(flow, side, stream, looked, self.digests),
             What::Requests => web::requests(flow, side, stream),
-            What::Answers => web::answers(stream, scan),
+            What::Responses => web::responses(flow, side, stream),
+            What::Frames => web::frames(flow, side, stream),
+            What::Whole => exchange::whole(flow, side, stream),
             What::Tunnel => tunnel::there(flow, side, stream, scan),
             What::TunnelBack => tunnel::back(flow, stream),
             What::ServerHello => self.certificate(flow, stream),
@@ -197,27 +287,54 @@ impl Recogniser {
             What::Stanzas => databases::stanzas(stream),
             What::Letter(protocol) => commands::letter(protocol, stream),
             What::Replies(protocol) => self.reply(context, protocol, stream),
-            What::Data => databases::behind(flow, side, stream),
+            What::Data => match databases::behind(flow, side, stream) {
+                Step::Done if self.digests && exchange::is_file(flow) => Step::Next(What::Whole, 0),
+                step => step,
+            },
         }
     }
 }
 
 fn what_is_lost(what: What) -> bool {
-    !matches!(what, What::Unknown | What::ServerHello)
+    !matches!(what, What::Unknown | What::ServerHello | What::Midstream(_))
+}
+
+/// Goes on behind a gap: a body is passed over up to its end, and where messages cannot be told apart any more, they are
+/// looked for from what waits, or `to`, on. False where nothing can be read behind it.
+fn give_up_gap(context: &mut Context<'_>, window: &mut Window, what: &mut What, to: i64, told: &mut Told) -> bool {
+    let (flow, side) = (&mut *context.flow, context.side);
+    let count = exchange::lose(flow, side, *what);
+    if count > 0 {
+        window.pass(count);
+    } else if matches!(what, What::Requests | What::Responses | What::Midstream(_)) {
+        told.gaps += u64::from(what_is_lost(*what));
+        if what_is_lost(*what) {
+            web::lost(flow, side, if *what == What::Requests { side } else { other(side) });
+            *what = What::Midstream(1);
+        }
+        window.leap(to);
+    } else {
+        return false;
+    }
+    true
 }
 
 /// Tries each protocol on the front of a direction.
-fn begin(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan) -> Step {
+fn begin(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan, digests: bool) -> Step {
     let hello = tls::client_hello(stream);
     if let Outcome::Found(hello) = hello {
         web::said_hello(flow, side, hello);
         return Step::Done;
     }
     let mut first = http::Requests::after(*scan);
-    let request = first.read(stream);
+    let request = first.read(stream, &mut Nobody);
     *scan = first.scan();
     if request == Outcome::Found(()) {
-        return web::asked(flow, side);
+        return web::asked(flow, side, digests);
+    }
+    let preface = web::preface(flow, stream);
+    if preface == Outcome::Found(()) {
+        return web::framed(flow, side, stream, digests);
     }
     let answer = tls::server_hello(stream);
     if let Outcome::Found(hello) = answer {
@@ -225,7 +342,7 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan) -> S
     }
     let response = http::response(stream);
     if let Outcome::Found(_) = response {
-        return web::answered(flow, side);
+        return web::answered(flow, side, digests);
     }
     let proxied = socks::request(stream);
     if let Outcome::Found((request, length)) = proxied {
@@ -254,6 +371,7 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan) -> S
     let open = [
         hello == Outcome::NeedMore,
         request == Outcome::NeedMore,
+        preface == Outcome::NeedMore,
         answer == Outcome::NeedMore,
         response == Outcome::NeedMore,
         proxied == Outcome::NeedMore,
@@ -273,13 +391,13 @@ fn unfinished_hello(facts: &mut Facts, front: &[u8]) {
 }
 
 /// The last word on a front that never became whole.
-fn unfinished(flow: &mut Flow, side: Side, front: &[u8]) {
+fn unfinished(flow: &mut Flow, side: Side, front: &[u8], digests: bool) {
     if let Some(hello) = tls::client_hello_cut(front) {
         return web::said_hello(flow, side, hello);
     }
     let mut requests = http::Requests::default();
-    requests.read(front);
-    if requests.finish(front) && matches!(web::asked(flow, side), Step::Next(..)) {
+    requests.read(front, &mut Nobody);
+    if requests.finish(front, &mut Nobody) && matches!(web::asked(flow, side, digests), Step::Next(..)) {
         flow.facts.get_or_insert_default().http = Some(Box::new(requests));
     }
 }

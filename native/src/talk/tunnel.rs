@@ -36,7 +36,7 @@ pub(super) fn there(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http:
         return Step::Sealed(None);
     }
     let mut first = http::Requests::after(*scan);
-    let request = first.read(stream);
+    let request = first.read(stream, &mut http::Nobody);
     *scan = first.scan();
     match request {
         Outcome::Found(()) => requests(flow, side),

@@ -1,13 +1,12 @@
-//! One request head: request line, the few header lines that matter, and how its body is framed.
+//! One head: the request line, the few header lines that matter, and how a body is framed.
 
+use super::body::Content;
 use crate::text::{hostname, printable};
 
 const MOST_METHOD: usize = 32;
 const MOST_PATH: usize = 4096;
 const MOST_AGENT: usize = 1024;
 const MOST_HOST: usize = 255;
-/// Bytes of a chunk's size line, and of a trailer line.
-pub const MOST_CHUNK_LINE: usize = 4096;
 
 /// Whether bytes can be the front of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,66 +50,54 @@ pub fn end(bytes: &[u8], scanned: &mut usize) -> Option<usize> {
     None
 }
 
-/// A chunk of a chunked body.
-pub enum Chunk {
-    /// Size line, data and the line end behind it.
-    Data(usize),
-    /// The size line of the last chunk.
-    Last(usize),
-    Short,
-    No,
-}
-
-/// The chunk at the front (RFC 9112 7.1).
-pub fn chunk(bytes: &[u8]) -> Chunk {
-    let Some(end) = bytes.iter().take(MOST_CHUNK_LINE).position(|b| *b == b'\n') else {
-        return if bytes.len() < MOST_CHUNK_LINE { Chunk::Short } else { Chunk::No };
-    };
-    let line = bytes.get(..end).unwrap_or_default();
-    let digits = line.iter().take_while(|b| b.is_ascii_hexdigit()).count();
-    let text = line.get(..digits).and_then(|d| std::str::from_utf8(d).ok()).unwrap_or_default();
-    match usize::from_str_radix(text, 16) {
-        Ok(0) => Chunk::Last(end + 1),
-        Ok(size) => Chunk::Data(size.saturating_add(end + 3)),
-        Err(_) => Chunk::No,
-    }
-}
-
 /// How the body behind a head ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
-    Length(usize),
+    Length(u64),
     Chunked,
-    /// The head contradicts itself, or what follows is not HTTP/1.
+    /// The head gives no length: a request has no body then, a response one that ends with its connection.
+    Unsaid,
+    /// The head contradicts itself.
     Unknown,
+}
+
+/// How the answer to a request is framed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// As its head says.
+    Plainly,
+    /// Its head says what a body would be (HEAD).
+    WithoutBody,
+    /// What follows agreement is a tunnel (CONNECT).
+    WithTunnel,
 }
 
 /// A host line longer than any name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLong;
 
-/// The parts of one request head, as bytes.
+/// The header lines that matter, as bytes; odd lines are passed over.
 #[derive(Debug, Default)]
-pub struct Head<'a> {
-    method: &'a [u8],
-    target: &'a [u8],
+pub struct Fields<'a> {
     /// At most two are looked at: a second Host line is a contradiction worth telling.
     hosts: [Option<&'a [u8]>; 2],
     user_agent: Option<&'a [u8]>,
+    content: Content<'a>,
+    upgrade: Option<&'a [u8]>,
     length: Option<&'a [u8]>,
     chunked: bool,
-    leaves_http: bool,
+    /// A transfer coding was named.
+    coded: bool,
+    /// Two lengths that differ.
     contradicts: bool,
 }
 
-impl<'a> Head<'a> {
-    /// The head in `bytes`, of which the first line must be a request line; odd header lines are passed over.
-    pub fn read(bytes: &'a [u8]) -> Option<Head<'a>> {
-        let mut lines = bytes.split(|b| *b == b'\n');
-        let (method, target) = request_line(lines.next()?)?;
-        let mut head = Head { method, target, leaves_http: method == b"CONNECT", ..Head::default() };
-        lines.for_each(|line| head.line(line));
-        Some(head)
+impl<'a> Fields<'a> {
+    /// The fields of the head in `bytes`, behind its first line.
+    pub fn read(bytes: &'a [u8]) -> Self {
+        let mut fields = Self::default();
+        bytes.split(|b| *b == b'\n').skip(1).for_each(|line| fields.line(line));
+        fields
     }
 
     fn line(&mut self, line: &'a [u8]) {
@@ -121,38 +108,82 @@ impl<'a> Head<'a> {
     }
 
     fn field(&mut self, name: &[u8], value: &'a [u8]) {
-        if name.eq_ignore_ascii_case(b"host") {
+        let is = |other: &[u8]| name.eq_ignore_ascii_case(other);
+        if is(b"host") {
             if let Some(free) = self.hosts.iter_mut().find(|h| h.is_none()) {
                 *free = Some(value);
             }
-        } else if name.eq_ignore_ascii_case(b"user-agent") {
+        } else if is(b"user-agent") {
             self.user_agent.get_or_insert(value);
-        } else if name.eq_ignore_ascii_case(b"content-length") {
+        } else if is(b"content-length") {
             self.contradicts |= self.length.is_some_and(|before| before != value);
             self.length = Some(value);
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+        } else if is(b"transfer-encoding") {
+            self.coded = true;
             self.chunked = value.to_ascii_lowercase().ends_with(b"chunked");
-            self.contradicts |= !self.chunked;
-        } else if name.eq_ignore_ascii_case(b"upgrade") {
-            self.leaves_http |= !value.to_ascii_lowercase().starts_with(b"h2c");
+        } else if is(b"upgrade") {
+            self.upgrade.get_or_insert(value);
+        } else if is(b"content-encoding") {
+            self.content.coding.get_or_insert(value);
+        } else if is(b"content-type") {
+            self.content.kind.get_or_insert(value);
         }
     }
 
-    /// How many bytes follow that are no head.
-    pub fn body(&self) -> Body {
-        if self.leaves_http || self.contradicts {
-            return Body::Unknown;
-        }
-        match (self.chunked, self.length) {
-            (true, None) => Body::Chunked,
-            (false, None) => Body::Length(0),
+    /// How many bytes follow the head of a request (RFC 9112 6.3).
+    pub fn request_body(&self) -> Body {
+        if self.coded && (self.length.is_some() || !self.chunked) { Body::Unknown } else { self.response_body() }
+    }
+
+    /// How many bytes follow the head of a response that may have a body: a transfer coding overrides a length.
+    pub fn response_body(&self) -> Body {
+        match (self.coded, self.length) {
+            (true, _) if self.chunked => Body::Chunked,
+            (true, _) | (false, None) => Body::Unsaid,
+            (false, Some(_)) if self.contradicts => Body::Unknown,
             (false, Some(digits)) => number(digits).map_or(Body::Unknown, Body::Length),
-            (true, Some(_)) => Body::Unknown,
         }
     }
 
-    pub fn is_connect(&self) -> bool {
-        self.method == b"CONNECT"
+    /// The protocol that is offered, or changed to.
+    pub fn upgrade(&self) -> Option<&'a [u8]> {
+        self.upgrade
+    }
+
+    /// What the body is said to be.
+    pub fn content(&self) -> Content<'a> {
+        self.content
+    }
+}
+
+/// The parts of one request head, as bytes.
+#[derive(Debug, Default)]
+pub struct Head<'a> {
+    method: &'a [u8],
+    target: &'a [u8],
+    pub fields: Fields<'a>,
+}
+
+impl<'a> Head<'a> {
+    /// The head in `bytes`, of which the first line must be a request line.
+    pub fn read(bytes: &'a [u8]) -> Option<Head<'a>> {
+        let end = bytes.iter().position(|b| *b == b'\n').unwrap_or(bytes.len());
+        let (method, target) = request_line(bytes.get(..end)?)?;
+        Some(Head { method, target, fields: Fields::read(bytes) })
+    }
+
+    /// The head that these would make.
+    pub fn of(method: &'a [u8], target: &'a [u8], hosts: [Option<&'a [u8]>; 2], user_agent: Option<&'a [u8]>) -> Self {
+        Head { method, target, fields: Fields { hosts, user_agent, ..Fields::default() } }
+    }
+
+    /// How the answer to it is framed.
+    pub fn answered(&self) -> Answered {
+        match self.method {
+            b"HEAD" => Answered::WithoutBody,
+            b"CONNECT" => Answered::WithTunnel,
+            _ => Answered::Plainly,
+        }
     }
 
     pub fn method_text(&self) -> String {
@@ -166,17 +197,17 @@ impl<'a> Head<'a> {
     }
 
     pub fn user_agent_text(&self) -> Option<String> {
-        self.user_agent.map(|agent| printable(agent.get(..MOST_AGENT).unwrap_or(agent)))
+        self.fields.user_agent.map(|agent| printable(agent.get(..MOST_AGENT).unwrap_or(agent)))
     }
 
     /// Whether path or user agent had to be cut.
     pub fn long(&self) -> bool {
-        self.path().len() > MOST_PATH || self.user_agent.is_some_and(|a| a.len() > MOST_AGENT)
+        self.path().len() > MOST_PATH || self.fields.user_agent.is_some_and(|a| a.len() > MOST_AGENT)
     }
 
     /// The hosts named, the one that counts first (RFC 9112 3.2.2): that of the target, then those of the Host lines.
     pub fn hosts(&self) -> impl Iterator<Item = Result<String, TooLong>> {
-        told(std::iter::once(self.authority()).chain(self.hosts).flatten().map(bare_host))
+        told(std::iter::once(self.authority()).chain(self.fields.hosts).flatten().map(bare_host))
     }
 
     /// The hosts as they were asked for: that of a target with its port, where that is not HTTP's own; Host lines that
@@ -186,6 +217,7 @@ impl<'a> Head<'a> {
         let repeated = target.map(bare_host);
         let named = [self.authority().map(bare_host).filter(|_| target.is_none()), target];
         let lines = self
+            .fields
             .hosts
             .into_iter()
             .flatten()
@@ -211,16 +243,6 @@ impl<'a> Head<'a> {
             },
             _ => self.target,
         }
-    }
-}
-
-/// Length of the body behind the head of a response; none where the head does not give it as a number.
-pub fn answer_body(head: &[u8]) -> Option<usize> {
-    let mut read = Head::default();
-    head.split(|b| *b == b'\n').skip(1).for_each(|line| read.line(line));
-    match read.body() {
-        Body::Length(length) if read.length.is_some() => Some(length),
-        _ => None,
     }
 }
 
@@ -279,7 +301,7 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-fn number(digits: &[u8]) -> Option<usize> {
+fn number(digits: &[u8]) -> Option<u64> {
     let plain = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     std::str::from_utf8(digits).ok().filter(|_| plain)?.parse().ok()
 }

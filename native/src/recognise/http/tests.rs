@@ -5,7 +5,7 @@ use crate::recognise::any_bytes::mutations;
 
 fn all(bytes: &[u8]) -> Requests {
     let mut requests = Requests::default();
-    requests.read(bytes);
+    requests.read(bytes, &mut Nobody);
     requests
 }
 
@@ -36,7 +36,7 @@ fn any_cutting_into_segments_gives_the_same() {
     for size in [1, 2, 3, 7, 50] {
         let mut read = Requests::default();
         for end in (0..THREE.len()).step_by(size).chain([THREE.len()]) {
-            read.read(&THREE[..end]);
+            read.read(&THREE[..end], &mut Nobody);
         }
         assert_eq!((read.requests, read.hosts.len(), read.method.as_deref()), (3, 4, Some("POST")), "{size}");
     }
@@ -50,7 +50,7 @@ fn what_is_consumed_can_be_dropped_by_the_caller() {
             let dropped = part.len().min(skip);
             skip -= dropped;
             buffer.extend_from_slice(&part[dropped..]);
-            read.read(&buffer);
+            read.read(&buffer, &mut Nobody);
             skip += read.consumed().saturating_sub(buffer.len());
             buffer.drain(..read.consumed().min(buffer.len()));
             read.forget(read.consumed());
@@ -64,14 +64,14 @@ fn a_request_cut_anywhere_needs_more_and_never_tells_a_wrong_name() {
     let head = THREE.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
     for end in 0..head {
         let mut read = Requests::default();
-        assert_eq!(read.read(&THREE[..end]), Outcome::NeedMore, "{end}");
-        read.finish(&THREE[..end]);
+        assert_eq!(read.read(&THREE[..end], &mut Nobody), Outcome::NeedMore, "{end}");
+        read.finish(&THREE[..end], &mut Nobody);
         assert!(read.host.is_none_or(|h| h == "results.example"));
     }
     let mut read = Requests::default();
     let host_line = THREE.windows(6).position(|w| w == b"User-A").unwrap();
-    read.read(&THREE[..host_line]);
-    assert!(read.finish(&THREE[..host_line]) && read.done());
+    read.read(&THREE[..host_line], &mut Nobody);
+    assert!(read.finish(&THREE[..host_line], &mut Nobody) && read.done());
     assert_eq!(read.host.as_deref(), Some("results.example"));
 }
 
@@ -139,10 +139,10 @@ fn other_protocols_are_told_as_soon_as_they_differ() {
         b" GET",
     ] {
         let mut read = Requests::default();
-        assert_eq!(read.read(other), Outcome::No, "{other:?}");
+        assert_eq!(read.read(other, &mut Nobody), Outcome::No, "{other:?}");
         assert!(read.done());
     }
-    assert_eq!(Requests::default().read(b""), Outcome::NeedMore);
+    assert_eq!(Requests::default().read(b"", &mut Nobody), Outcome::NeedMore);
 }
 
 #[test]
@@ -156,9 +156,9 @@ fn responses_are_told_by_their_status_line() {
 fn no_bytes_panic_and_all_text_is_printable() {
     mutations(&[THREE.to_vec(), THREE[100..].to_vec()], 40_000, |bytes| {
         let mut read = Requests::default();
-        read.read(bytes.get(..bytes.len() / 2).unwrap_or_default());
-        read.read(bytes);
-        read.finish(bytes);
+        read.read(bytes.get(..bytes.len() / 2).unwrap_or_default(), &mut Nobody);
+        read.read(bytes, &mut Nobody);
+        read.finish(bytes, &mut Nobody);
         let texts = [&read.method, &read.path, &read.host, &read.user_agent].into_iter().flatten().chain(&read.hosts);
         assert!(texts.flat_map(|t| t.bytes()).all(|b| (0x20..0x7f).contains(&b)));
         let _ = response(bytes);
@@ -171,29 +171,12 @@ fn a_front_that_grows_is_searched_once() {
     let mut scan = Scan::default();
     for end in 3..head.len() {
         let mut first = Requests::after(scan);
-        assert_eq!(first.read(&head[..end]), Outcome::NeedMore);
+        assert_eq!(first.read(&head[..end], &mut Nobody), Outcome::NeedMore);
         scan = first.scan();
         assert_eq!(scan.at + scan.scanned, end);
     }
     let mut last = Requests::after(scan);
-    assert_eq!((last.read(head), last.host.as_deref()), (Outcome::Found(()), Some("a.example")));
-}
-
-#[test]
-fn an_answer_says_how_much_follows_it() {
-    let told = |bytes: &[u8]| match answer(bytes, &mut Scan::default()) {
-        Outcome::Found(Answer { status, head, body }) => (status, head, body),
-        other => panic!("{other:?}"),
-    };
-    let refused = b"HTTP/1.1 407 No\r\nContent-Length: 5\r\nX: y\r\n\r\nbody.";
-    assert_eq!(told(refused), (407, refused.len() - 5, Some(5)));
-    let mut scan = Scan::default();
-    assert!((0..refused.len() - 5).all(|end| answer(&refused[..end], &mut scan) == Outcome::NeedMore));
-    assert_eq!(told(b"HTTP/1.0 200 Connection established\r\n\r\n\x16\x03").1, 39);
-    assert_eq!(told(b"HTTP/1.1 100 Continue\r\n\r\n").2, Some(0));
-    assert_eq!(told(b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n").2, None);
-    assert_eq!(told(b"HTTP/1.1 403 No\n\n").2, None);
-    assert_eq!(answer(&[b"HTTP/1.1 200 OK\r\n", &[b'x'; MOST_HEAD][..]].concat(), &mut Scan::default()), Outcome::No);
+    assert_eq!((last.read(head, &mut Nobody), last.host.as_deref()), (Outcome::Found(()), Some("a.example")));
 }
 
 #[test]
@@ -203,7 +186,7 @@ fn requests_go_on_behind_a_tunnel_that_was_refused() {
     assert!(read.done() && read.tunnels());
     read.forget(read.consumed());
     read.resume();
-    assert_eq!(read.read(b"CONNECT b.example:443 HTTP/1.1\r\n\r\n"), Outcome::Found(()));
+    assert_eq!(read.read(b"CONNECT b.example:443 HTTP/1.1\r\n\r\n", &mut Nobody), Outcome::Found(()));
     assert!(read.done() && read.tunnels());
     assert_eq!(read.hosts, ["a.example", "b.example:443"]);
 }
