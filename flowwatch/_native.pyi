@@ -196,8 +196,8 @@ def read_capture(
 
     `name` is the text of the column `source`: without it the path as given, or the file object's name. `then` are files
     (path, name) that go on where the one before ended: conversations run on from one to the next, each row is of the
-    source of its first record, and `coverage` has an entry for each. With `in_time` a file that begins before the one
-    before it ended does not go on with it.
+    source of its first record, and `coverage` has an entry for each. With `in_time` a file does not go on with the one
+    before it where it begins before that ended, or more than 30 seconds after.
     `digest=False` leaves out the SHA-256 of the input. pcap, pcapng, snoop and ERF are read, told apart by content;
     gzip, zstd, xz, bzip2 and lz4 are unpacked on the way.
     `markers` are ids with the bytes they stand for; an id may have several. They are looked for in the first 64 KiB

@@ -41,7 +41,7 @@ pub struct Options {
     pub eager: bool,
     /// Take the SHA-256 of the bodies and files that are sent in clear.
     pub digests: bool,
-    /// Of several sources, one that begins before the one before it ended does not go on with it.
+    /// Of several sources, one that does not begin when the one before it ends does not go on with it.
     pub in_time: bool,
     /// Believe the end of the input only after it has not grown for so long.
     pub follow: Option<Duration>,

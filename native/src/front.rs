@@ -31,6 +31,8 @@ use crate::unpack::Fault;
 
 /// How far the records of two files of one rotation may overlap, ns: several threads of a recorder write in turn.
 const SLACK: i64 = 100_000_000;
+/// How long nothing may have been recorded between them, ns: files that only look alike are rarely so close.
+const PAUSE: i64 = 30_000_000_000;
 
 /// Where the bytes of a source come from.
 pub enum Source {
@@ -47,7 +49,7 @@ pub struct Reading {
     pub digest: bool,
     /// Believe the end of one only after it has not grown for so long.
     pub follow: Option<Duration>,
-    /// One that begins before the one before it ended does not go on with it.
+    /// One that does not begin when the one before it ends does not go on with it.
     pub in_time: bool,
 }
 
@@ -192,16 +194,16 @@ impl Front {
         };
         self.held.clear();
         self.held.extend_from_slice(&bytes[taken..]);
-        block.anew = first && self.how.in_time && self.is_early();
+        block.anew = first && self.how.in_time && !self.goes_on();
         Ok(Advance::Block)
     }
 
-    /// True where the records of this source begin before the last of the one before.
-    fn is_early(&self) -> bool {
+    /// True where the records of this source begin when those of the one before end.
+    fn goes_on(&self) -> bool {
         let source = self.decoder.source as usize;
         let before = self.coverage[..source].iter().filter_map(|coverage| coverage.last_time).next_back();
-        let begins = self.coverage[source].first_time;
-        before.zip(begins).is_some_and(|(before, begins)| begins < before.saturating_sub(SLACK))
+        let pause = before.zip(self.coverage[source].first_time).map(|(before, begins)| begins.saturating_sub(before));
+        pause.is_none_or(|pause| (-SLACK..=PAUSE).contains(&pause))
     }
 
     /// A later source that is no capture is read to its end all the same, for size and digest.
