@@ -63,11 +63,19 @@ fn locked(path: &str) -> BTreeMap<String, String> {
 #[test]
 fn the_fuzz_targets_are_locked_to_what_the_core_is_locked_to() {
     let (core, fuzz) = (locked("Cargo.lock"), locked("fuzz/Cargo.lock"));
+    let block = include_str!("../fuzz/Cargo.lock")
+        .split("[[package]]")
+        .find(|block| block.contains("flowwatch-native\"\nversion"));
+    let block = block.expect("the fuzz crate depends on the core");
     let manifest = include_str!("../Cargo.toml");
     let dependencies = manifest.split("[dependencies]").nth(1).and_then(|rest| rest.split("\n[").next()).unwrap();
     let needed =
         dependencies.lines().filter(|line| !line.contains("optional")).filter_map(|line| line.split(" =").next());
     for name in needed.filter(|name| core.contains_key(*name)) {
+        assert!(
+            block.contains(&format!("\"{name}\"")),
+            "{name}: native/fuzz/Cargo.lock is behind (cargo metadata there)"
+        );
         assert_eq!(fuzz.get(name), core.get(name), "{name}: native/fuzz/Cargo.lock is behind");
     }
 }
