@@ -48,8 +48,8 @@ class _Coverage(TypedDict):
 
     format: str | None
     """`pcap`, `pcapng`, `snoop` or `erf`; None before the end."""
-    link_types: list[int]
-    """LINKTYPE numbers of the interfaces."""
+    link_types: list[str]
+    """Names of the link types of the interfaces, by number; `LINKTYPE_n` where it is not read."""
     snaplen: int
     """Largest snapshot length declared."""
     size: int
@@ -86,6 +86,10 @@ class _Coverage(TypedDict):
     """Blocks of pcapng by the names the draft gives them (`SHB`, `EPB`, ...); others are `other`."""
     resolved_names: list[tuple[str, str]]
     """Addresses and names that the writer of a pcapng file resolved, at most 1024; they prove nothing."""
+    incomplete_datagrams: int
+    """IP datagrams in fragments that did not all come."""
+    fragment_overlaps: int
+    """IP fragments that say other bytes than one before them."""
     dns_repeated: int
     """Questions asked again with the same id: one row, the first time."""
     dns_other_opcodes: int
@@ -100,7 +104,7 @@ class _Coverage(TypedDict):
     unreadable_certificates: int
     """Certificates of servers that hold to no form: of these only the digest is told."""
     opaque_tunnels: int
-    """Flows that are tunnels whose inside cannot be read (`esp`, `wireguard`)."""
+    """Flows that are tunnels whose inside cannot be read (`esp`, `ipcomp`, `wireguard`, `openvpn`)."""
     limits: dict[str, int]
     """Limits that were hit, how often."""
     error: _Stop | None

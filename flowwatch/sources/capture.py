@@ -26,14 +26,12 @@ _ERF_TYPES = frozenset({*range(1, 29), 48})
 _ENOUGH = 3
 """Records in a row that tell ERF, which has no magic number."""
 _SCHEMAS = {"flows": FLOWS, "lookups": LOOKUPS}
-_LINK_TYPES = {
-    0: "null", 1: "ethernet", 9: "ppp", 12: "raw", 14: "raw", 50: "ppp_hdlc", 51: "pppoe", 101: "raw", 108: "loop",
-    113: "linux_sll", 197: "erf", 228: "ipv4", 229: "ipv6", 276: "linux_sll2",
-}  # fmt: skip
 _REMARKS = {
     "resolved_names": "name in it that its writer resolved, which proves nothing and is in no row",
     "unknown_blocks": "pcapng block of a type that is not read",
     "untimed": "packet without a time",
+    "incomplete_datagrams": "IP datagram in fragments that did not all come, told by those that did",
+    "fragment_overlaps": "IP fragment that says other bytes than one before it; the first was believed",
     "dns_repeated": "DNS question asked again with the same id, one row each",
     "dns_other_opcodes": "DNS message that is neither query nor response, no row",
     "dns_nameless": "DNS message without question and answer, no row",
@@ -164,7 +162,6 @@ class CaptureRecords:
 def _in_our_words(name: str, core: Mapping[str, Any]) -> Coverage:
     told = dict(core)
     told["source"] = name
-    told["link_types"] = tuple(_LINK_TYPES.get(number, f"LINKTYPE_{number}") for number in told["link_types"])
     for theirs, ours in (("first_time", "first"), ("last_time", "last"), ("interface_drops", "drops")):
         told[ours] = told.pop(theirs)
     told["resolved_names"] = len(told["resolved_names"])

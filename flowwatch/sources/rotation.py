@@ -2,8 +2,8 @@
 
 Files belong together where they lie in one folder, their names differ in digits alone, they are of one format, link
 type and snapshot length, and each begins after the one before. What only the records can tell, the core holds to: a
-file that begins before the one before it ended, or half a minute after, does not go on with it. Refuses: logs, whose lines each stand alone, and
-whatever cannot be read twice.
+file that begins before the one before it ended, or half a minute after, does not go on with it. Refuses: logs, whose
+lines each stand alone, and whatever cannot be read twice.
 """
 
 import io
@@ -25,7 +25,7 @@ _DIGITS = re.compile(r"\d+")
 class _Beginning(msgspec.Struct, frozen=True):
     """What the first bytes of a capture tell."""
 
-    form: tuple[str | None, tuple[int, ...], int]
+    form: tuple[str | None, tuple[str, ...], int]
     time: int
 
 

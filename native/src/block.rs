@@ -38,6 +38,7 @@ pub struct Block {
 pub struct Packet {
     key: Key,
     hash: u64,
+    source: u32,
     record: u64,
     offset: u64,
     time: Option<i64>,
@@ -88,7 +89,7 @@ impl Block {
     #[must_use]
     #[inline]
     pub fn arrival(&self, packet: &Packet) -> Arrival<'_> {
-        let Packet { key, hash, record, offset, time, length, tcp, message, .. } = *packet;
+        let Packet { key, hash, source, record, offset, time, length, tcp, message, .. } = *packet;
         let sender = Side::from(packet.sender);
         let at = packet.payload_at as usize;
         let (bytes, at) = match at.checked_sub(self.bytes.len()) {
@@ -101,7 +102,7 @@ impl Block {
             key,
             hash,
             sender,
-            place: Place { source: self.source, record, offset, time },
+            place: Place { source, record, offset, time },
             length,
             segment: Segment { ports, message, tcp, payload, length: packet.payload_length },
             carrier: self.carriers.get(packet.carrier as usize),
@@ -143,10 +144,11 @@ impl<'a> Filling<'a> {
     #[inline]
     fn put(&mut self, found: &Found<'_>, carrier: u32) {
         let Found { key, hash, sender, place, length, segment } = *found;
-        let Place { record, offset, time, .. } = place;
+        let Place { source, record, offset, time } = place;
         let packet = Packet {
             key,
             hash,
+            source,
             record,
             offset,
             time,

@@ -21,6 +21,12 @@ pub enum Skip {
     FragmentWithoutFirst,
     /// A record without bytes.
     Empty,
+    /// The link encrypts or compresses what it carries (802.11, MACsec, PPP).
+    Protected,
+    /// A part of a frame that the link cut up: the header is in another.
+    LinkFragment,
+    /// Traffic of a USB bus.
+    Usb,
     /// The link type is not read by this version.
     UnsupportedLinkType(u16),
 }
@@ -36,6 +42,9 @@ impl Skip {
             Self::BadHeader => "bad_header".into(),
             Self::FragmentWithoutFirst => "fragment_without_first".into(),
             Self::Empty => "empty".into(),
+            Self::Protected => "protected".into(),
+            Self::LinkFragment => "link_fragment".into(),
+            Self::Usb => "usb".into(),
             Self::UnsupportedLinkType(number) => format!("unsupported_link_type:{number}"),
         }
     }
@@ -95,6 +104,10 @@ pub struct Coverage {
     pub blocks: BTreeMap<&'static str, u64>,
     /// Addresses and names that the writer of a pcapng file resolved, some of them; they prove nothing.
     pub resolved_names: BTreeSet<(IpAddr, String)>,
+    /// IP datagrams in fragments that did not all come.
+    pub incomplete_datagrams: u64,
+    /// IP fragments that overlap others of their datagram and say something else; the first was believed.
+    pub fragment_overlaps: u64,
     /// What the conversations came to.
     pub tally: Tally,
     /// Why reading stopped early, if it did.
@@ -173,6 +186,13 @@ impl Coverage {
     #[inline]
     pub fn skip(&mut self, reason: Skip) {
         *self.skipped.entry(reason).or_default() += 1;
+    }
+
+    /// Counts records that were taken for used and are in no flow after all.
+    #[cold]
+    pub fn take_back(&mut self, count: u64, reason: Skip) {
+        self.used = self.used.saturating_sub(count);
+        *self.skipped.entry(reason).or_default() += count;
     }
 
     /// Adds what a shard counted.

@@ -3,6 +3,8 @@
 //! Several sources are read as one stream: the conversations go on from one to the next, while records, offsets and
 //! coverage are each source's own.
 
+mod within;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read};
@@ -17,17 +19,17 @@ use crate::block::{Block, Filling, Found};
 use crate::container::{Container, Record};
 use crate::coverage::{Coverage, Skip};
 use crate::error::Error;
-use crate::flows::fragments::{First, Fragments};
+use crate::flows::fragments::Fragments;
 use crate::flows::key::Ends;
 use crate::flows::table::{Carrier, Place};
 use crate::input::follow::{Follow, Interest};
 use crate::input::{Filled, Input};
 use crate::ip::{self, Datagram};
-use crate::link::{self, Network, Vlans};
-use crate::talk::NO_TIME;
-use crate::transport::{self, Segment, has_ports};
-use crate::tunnel::{self, Layer, Layers};
+use crate::link::{self, Vlans};
+use crate::transport::{self, Segment};
+use crate::tunnel::{self, Layer};
 use crate::unpack::Fault;
+use within::Late;
 
 /// How far the records of two files of one rotation may overlap, ns: several threads of a recorder write in turn.
 const SLACK: i64 = 100_000_000;
@@ -80,6 +82,8 @@ pub struct Front {
     ended: Option<Option<io::Error>>,
     decoder: Decoder,
     coverage: Vec<Coverage>,
+    /// What waited behind the last source was given out.
+    over: bool,
 }
 
 /// What is known while records are read.
@@ -88,6 +92,8 @@ struct Decoder {
     fragments: Fragments,
     hasher: RandomState,
     source: u32,
+    /// What was decided of records that were taken for used.
+    late: Vec<Late>,
 }
 
 impl Reading {
@@ -142,8 +148,9 @@ impl Front {
             container: Container::new(),
             held: Vec::new(),
             ended: None,
-            decoder: Decoder { fragments: Fragments::default(), hasher, source: 0 },
+            decoder: Decoder { fragments: Fragments::default(), hasher, source: 0, late: Vec::new() },
             coverage,
+            over: false,
         })
     }
 
@@ -159,6 +166,9 @@ impl Front {
     /// The first source is no capture, or not a byte of it could be read.
     pub fn advance(&mut self, block: &mut Block, patience: Duration) -> Result<Advance, Error> {
         block.clear(self.decoder.source);
+        if self.over {
+            return Ok(Advance::End);
+        }
         let held = self.held.len();
         if block.bytes.len() < held {
             block.bytes.resize(held, 0);
@@ -176,7 +186,7 @@ impl Front {
                 self.ended = Some(error);
                 self.read(block, held)
             }
-            Filled::End(error) => self.next(error),
+            Filled::End(error) => self.next(block, error),
         }
     }
 
@@ -194,6 +204,7 @@ impl Front {
         };
         self.held.clear();
         self.held.extend_from_slice(&bytes[taken..]);
+        self.correct();
         block.anew = first && self.how.in_time && !self.goes_on();
         Ok(Advance::Block)
     }
@@ -215,8 +226,8 @@ impl Front {
         Ok(end)
     }
 
-    /// Ends a source and begins the next.
-    fn next(&mut self, error: Option<io::Error>) -> Result<Advance, Error> {
+    /// Ends a source and begins the next; behind the last, gives out what waits.
+    fn next(&mut self, block: &mut Block, error: Option<io::Error>) -> Result<Advance, Error> {
         if let Err(error) = self.end(error) {
             self.refuse(error, 0)?;
         }
@@ -236,7 +247,17 @@ impl Front {
                 }
             }
         }
-        Ok(Advance::End)
+        self.over = true;
+        self.decoder.give_up_all(&mut Filling::of(block).1, &mut self.coverage);
+        self.correct();
+        Ok(Advance::Block)
+    }
+
+    /// Corrects the coverage by what was decided late.
+    fn correct(&mut self) {
+        for late in self.decoder.late.drain(..) {
+            late.correct(&mut self.coverage);
+        }
     }
 
     fn end(&mut self, error: Option<io::Error>) -> Result<(), Error> {
@@ -272,6 +293,7 @@ impl Front {
         coverage.resolved_names = facts.names.into_all();
         coverage.tally.limit("interfaces", facts.refused_interfaces);
         coverage.tally.limit("fragments", self.decoder.fragments.forgotten());
+        coverage.fragment_overlaps = self.decoder.fragments.overlaps();
         (coverage.error, coverage.trailing_bytes) = self.container.end();
         coverage.size = sum.size;
         coverage.unpacked = sum.unpacked;
@@ -296,89 +318,27 @@ impl Decoder {
         let Record { number, offset, frame } = *record;
         let place = Place { source: self.source, record: number, offset, time: frame.time };
         let network = link::open(frame.link.ok_or(Skip::BadHeader)?, frame.bytes, frame.wire)?;
-        let datagram = ip::open(&network)?;
-        let Some((proto, segment)) = self.segment(&datagram, 0, place)? else { return Ok(()) };
-        if network.pppoe.is_some() || tunnel::may_carry(proto, segment.ports) {
-            return self.unwrap(&network, datagram, place, coverage, into);
+        let datagram = match ip::open(&network) {
+            Ok(datagram) => datagram,
+            Err(reason) => return self.outside(&network, reason, place, into),
+        };
+        if datagram.fragment.is_none()
+            && let Ok(segment) = transport::open(&datagram)
+            && !network.is_more_than_a_packet()
+            && !tunnel::may_carry(datagram.proto, segment.ports)
+        {
+            give(into, &self.found(&datagram, segment, 0, place), network.vlans, &[]);
+            return Ok(());
         }
-        let found = self.found(proto, &datagram, segment, 0, place);
-        give(into, &found, network.vlans, &[]);
-        Ok(())
-    }
-
-    /// Follows encapsulations inwards; the innermost packet that can be read belongs to the conversation.
-    #[cold]
-    fn unwrap<'a>(
-        &mut self,
-        network: &Network<'a>,
-        mut datagram: Datagram<'a>,
-        place: Place,
-        coverage: &mut Coverage,
-        into: &mut Filling<'_>,
-    ) -> Result<(), Skip> {
-        let mut layers = Layers::of(network);
-        while let Some(inner) = tunnel::open(&datagram) {
-            let name = layers.name(&self.hasher);
-            if !layers.enter(&inner) {
-                coverage.tally.limit("tunnel_depth", 1);
-                break;
-            }
-            let time = place.time.unwrap_or(NO_TIME);
-            self.fragments.remember(
-                &datagram,
-                name,
-                First { proto: datagram.proto, ports: (0, 0), is_tunnel: true, time },
-            );
-            datagram = inner.datagram;
-        }
-        let name = layers.name(&self.hasher);
-        let Some((proto, segment)) = self.segment(&datagram, name, place)? else { return Ok(()) };
-        let found = self.found(proto, &datagram, segment, name, place);
-        give(into, &found, network.vlans, layers.all());
-        Ok(())
+        self.within(&network, datagram, place, coverage, into)
     }
 
     #[inline]
-    fn found<'a>(
-        &self,
-        proto: u8,
-        datagram: &Datagram<'_>,
-        segment: Segment<'a>,
-        tunnel: u32,
-        place: Place,
-    ) -> Found<'a> {
+    fn found<'a>(&self, datagram: &Datagram<'_>, segment: Segment<'a>, tunnel: u32, place: Place) -> Found<'a> {
+        let proto = datagram.proto;
         let (src, dst) = ((datagram.src, segment.ports.0), (datagram.dst, segment.ports.1));
         let (key, sender) = Ends { v6: datagram.v6, proto, tunnel, src, dst }.key();
         Found { key, hash: self.hasher.hash_one(key), sender, place, length: datagram.length, segment }
-    }
-
-    /// The segment in a datagram; a later fragment belongs to the conversation of its first.
-    ///
-    /// None for a later fragment of a datagram that holds another packet: that one's header counted all of it.
-    #[inline]
-    fn segment<'a>(
-        &mut self,
-        datagram: &Datagram<'a>,
-        tunnel: u32,
-        place: Place,
-    ) -> Result<Option<(u8, Segment<'a>)>, Skip> {
-        let Some(fragment) = datagram.fragment else {
-            return Ok(Some((datagram.proto, transport::open(datagram)?)));
-        };
-        let time = place.time.unwrap_or(NO_TIME);
-        if fragment.offset == 0 {
-            let segment = transport::open(datagram)?;
-            let first = First { proto: datagram.proto, ports: segment.ports, is_tunnel: false, time };
-            self.fragments.remember(datagram, tunnel, first);
-            return Ok(Some((datagram.proto, Segment { payload: &[], ..segment })));
-        }
-        let segment = Segment { payload: &[], ..transport::rest(datagram) };
-        match self.fragments.first_of(datagram, tunnel, time) {
-            Some(first) if first.is_tunnel => Ok(None),
-            Some(first) => Ok(Some((first.proto, Segment { ports: first.ports, ..segment }))),
-            None if has_ports(datagram.proto) => Err(Skip::FragmentWithoutFirst),
-            None => Ok(Some((datagram.proto, segment))),
-        }
     }
 }
 

@@ -7,9 +7,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::coverage::Skip;
 use crate::link::{Network, lacking};
+use crate::transport::{TCP, UDP};
+use crate::tunnel::{GRE, IPV4, IPV6};
 
 /// Extension headers followed in one packet.
-const MOST_EXTENSIONS: usize = 32;
+const MOST_EXTENSIONS: usize = 256;
 
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
@@ -44,10 +46,10 @@ impl Address {
 pub struct Fragment {
     /// Identification, the same in all fragments of a datagram.
     pub id: u32,
-    /// Protocol as the fragment names it, the same in all fragments.
-    pub proto: u8,
     /// Offset in bytes; 0 is the first.
     pub offset: u32,
+    /// Others follow.
+    pub more: bool,
 }
 
 /// One IP packet.
@@ -59,7 +61,7 @@ pub struct Datagram<'a> {
     pub src: Address,
     /// Receiver.
     pub dst: Address,
-    /// Protocol after all extension headers.
+    /// Protocol after all extension headers; of a fragment, what its first bytes would be.
     pub proto: u8,
     /// IP bytes: total length, or payload length + 40.
     pub length: u32,
@@ -98,14 +100,11 @@ fn v4(bytes: &[u8], wire: u32) -> Result<Datagram<'_>, Skip> {
     if header_length < 20 || length < header_length {
         return Err(Skip::BadHeader);
     }
-    if bytes.len() < header_length as usize {
-        return Err(lacking(bytes.len(), wire));
-    }
     let flags = be16(header, 6);
     let fragment = (flags & 0x3fff != 0).then(|| Fragment {
         id: u32::from(be16(header, 4)),
-        proto: header[9],
         offset: u32::from(flags & 0x1fff) * 8,
+        more: flags & 0x2000 != 0,
     });
     let datagram = Datagram {
         v6: false,
@@ -114,17 +113,66 @@ fn v4(bytes: &[u8], wire: u32) -> Result<Datagram<'_>, Skip> {
         proto: header[9],
         length,
         payload_length: length - header_length,
-        payload: clip(&bytes[header_length as usize..], length - header_length),
+        payload: clip(bytes.get(header_length as usize..).unwrap_or(&[]), length - header_length),
         fragment,
     };
-    if datagram.proto == AUTHENTICATION { authenticated(datagram, wire) } else { Ok(datagram) }
+    if header_length == 20 && datagram.proto != AUTHENTICATION {
+        return Ok(datagram);
+    }
+    let options = bytes.get(20..header_length as usize).unwrap_or(&[]);
+    let dst = source_route(options).map_or(datagram.dst, |last| Address::v4(&last));
+    let datagram = Datagram { dst, ..datagram };
+    if datagram.proto == AUTHENTICATION && fragment.is_none() { authenticated(datagram, wire) } else { Ok(datagram) }
+}
+
+/// The end of a route that the sender prescribed and that is not travelled yet: the address in the header is only the
+/// next stop (RFC 791 3.1).
+#[cold]
+fn source_route(mut options: &[u8]) -> Option<[u8; 4]> {
+    const END: u8 = 0;
+    const NO_OPERATION: u8 = 1;
+    const LOOSE: u8 = 131;
+    const STRICT: u8 = 137;
+    loop {
+        options = match options {
+            [END, ..] => return None,
+            [NO_OPERATION, after @ ..] => after,
+            [LOOSE | STRICT, length, pointer, ..] => {
+                let route = options.get(3..usize::from(*length))?;
+                return route.last_chunk().copied().filter(|_| pointer < length);
+            }
+            [_, length, ..] if *length >= 2 => options.get(usize::from(*length)..)?,
+            _ => return None,
+        };
+    }
+}
+
+/// A datagram that was in fragments, with the headers in front of its payload taken off.
+///
+/// # Errors
+/// The reason to skip the records it came in.
+pub fn put_together(mut datagram: Datagram<'_>) -> Result<Datagram<'_>, Skip> {
+    let Datagram { v6, proto, payload, payload_length, .. } = datagram;
+    if !v6 {
+        return if proto == AUTHENTICATION { authenticated(datagram, payload_length) } else { Ok(datagram) };
+    }
+    let mut walk = Walk { next: proto, bytes: payload, length: payload_length, wire: payload_length, fragment: None };
+    walk.run()?;
+    if walk.fragment.is_some() {
+        return Err(Skip::BadHeader); // fragments of a fragment
+    }
+    (datagram.proto, datagram.payload, datagram.payload_length) = (walk.next, walk.bytes, walk.length);
+    Ok(datagram)
+}
+
+/// True for the number of an extension header of IPv6: the protocol stands behind it.
+#[must_use]
+pub fn is_extension(proto: u8) -> bool {
+    matches!(proto, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION_OPTIONS)
 }
 
 /// Steps over an authentication header of IPv4.
 fn authenticated(mut datagram: Datagram<'_>, wire: u32) -> Result<Datagram<'_>, Skip> {
-    if datagram.fragment.is_some_and(|f| f.offset > 0) {
-        return Ok(datagram);
-    }
     let header = datagram.payload.first_chunk::<2>().ok_or_else(|| lacking(datagram.payload.len(), wire))?;
     let length = (u32::from(header[1]) + 2) * 4;
     datagram.proto = header[0];
@@ -138,21 +186,39 @@ fn v6(bytes: &[u8], wire: u32) -> Result<Datagram<'_>, Skip> {
         return Err(lacking(bytes.len(), wire));
     };
     let declared = match u32::from(be16(header, 4)) {
-        0 => jumbo(header[6], rest).unwrap_or_else(|| wire.saturating_sub(40)),
+        0 => zero_length(header[6], rest, wire),
         length => length,
     };
     let mut walk = Walk { next: header[6], bytes: clip(rest, declared), length: declared, wire, fragment: None };
     walk.run()?;
-    Ok(Datagram {
-        v6: true,
-        src: Address(*header[8..24].first_chunk().ok_or(Skip::BadHeader)?),
-        dst: Address(*header[24..40].first_chunk().ok_or(Skip::BadHeader)?),
-        proto: walk.next,
-        length: declared.saturating_add(40),
-        payload_length: walk.length,
-        payload: walk.bytes,
-        fragment: walk.fragment,
-    })
+    Ok(walk.datagram(header, declared))
+}
+
+/// What can be told of an IPv6 packet whose extension headers cannot be read to their end: its addresses and length, and
+/// for its protocol the number of the header that stopped the reading.
+#[cold]
+#[must_use]
+pub fn addresses_alone<'a>(network: &Network<'a>) -> Option<Datagram<'a>> {
+    let (header, rest) = network.bytes.split_first_chunk::<40>().filter(|(header, _)| header[0] >> 4 == 6)?;
+    let declared = match u32::from(be16(header, 4)) {
+        0 => zero_length(header[6], rest, network.wire),
+        length => length,
+    };
+    let (bytes, wire) = (clip(rest, declared), network.wire);
+    let mut walk = Walk { next: header[6], bytes, length: declared, wire, fragment: None };
+    let is_unreadable = walk.run().is_err();
+    is_unreadable.then(|| Datagram { fragment: None, ..walk.datagram(header, declared) })
+}
+
+/// What a length of zero stands for: a jumbogram says it in an option, and segmentation offload leaves it to the network
+/// card; else there is nothing.
+#[cold]
+fn zero_length(next: u8, rest: &[u8], wire: u32) -> u32 {
+    match next {
+        HOP_BY_HOP => jumbo(next, rest).unwrap_or(0),
+        TCP | UDP | IPV4 | IPV6 | GRE => wire.saturating_sub(40),
+        _ => 0,
+    }
 }
 
 /// The length in the jumbo option of a hop-by-hop header (RFC 2675 2).
@@ -179,7 +245,21 @@ struct Walk<'a> {
     fragment: Option<Fragment>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn datagram(&self, header: &[u8; 40], declared: u32) -> Datagram<'a> {
+        let address = |at: usize| Address(header[at..].first_chunk().copied().unwrap_or_default());
+        Datagram {
+            v6: true,
+            src: address(8),
+            dst: address(24),
+            proto: self.next,
+            length: declared.saturating_add(40),
+            payload_length: self.length,
+            payload: self.bytes,
+            fragment: self.fragment,
+        }
+    }
+
     fn run(&mut self) -> Result<(), Skip> {
         for _ in 0..MOST_EXTENSIONS {
             match self.next {
@@ -187,7 +267,7 @@ impl Walk<'_> {
                 AUTHENTICATION => self.over(|header| (u32::from(header[1]) + 2) * 4)?,
                 FRAGMENT => {
                     self.fragment()?;
-                    if self.fragment.is_some_and(|f| f.offset > 0) {
+                    if self.fragment.is_some() {
                         return Ok(());
                     }
                 }
@@ -198,10 +278,10 @@ impl Walk<'_> {
     }
 
     fn over(&mut self, length: impl Fn(&[u8; 8]) -> u32) -> Result<(), Skip> {
-        let header = *self.header()?;
-        let length = length(&header);
+        let header = self.header()?;
+        self.skip(length(header))?;
         self.next = header[0];
-        self.skip(length)
+        Ok(())
     }
 
     fn fragment(&mut self) -> Result<(), Skip> {
@@ -210,12 +290,12 @@ impl Walk<'_> {
         self.next = header[0];
         if position & 0xfff9 != 0 {
             let id = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
-            self.fragment = Some(Fragment { id, proto: header[0], offset: u32::from(position & 0xfff8) });
+            self.fragment = Some(Fragment { id, offset: u32::from(position & 0xfff8), more: position & 1 != 0 });
         }
         self.skip(8)
     }
 
-    fn header(&self) -> Result<&[u8; 8], Skip> {
+    fn header(&self) -> Result<&'a [u8; 8], Skip> {
         if self.length < 8 {
             return Err(Skip::BadHeader);
         }
@@ -242,7 +322,6 @@ pub(crate) fn be16(bytes: &[u8], at: usize) -> u16 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::link::Vlans;
 
     pub(crate) fn v4_packet(proto: u8, flags: u16, payload: &[u8]) -> Vec<u8> {
         let mut out = vec![0x45, 0];
@@ -266,7 +345,7 @@ pub(crate) mod tests {
     }
 
     fn opened(bytes: &[u8], wire: usize) -> Result<Datagram<'_>, Skip> {
-        open(&Network { bytes, wire: wire as u32, vlans: Vlans::default(), pppoe: None })
+        open(&Network::bare(bytes, wire as u32))
     }
 
     #[test]
@@ -294,10 +373,42 @@ pub(crate) mod tests {
         bytes[0] = 0x46;
         let datagram = opened(&bytes, bytes.len()).unwrap();
         assert_eq!(datagram.payload, [9]);
-        assert_eq!(datagram.fragment, Some(Fragment { id: 7, proto: 17, offset: 0 }));
+        assert_eq!(datagram.fragment, Some(Fragment { id: 7, offset: 0, more: true }));
         let later = v4_packet(17, 3, b"");
         assert_eq!(opened(&later, 20).unwrap().fragment.unwrap().offset, 24);
         assert_eq!(opened(&v4_packet(17, 0x4000, b""), 20).unwrap().fragment, None);
+    }
+
+    #[test]
+    fn the_end_of_a_source_route_is_the_receiver() {
+        let with = |options: &[u8]| {
+            let mut bytes = v4_packet(17, 0, &[options, b"data"].concat());
+            bytes[0] = 0x45 + options.len() as u8 / 4;
+            opened(&bytes, bytes.len()).unwrap().dst.ip(false).to_string()
+        };
+        assert_eq!(with(&[1, 131, 11, 4, 203, 0, 113, 1, 203, 0, 113, 2]), "203.0.113.2");
+        assert_eq!(with(&[1, 131, 11, 12, 203, 0, 113, 1, 203, 0, 113, 2]), "198.51.100.2");
+        assert_eq!(with(&[130, 4, 0, 0, 137, 7, 4, 203, 0, 113, 3, 0]), "203.0.113.3");
+        for odd in [[0, 131, 7, 4], [131, 3, 4, 0], [131, 255, 4, 0], [131, 2, 0, 0], [9, 0, 0, 0], [9, 1, 9, 1]] {
+            assert_eq!(with(&odd), "198.51.100.2");
+        }
+    }
+
+    #[test]
+    fn of_cut_options_the_addresses_are_known() {
+        let mut bytes = v4_packet(1, 0, &[1, 1, 1, 1, 9]);
+        bytes[0] = 0x46;
+        let datagram = opened(&bytes[..22], bytes.len()).unwrap();
+        assert_eq!((datagram.payload_length, datagram.payload), (1, &b""[..]));
+    }
+
+    #[test]
+    fn a_length_of_zero_is_nothing_where_no_card_would_fill_it_in() {
+        for (next, length) in [(6, 47), (59, 40), (58, 40)] {
+            let mut bytes = v6_packet(next, b"payload");
+            bytes[4..6].copy_from_slice(&[0, 0]);
+            assert_eq!(opened(&bytes, bytes.len()).unwrap().length, length);
+        }
     }
 
     #[test]
@@ -312,9 +423,23 @@ pub(crate) mod tests {
         let bytes = v6_packet(0, &chain);
         let datagram = opened(&bytes, bytes.len()).unwrap();
         assert_eq!((datagram.proto, datagram.payload), (17, &b"payload"[..]));
-        assert_eq!(datagram.fragment, Some(Fragment { id: 9, proto: 17, offset: 0 }));
+        assert_eq!(datagram.fragment, Some(Fragment { id: 9, offset: 0, more: true }));
         assert_eq!(datagram.length as usize, bytes.len());
         assert_eq!(opened(&bytes[..60], bytes.len()).unwrap_err(), Skip::TruncatedHeader);
+    }
+
+    #[test]
+    fn of_headers_that_cannot_be_read_the_addresses_are_known() {
+        let chain = [60, 0, 0, 0, 0, 0, 0, 0, 17, 9, 0, 0, 0, 0, 0, 0];
+        for (bytes, proto) in [(v6_packet(0, &chain), 60), (v6_packet(43, &[17, 1, 0]), 43)] {
+            let network = Network::bare(&bytes, bytes.len() as u32);
+            assert_eq!(open(&network).unwrap_err(), Skip::BadHeader);
+            let told = addresses_alone(&network).unwrap();
+            assert_eq!((told.proto, told.length as usize), (proto, bytes.len()));
+        }
+        let readable = v6_packet(17, &[0; 8]);
+        assert!(addresses_alone(&Network::bare(&readable, 48)).is_none());
+        assert!(addresses_alone(&Network::bare(&[0x45; 60], 60)).is_none());
     }
 
     #[test]

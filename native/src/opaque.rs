@@ -1,12 +1,15 @@
-//! Tunnels that are told by their form and cannot be opened: ESP, also behind UDP, and WireGuard.
+//! Tunnels that are told by their form and cannot be opened: ESP, also behind UDP, IPComp, WireGuard and OpenVPN.
 //!
-//! Their outer packets are the conversation; its `app` says what it is. Source: RFC 4303, RFC 3948, the WireGuard paper
-//! 5.4.
+//! Their outer packets are the conversation; its `app` says what it is. Source: RFC 4303, RFC 3948, RFC 3173, the
+//! WireGuard paper 5.4.
+
+mod openvpn;
 
 use crate::flows::table::Flow;
-use crate::transport::{Segment, UDP};
+use crate::transport::{Segment, TCP, UDP};
 
 const ESP: u8 = 50;
+const IPCOMP: u8 = 108;
 const DNS: u16 = 53;
 /// UDP port of ESP and IKE behind address translation.
 const TRANSLATED: u16 = 4500;
@@ -18,8 +21,13 @@ const WIREGUARD: u16 = 51_820;
 #[inline]
 pub fn app(proto: u8, segment: &Segment<'_>) -> Option<&'static str> {
     match proto {
-        ESP => Some("esp"),
+        TCP => match segment.payload {
+            [_, _, 0x38 | 0x40 | 0x50, ..] if openvpn::is_framed_reset(segment.payload) => Some("openvpn"),
+            _ => None,
+        },
         UDP => over_udp(segment),
+        ESP => Some("esp"),
+        IPCOMP => Some("ipcomp"),
         _ => None,
     }
 }
@@ -31,6 +39,7 @@ fn over_udp(segment: &Segment<'_>) -> Option<&'static str> {
     match segment.payload {
         // Four zero bytes there are IKE's; the first 255 numbers are reserved (RFC 4303 2.1).
         [a, b, c, _, ..] if on(TRANSLATED) && (*a, *b, *c) != (0, 0, 0) && segment.length >= 24 => Some("esp"),
+        [0x38 | 0x40 | 0x50, ..] if !on(DNS) && openvpn::is_reset(segment.payload) => Some("openvpn"),
         // A DNS query of number 256 would look the same.
         [kind @ 1..=4, 0, 0, 0, ..] if !on(DNS) && is_wireguard(*kind, segment.length, on(WIREGUARD)) => {
             Some("wireguard")
@@ -49,26 +58,27 @@ fn is_wireguard(kind: u8, length: u32, usual_port: bool) -> bool {
     }
 }
 
-/// Takes a conversation for an opaque tunnel, unless something was read in it.
+/// Takes a conversation for an opaque tunnel, unless something was read in it; true when it is one from now on.
 #[cold]
-pub fn mark(flow: &mut Flow, app: &'static str) {
+pub fn mark(flow: &mut Flow, app: &'static str) -> bool {
     let facts = flow.facts.get_or_insert_default();
-    if facts.app.is_none() {
-        facts.app = Some(app);
-        facts.clear = [Some(false); 2];
+    if facts.app.is_some() {
+        return false;
     }
+    facts.app = Some(app);
+    facts.clear = [Some(false); 2];
+    true
 }
 
 /// True for a conversation that was taken for one.
 #[must_use]
 pub fn is(flow: &Flow) -> bool {
-    flow.facts.as_ref().is_some_and(|facts| matches!(facts.app, Some("esp" | "wireguard")))
+    flow.facts.as_ref().is_some_and(|facts| matches!(facts.app, Some("esp" | "ipcomp" | "wireguard" | "openvpn")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transport::TCP;
 
     fn told(proto: u8, ports: (u16, u16), payload: &[u8]) -> Option<&'static str> {
         app(proto, &Segment { ports, message: None, tcp: None, payload, length: payload.len() as u32 })

@@ -22,6 +22,7 @@ use crate::coverage::{Coverage, Stop};
 use crate::error::Error;
 use crate::front::Source;
 use crate::jsonl;
+use crate::link;
 use crate::markers::Markers;
 use crate::unpack::{Compression, Fault, Unpack};
 
@@ -181,7 +182,7 @@ fn coverage_dict<'py>(py: Python<'py>, coverage: &Coverage) -> PyResult<Bound<'p
         limits.set_item(name, count)?;
     }
     dict.set_item("format", Some(coverage.format).filter(|format| !format.is_empty()))?;
-    dict.set_item("link_types", coverage.link_types.iter().collect::<Vec<_>>())?;
+    dict.set_item("link_types", coverage.link_types.iter().map(|number| link::text(*number)).collect::<Vec<_>>())?;
     dict.set_item("snaplen", coverage.snaplen)?;
     dict.set_item("size", coverage.size)?;
     dict.set_item("sha256", coverage.sha256.as_deref())?;
@@ -201,6 +202,8 @@ fn coverage_dict<'py>(py: Python<'py>, coverage: &Coverage) -> PyResult<Bound<'p
     dict.set_item("unknown_blocks", coverage.unknown_blocks)?;
     dict.set_item("blocks", &coverage.blocks)?;
     dict.set_item("resolved_names", names(coverage))?;
+    dict.set_item("incomplete_datagrams", coverage.incomplete_datagrams)?;
+    dict.set_item("fragment_overlaps", coverage.fragment_overlaps)?;
     dict.set_item("dns_repeated", coverage.tally.rowless.repeated)?;
     dict.set_item("dns_other_opcodes", coverage.tally.rowless.other_opcodes)?;
     dict.set_item("dns_nameless", coverage.tally.rowless.nameless)?;

@@ -112,7 +112,8 @@ impl Shard {
         }
         let segment = &arrival.segment;
         match opaque::app(arrival.key.proto, segment) {
-            Some(app) => opaque::mark(flow, app),
+            Some(app) if opaque::mark(flow, app) => self.recogniser.leave(flow),
+            Some(_) => {}
             None => self.recogniser.take(flow, arrival.sender, arrival.place, counted.position, segment),
         }
     }

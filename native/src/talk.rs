@@ -136,6 +136,14 @@ impl Recogniser {
         }
     }
 
+    /// Reads no more of a conversation.
+    #[cold]
+    pub fn leave(&mut self, flow: &mut Flow) {
+        for side in [flow.src(), flow.dst()] {
+            self.settle(flow, side);
+        }
+    }
+
     /// Reads what is left of a conversation that is over.
     pub fn finish(&mut self, flow: &mut Flow) {
         for side in [flow.src(), flow.dst()] {

@@ -107,6 +107,21 @@ pub fn open<'a>(datagram: &Datagram<'a>) -> Result<Segment<'a>, Skip> {
     }
 }
 
+/// What can be told of a transport header that contradicts itself: its ports, if there are any. Nothing of it is payload.
+#[cold]
+#[must_use]
+pub fn ports_alone(datagram: &Datagram<'_>) -> Option<Segment<'static>> {
+    let none = Segment { ports: (0, 0), message: None, tcp: None, payload: &[], length: 0 };
+    match datagram.proto {
+        ICMP | ICMP6 => Some(none),
+        proto if has_ports(proto) => {
+            let ports = head::<4>(datagram, 4).ok()?;
+            Some(Segment { ports: (be16(ports, 0), be16(ports, 2)), ..none })
+        }
+        _ => None,
+    }
+}
+
 /// A datagram of which all is payload: a protocol without ports, or a later fragment.
 #[must_use]
 pub fn rest<'a>(datagram: &Datagram<'a>) -> Segment<'a> {
@@ -222,12 +237,11 @@ mod tests {
     use super::*;
     use crate::ip;
     use crate::ip::tests::v4_packet;
-    use crate::link::{Network, Vlans};
+    use crate::link::Network;
 
     fn with<T>(proto: u8, payload: &[u8], captured: usize, check: impl Fn(Result<Segment<'_>, Skip>) -> T) -> T {
         let bytes = v4_packet(proto, 0, payload);
-        let network =
-            Network { bytes: &bytes[..20 + captured], wire: bytes.len() as u32, vlans: Vlans::default(), pppoe: None };
+        let network = Network::bare(&bytes[..20 + captured], bytes.len() as u32);
         check(open(&ip::open(&network).unwrap()))
     }
 
@@ -256,6 +270,19 @@ mod tests {
         with(TCP, &bytes, 3, |segment| assert_eq!(segment, Err(Skip::TruncatedHeader)));
         with(TCP, &tcp_bytes(4, 0), 20, |segment| assert_eq!(segment, Err(Skip::BadHeader)));
         with(TCP, &[0; 19], 19, |segment| assert_eq!(segment, Err(Skip::BadHeader)));
+    }
+
+    #[test]
+    fn a_bad_header_still_has_ports() {
+        let ports = |proto, payload: &[u8]| {
+            let bytes = v4_packet(proto, 0, payload);
+            ports_alone(&ip::open(&Network::bare(&bytes, bytes.len() as u32)).unwrap()).map(|s| (s.ports, s.length))
+        };
+        assert_eq!(ports(TCP, &tcp_bytes(4, 0)), Some(((80, 256), 0)));
+        assert_eq!(ports(UDP, &[0, 80, 1, 0]), Some(((80, 256), 0)));
+        assert_eq!(ports(UDP, &[0, 80, 1]), None);
+        assert_eq!(ports(ICMP, &[3]), Some(((0, 0), 0)));
+        assert_eq!(ports(47, &[]), None);
     }
 
     #[test]

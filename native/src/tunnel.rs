@@ -1,9 +1,10 @@
 //! Packets within packets: what an IP packet encapsulates, and the layers between a frame and the conversation in it.
 //!
-//! Opened are GRE (with ERSPAN, Ethernet, PPP), IP in IP, MPLS in IP, EtherIP, and over UDP, on their ports only, VXLAN,
-//! Geneve, GTP-U, Teredo and L2TP. Every header is held to its reserved bits and to a whole IP packet within; what does
-//! not pass is no tunnel, and its packet stays the conversation. Source: RFC 2003, 2473, 2661, 2784, 2890, 3378, 4023,
-//! 4380, 7348, 7637, 8926, 3GPP TS 29.281, draft-foschiano-erspan.
+//! Opened are GRE (with ERSPAN, Ethernet, PPP), IP in IP, MPLS in IP, EtherIP, Ethernet in IPv6, PIM registers, and over
+//! UDP, on their ports only, VXLAN (plain, with group policy, GPE), Geneve, GTP-U, Teredo, L2TP, MPLS and LISP. Every
+//! header is held to its reserved bits and to a whole IP packet within; what does not pass is no tunnel, and its packet
+//! stays the conversation. Source: RFC 2003, 2473, 2661, 2784, 2890, 3378, 4023, 4380, 7348, 7510, 7637, 7761, 8926, 8986,
+//! 9300, 3GPP TS 29.281, draft-foschiano-erspan, draft-ietf-nvo3-vxlan-gpe, draft-smith-vxlan-group-policy.
 
 mod body;
 mod over_ip;
@@ -23,11 +24,16 @@ use crate::transport::{self, UDP};
 /// Layers followed in one packet.
 pub const MOST: usize = 4;
 
-const IPV4: u8 = 4;
-const IPV6: u8 = 41;
-const GRE: u8 = 47;
+/// IANA protocol number of IPv4 in IP.
+pub const IPV4: u8 = 4;
+/// IANA protocol number of IPv6 in IP.
+pub const IPV6: u8 = 41;
+/// IANA protocol number of GRE.
+pub const GRE: u8 = 47;
 const ETHERIP: u8 = 97;
+const PIM: u8 = 103;
 const MPLS: u8 = 137;
+const ETHERNET: u8 = 143;
 
 /// A kind of encapsulation, with the number that tells one tunnel from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +44,8 @@ pub enum Kind {
     Erspan(Option<u16>),
     /// With its network.
     Vxlan(u32),
+    /// The same with any protocol in it.
+    VxlanGpe(u32),
     /// With its network, which may differ by direction.
     Geneve(u32),
     /// Either IP in either, MPLS labels between them passed over.
@@ -52,6 +60,14 @@ pub enum Kind {
     Teredo,
     /// PPP over UDP; its identifiers differ by direction.
     L2tp,
+    /// MPLS labels over UDP.
+    Mpls,
+    /// IP between two sites of one network.
+    Lisp,
+    /// Ethernet as a segment-routed IPv6 packet carries it.
+    Ethernet,
+    /// A multicast packet on its way to the rendezvous point.
+    Pim,
 }
 
 impl Kind {
@@ -63,6 +79,7 @@ impl Kind {
             Self::Erspan(None) => "erspan".into(),
             Self::Erspan(Some(session)) => format!("erspan:{session}"),
             Self::Vxlan(network) => format!("vxlan:{network}"),
+            Self::VxlanGpe(network) => format!("vxlan-gpe:{network}"),
             Self::Geneve(network) => format!("geneve:{network}"),
             Self::Ipip => "ipip".into(),
             Self::Etherip => "etherip".into(),
@@ -70,6 +87,10 @@ impl Kind {
             Self::Pppoe(_) => "pppoe".into(),
             Self::Teredo => "teredo".into(),
             Self::L2tp => "l2tp".into(),
+            Self::Mpls => "mpls".into(),
+            Self::Lisp => "lisp".into(),
+            Self::Ethernet => "ethernet".into(),
+            Self::Pim => "pim".into(),
         }
     }
 
@@ -78,9 +99,10 @@ impl Kind {
         let number = match self {
             Self::Gre(key) => key.unwrap_or(0),
             Self::Erspan(session) => session.unwrap_or(0).into(),
-            Self::Vxlan(network) => network,
+            Self::Vxlan(network) | Self::VxlanGpe(network) => network,
             Self::Pppoe(session) => session.into(),
             Self::Geneve(_) | Self::Ipip | Self::Etherip | Self::Gtpu | Self::Teredo | Self::L2tp => 0,
+            Self::Mpls | Self::Lisp | Self::Ethernet | Self::Pim => 0,
         };
         (discriminant(&self), number)
     }
@@ -164,6 +186,12 @@ impl Layers {
     }
 }
 
+impl From<Box<[Layer]>> for Layers {
+    fn from(layers: Box<[Layer]>) -> Self {
+        Self { layers: layers.into_vec() }
+    }
+}
+
 /// What an encapsulation holds.
 #[derive(Debug)]
 pub struct Inner<'a> {
@@ -182,31 +210,29 @@ pub fn may_carry(proto: u8, ports: (u16, u16)) -> bool {
     match proto {
         transport::TCP => false,
         UDP => is_port(ports.0) || is_port(ports.1),
-        _ => matches!(proto, IPV4 | IPV6 | GRE | ETHERIP | MPLS),
+        _ => matches!(proto, IPV4 | IPV6 | GRE | ETHERIP | PIM | MPLS | ETHERNET),
     }
 }
 
 /// The packet in a packet; none where it holds none, or not enough of one was captured to tell.
 #[must_use]
 pub fn open<'a>(outer: &Datagram<'a>) -> Option<Inner<'a>> {
-    if outer.fragment.is_some_and(|fragment| fragment.offset > 0) {
-        return None;
-    }
     let body = Body { bytes: outer.payload, length: outer.payload_length };
     let (kind, network) = match outer.proto {
         IPV4 => (Kind::Ipip, body.ethertype(ETHERTYPE_IPV4)?),
         IPV6 => (Kind::Ipip, body.ethertype(ETHERTYPE_IPV6)?),
         MPLS => (Kind::Ipip, body.ethertype(ETHERTYPE_MPLS)?),
         ETHERIP => (Kind::Etherip, over_ip::etherip(body)?),
+        ETHERNET => (Kind::Ethernet, body.ethernet()?),
+        PIM => (Kind::Pim, over_ip::register(body)?),
         GRE => over_ip::gre(body)?,
         UDP => over_udp::open(outer)?,
         _ => return None,
     };
     let datagram = ip::open(&network).ok()?;
-    // In a first fragment the header within still speaks of the whole datagram.
+    // Where the rest never came the header within still speaks of the whole datagram.
     let fits = outer.fragment.is_some() || datagram.length <= network.wire;
-    let is_later = datagram.fragment.is_some_and(|fragment| fragment.offset > 0);
-    let is_whole = is_later || transport::open(&datagram).is_ok();
+    let is_whole = datagram.fragment.is_some() || transport::open(&datagram).is_ok();
     let layer = Layer { kind, ends: Some((outer.v6, outer.src, outer.dst)) };
     (fits && is_whole).then_some(Inner { layer, pppoe: network.pppoe, datagram })
 }

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_NOP, fragment
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_NOP
 from scapy.layers.inet6 import ICMPv6EchoReply, ICMPv6EchoRequest, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import CookedLinux, CookedLinuxV2, Dot1Q, Ether
 from scapy.packet import Raw
@@ -306,23 +306,3 @@ def test_an_error_first_does_not_pass_off_what_follows_as_errors(rows_of: Any, p
     error, echo = rows_of(captured(packets, LINKS["ethernet"][2], packet)).flows
     assert (error["src_port"], error["src_packets"]) == (3, 1)
     assert (echo["src_port"], echo["src_payload"]) == (8, 1000)
-
-
-def fragments_of(size: int) -> list[Any]:
-    whole = IP(src="192.0.2.10", dst="198.51.100.7", id=77) / UDP(sport=40000, dport=20000) / Raw(b"\x99" * size)
-    return [IP(bytes(part)) for part in fragment(whole, fragsize=800)]
-
-
-def test_fragments_belong_to_the_flow_of_their_datagram(rows_of: Any, packet: Any) -> None:
-    parts = fragments_of(3000)
-    (flow,) = rows_of(captured(parts, LINKS["ethernet"][2], packet)).flows
-    assert flow["src_packets"] == len(parts)
-    assert flow["src_bytes"] == sum(lengths(part) for part in parts)
-    assert flow["src_payload"] == 3000
-
-
-def test_a_fragment_that_comes_before_its_first_is_counted_as_skipped(rows_of: Any, packet: Any) -> None:
-    parts = fragments_of(3000)[::-1]
-    rows = rows_of(captured(parts, LINKS["ethernet"][2], packet))
-    assert [flow["src_packets"] for flow in rows.flows] == [1]
-    assert rows.skipped == {"fragment_without_first": len(parts) - 1}

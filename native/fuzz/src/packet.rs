@@ -6,9 +6,10 @@ use super::bytes::choice;
 use super::reading::{Told, read_files, without};
 
 /// Link types, read and not.
-const LINKS: [u16; 32] = [
+const LINKS: [u16; 56] = [
     1, 0, 9, 10, 12, 14, 50, 51, 101, 104, 105, 107, 108, 113, 117, 119, 127, 129, 139, 141, 147, 149, 163, 189, 192,
-    224, 228, 229, 239, 258, 276, 7,
+    224, 228, 229, 239, 258, 276, 7, 6, 8, 100, 106, 109, 122, 123, 138, 166, 178, 179, 180, 181, 204, 205, 206, 226,
+    240, 242, 274, 281, 282, 284, 285,
 ];
 /// Frames of one input.
 const MOST_FRAMES: usize = 4096;
@@ -48,8 +49,11 @@ fn placeless(rows: &[String]) -> Vec<String> {
     rows
 }
 
-/// What was told of some records stays told when more follow.
+/// What was told of some records stays told when more follow, unless a datagram waited for the rest of it.
 fn grows(before: &Told, after: &Told) {
+    if before.coverage.incomplete_datagrams > 0 {
+        return;
+    }
     assert!(before.coverage.used <= after.coverage.used);
     for (reason, count) in &before.coverage.skipped {
         assert!(after.coverage.skipped.get(reason) >= Some(count), "{reason:?}");

@@ -176,7 +176,11 @@ impl Flow {
     fn count(&mut self, arrival: &Arrival<'_>) -> Counted {
         let Arrival { sender, place, length, segment, .. } = arrival;
         if place.source == self.source {
-            self.last_record = place.record;
+            if place.record >= self.last_record {
+                self.last_record = place.record;
+            } else {
+                self.began_with(arrival);
+            }
         } else if place.source != self.last_source {
             self.last_source = place.source;
             self.parts = self.parts.saturating_add(1);
@@ -192,7 +196,7 @@ impl Flow {
         mine.packets += 1;
         mine.bytes += u64::from(*length);
         let Some(tcp) = &segment.tcp else {
-            // A later fragment of TCP, or one cut short, has no number: what it carried shows as acknowledged.
+            // A segment cut short has no number: what it carried shows as acknowledged.
             mine.payload += if self.key.proto == TCP { 0 } else { u64::from(segment.length) };
             return Counted::default();
         };
@@ -200,6 +204,16 @@ impl Flow {
         mine.payload += sent.fresh;
         theirs.payload += theirs.tcp.acknowledge(tcp, mine.tcp.has_fin());
         Counted { position: sent.position, overflow: sent.overflow }
+    }
+
+    /// Takes in a record that comes late, as those of fragments do.
+    #[cold]
+    fn began_with(&mut self, arrival: &Arrival<'_>) {
+        if arrival.place.record < self.first_record {
+            self.first_record = arrival.place.record;
+            self.first_offset = arrival.place.offset;
+            self.first_sender = arrival.sender as u8;
+        }
     }
 
     /// Sorts conversations by how long they have been silent.

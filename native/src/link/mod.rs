@@ -1,6 +1,15 @@
-//! From a link-layer frame to the IP packet in it: Ethernet with VLAN tags, MPLS, PPP, raw IP, null/loop, Linux cooked.
+//! From a link-layer frame to the IP packet in it: one ordered list of link types, one file a family.
 //!
-//! What is no IP is told by its reason; nothing is guessed from the bytes of an unknown protocol.
+//! What is no IP is told by its reason; nothing is guessed from the bytes of an unknown protocol. Numbers and formats are
+//! those of the tcpdump.org registry of link types.
+
+mod cooked;
+mod ethernet;
+mod label;
+mod legacy;
+mod ppp;
+mod wide;
+mod wifi;
 
 pub mod erf;
 
@@ -8,6 +17,102 @@ use crate::coverage::Skip;
 
 /// VLAN tags kept of one frame; a frame with more is refused.
 pub const MOST_VLANS: usize = 8;
+/// Frames within a frame that are followed (pseudo-wires, provider bridges).
+const MOST_NESTED: u8 = 8;
+
+const ETHERNET: u16 = 1;
+
+/// The link types that are read, and those that are known to carry no IP conversation of their own, by number.
+const LINK_TYPES: &[LinkType] = &[
+    LinkType::new(0, "null", cooked::loopback),
+    LinkType::new(ETHERNET, "ethernet", ethernet::frame),
+    LinkType::new(6, "token_ring", legacy::token_ring),
+    LinkType::new(7, "arcnet", legacy::arcnet),
+    LinkType::new(8, "slip", legacy::slip),
+    LinkType::new(9, "ppp", ppp::ppp),
+    LinkType::new(10, "fddi", legacy::fddi),
+    LinkType::new(12, "raw", bare),
+    LinkType::new(14, "raw", bare),
+    LinkType::new(50, "ppp_hdlc", ppp::ppp_or_cisco),
+    LinkType::new(51, "pppoe", ppp::session),
+    LinkType::new(100, "atm_rfc1483", ethernet::logical_link),
+    LinkType::new(101, "raw", bare),
+    LinkType::new(104, "c_hdlc", ppp::cisco),
+    LinkType::new(105, "ieee802_11", wifi::frame),
+    LinkType::new(106, "atm_clip", ethernet::logical_link),
+    LinkType::new(107, "frame_relay", wide::frame_relay),
+    LinkType::new(108, "loop", cooked::loopback),
+    LinkType::new(109, "enc", cooked::enc),
+    LinkType::new(113, "linux_sll", cooked::cooked),
+    LinkType::new(117, "pflog", cooked::pflog),
+    LinkType::new(119, "ieee802_11_prism", wifi::prism),
+    LinkType::new(122, "ip_over_fc", legacy::fibre_channel),
+    LinkType::new(123, "sunatm", wide::sunatm),
+    LinkType::new(127, "ieee802_11_radiotap", wifi::radiotap),
+    LinkType::new(129, "arcnet_linux", legacy::arcnet_linux),
+    LinkType::new(138, "apple_ip_over_ieee1394", legacy::firewire),
+    LinkType::new(149, "user2", cooked::pktap), // where macOS wrote it before the number 258 was assigned
+    LinkType::new(163, "ieee802_11_avs", wifi::avs),
+    LinkType::new(166, "ppp_pppd", ppp::pppd),
+    LinkType::new(178, "juniper_ether", wide::juniper_ethernet),
+    LinkType::new(179, "juniper_ppp", wide::juniper_ppp),
+    LinkType::new(180, "juniper_frelay", wide::juniper_frame_relay),
+    LinkType::new(181, "juniper_chdlc", wide::juniper_cisco),
+    LinkType::new(186, "usb_freebsd", usb),
+    LinkType::new(189, "usb_linux", usb),
+    LinkType::new(192, "ppi", wifi::ppi),
+    LinkType::new(erf::LINK, "erf", endace),
+    LinkType::new(204, "ppp_with_dir", ppp::ppp_with_direction),
+    LinkType::new(205, "c_hdlc_with_dir", ppp::cisco_with_direction),
+    LinkType::new(206, "frelay_with_dir", wide::frame_relay_with_direction),
+    LinkType::new(220, "usb_linux_mmapped", usb),
+    LinkType::new(226, "ipnet", cooked::ipnet),
+    LinkType::new(228, "ipv4", bare),
+    LinkType::new(229, "ipv6", bare),
+    LinkType::new(239, "nflog", cooked::nflog),
+    LinkType::new(240, "netanalyzer", ethernet::netanalyzer),
+    LinkType::new(242, "ipoib", legacy::ipoib),
+    LinkType::new(249, "usbpcap", usb),
+    LinkType::new(258, "pktap", cooked::pktap),
+    LinkType::new(266, "usb_darwin", usb),
+    LinkType::new(274, "ethernet_mpacket", ethernet::mpacket),
+    LinkType::new(276, "linux_sll2", cooked::cooked2),
+    LinkType::new(281, "dsa_tag_brcm", ethernet::broadcom),
+    LinkType::new(282, "dsa_tag_brcm_prepend", ethernet::broadcom_before),
+    LinkType::new(284, "dsa_tag_dsa", ethernet::dsa),
+    LinkType::new(285, "dsa_tag_edsa", ethernet::edsa),
+    LinkType::new(288, "usb_2_0", usb),
+    LinkType::new(293, "usb_2_0_low_speed", usb),
+    LinkType::new(294, "usb_2_0_full_speed", usb),
+    LinkType::new(295, "usb_2_0_high_speed", usb),
+];
+
+/// A reader of one kind of frame.
+type Reader = for<'a> fn(Rest<'a>) -> Result<Network<'a>, Skip>;
+
+/// One link type.
+struct LinkType {
+    number: u16,
+    name: &'static str,
+    read: Reader,
+}
+
+impl LinkType {
+    const fn new(number: u16, name: &'static str, read: Reader) -> Self {
+        Self { number, name, read }
+    }
+
+    fn of(number: u16) -> Option<&'static Self> {
+        let at = LINK_TYPES.binary_search_by_key(&number, |known| known.number).ok()?;
+        LINK_TYPES.get(at)
+    }
+}
+
+/// What coverage calls a link type: the registry's name in lower case, or `LINKTYPE_n` of one that is not read.
+#[must_use]
+pub fn text(number: u16) -> String {
+    LinkType::of(number).map_or_else(|| format!("LINKTYPE_{number}"), |known| known.name.into())
+}
 
 /// The VLAN identifiers of a frame, outer to inner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +148,23 @@ pub struct Network<'a> {
     pub vlans: Vlans,
     /// The PPPoE session before it.
     pub pppoe: Option<u16>,
+    /// What follows it in an aggregate of 802.11; empty otherwise.
+    pub others: &'a [u8],
+}
+
+impl<'a> Network<'a> {
+    /// True where something is to be told of it beside the packet itself.
+    #[must_use]
+    #[inline]
+    pub fn is_more_than_a_packet(&self) -> bool {
+        self.pppoe.is_some() || !self.others.is_empty()
+    }
+
+    /// An IP packet in no frame.
+    #[must_use]
+    pub fn bare(bytes: &'a [u8], wire: u32) -> Self {
+        Rest::of(bytes, wire).network()
+    }
 }
 
 /// The IP packet in a frame of a link type, or why there is none.
@@ -55,25 +177,19 @@ pub fn open(link: u16, bytes: &[u8], wire: u32) -> Result<Network<'_>, Skip> {
         return Err(Skip::Empty);
     }
     let rest = Rest::of(bytes, wire);
-    match link {
-        1 => ethernet(rest),
-        12 | 14 | 101 => Ok(rest.network()),
-        228 if bytes[0] >> 4 == 4 => Ok(rest.network()),
-        229 if bytes[0] >> 4 == 6 => Ok(rest.network()),
-        228 | 229 => Err(Skip::BadHeader),
-        0 | 108 => loopback(rest),
-        9 | 50 => ppp(rest),
-        51 => session(rest),
-        113 => cooked(rest),
-        erf::LINK => endace(bytes),
-        276 => cooked2(rest),
-        other => Err(Skip::UnsupportedLinkType(other)),
+    if link == ETHERNET { ethernet::frame(rest) } else { by_number(link, rest) }
+}
+
+fn by_number(link: u16, rest: Rest<'_>) -> Result<Network<'_>, Skip> {
+    match LinkType::of(link) {
+        Some(known) => (known.read)(rest),
+        None => Err(Skip::UnsupportedLinkType(link)),
     }
 }
 
 /// The IP packet in the frame of an ERF record.
-fn endace(record: &[u8]) -> Result<Network<'_>, Skip> {
-    match erf::open(record).ok_or(Skip::TruncatedHeader)?.payload {
+fn endace(rest: Rest<'_>) -> Result<Network<'_>, Skip> {
+    match erf::open(rest.bytes).ok_or(Skip::TruncatedHeader)?.payload {
         erf::Payload::Frame(link, bytes, wire) => open(link, bytes, wire),
         erf::Payload::Meta | erf::Payload::Padding => Err(Skip::NoIp),
         erf::Payload::Unread => Err(Skip::UnsupportedLinkType(erf::LINK)),
@@ -85,7 +201,7 @@ fn endace(record: &[u8]) -> Result<Network<'_>, Skip> {
 /// # Errors
 /// Why there is none.
 pub fn ethernet_in(bytes: &[u8], wire: u32) -> Result<Network<'_>, Skip> {
-    ethernet(Rest::of(bytes, wire))
+    ethernet::frame(Rest::of(bytes, wire))
 }
 
 /// The IP packet in what a tunnel carries under an EtherType.
@@ -93,7 +209,7 @@ pub fn ethernet_in(bytes: &[u8], wire: u32) -> Result<Network<'_>, Skip> {
 /// # Errors
 /// Why there is none.
 pub fn ethertype_in(kind: u16, bytes: &[u8], wire: u32) -> Result<Network<'_>, Skip> {
-    ethertype(kind, Rest::of(bytes, wire))
+    ethernet::ethertype(kind, Rest::of(bytes, wire))
 }
 
 /// The IP packet in a PPP packet that a tunnel carries.
@@ -101,7 +217,15 @@ pub fn ethertype_in(kind: u16, bytes: &[u8], wire: u32) -> Result<Network<'_>, S
 /// # Errors
 /// Why there is none.
 pub fn ppp_in(bytes: &[u8], wire: u32) -> Result<Network<'_>, Skip> {
-    ppp(Rest::of(bytes, wire))
+    ppp::ppp(Rest::of(bytes, wire))
+}
+
+/// The next IP packet in what followed another in an aggregate ([`Network::others`]), and what follows that.
+///
+/// # Errors
+/// Why there is none.
+pub fn next_of(others: &[u8]) -> Result<Network<'_>, Skip> {
+    wifi::aggregate(Rest::of(others, others.len() as u32))
 }
 
 /// What is left of a frame.
@@ -111,12 +235,15 @@ struct Rest<'a> {
     wire: u32,
     vlans: Vlans,
     pppoe: Option<u16>,
+    others: &'a [u8],
+    nested: u8,
 }
 
 impl<'a> Rest<'a> {
     #[inline]
     fn of(bytes: &'a [u8], wire: u32) -> Self {
-        Self { bytes, wire: wire.max(bytes.len() as u32), vlans: Vlans::default(), pppoe: None }
+        let wire = wire.max(bytes.len() as u32);
+        Self { bytes, wire, vlans: Vlans::default(), pppoe: None, others: &[], nested: 0 }
     }
 
     /// The first `N` bytes, or why they are not there.
@@ -133,9 +260,24 @@ impl<'a> Rest<'a> {
         self
     }
 
+    /// Without the first `length` bytes, or why they are not there.
+    fn skip(self, length: usize) -> Result<Self, Skip> {
+        if self.bytes.len() < length {
+            return Err(lacking(self.bytes.len(), self.wire));
+        }
+        Ok(self.after(length))
+    }
+
+    /// One frame further in.
+    fn nested(mut self) -> Result<Self, Skip> {
+        self.nested += 1;
+        if self.nested > MOST_NESTED { Err(Skip::BadHeader) } else { Ok(self) }
+    }
+
     #[inline]
     fn network(self) -> Network<'a> {
-        Network { bytes: self.bytes, wire: self.wire, vlans: self.vlans, pppoe: self.pppoe }
+        let Self { bytes, wire, vlans, pppoe, others, .. } = self;
+        Network { bytes, wire, vlans, pppoe, others }
     }
 }
 
@@ -145,227 +287,22 @@ pub fn lacking(captured: usize, wire: u32) -> Skip {
     if captured < wire as usize { Skip::TruncatedHeader } else { Skip::BadHeader }
 }
 
-#[inline]
-fn ethernet(rest: Rest<'_>) -> Result<Network<'_>, Skip> {
-    let header = rest.peek::<14>()?;
-    ethertype(u16::from_be_bytes([header[12], header[13]]), rest.after(14))
+/// IP without a frame.
+fn bare(rest: Rest<'_>) -> Result<Network<'_>, Skip> {
+    Ok(rest.network())
 }
 
-/// Follows an EtherType through tags to IP.
-#[inline]
-fn ethertype(mut kind: u16, mut rest: Rest<'_>) -> Result<Network<'_>, Skip> {
-    loop {
-        match kind {
-            0x0800 | 0x86dd => return Ok(rest.network()),
-            0x8100 | 0x88a8 | 0x9100 | 0x9200 | 0x9300 => {
-                let tag = rest.peek::<4>()?;
-                rest.vlans.push(u16::from_be_bytes([tag[0], tag[1]]))?;
-                kind = u16::from_be_bytes([tag[2], tag[3]]);
-                rest = rest.after(4);
-            }
-            0x8847 | 0x8848 => return labelled(rest),
-            0x8864 => return session(rest),
-            0..=1500 => return logical_link(rest),
-            kind if is_known_without_ip(kind) => return Err(Skip::NoIp),
-            _ => return Err(Skip::UnknownEthertype),
-        }
-    }
-}
-
-/// IEEE 802.2: IP lies in it behind SNAP (RFC 1042) or under its own service access point.
-fn logical_link(rest: Rest<'_>) -> Result<Network<'_>, Skip> {
-    match rest.bytes {
-        [0xaa, 0xaa, 0x03, 0, 0, 0, high, low, ..] => match u16::from_be_bytes([*high, *low]) {
-            kind @ 0x0600.. => ethertype(kind, rest.after(8)),
-            _ => Err(Skip::NoIp),
-        },
-        [0x06, 0x06, 0x03, ..] => Ok(rest.after(3).network()),
-        _ => Err(Skip::NoIp),
-    }
-}
-
-/// MPLS: IP behind the last label, or Ethernet behind a control word (RFC 3032 2.1, RFC 4385 3); told by the first bits.
-fn labelled(mut rest: Rest<'_>) -> Result<Network<'_>, Skip> {
-    const MOST_LABELS: usize = 16;
-    for _ in 0..MOST_LABELS {
-        let label = rest.peek::<4>()?;
-        rest = rest.after(4);
-        if label[2] & 1 == 0 {
-            continue;
-        }
-        return match rest.peek::<1>()?[0] >> 4 {
-            4 | 6 => Ok(rest.network()),
-            0 if rest.bytes.len() > 4 => ethernet(rest.after(4)),
-            1 => Err(Skip::NoIp), // an associated channel
-            _ => ethernet(rest),
-        };
-    }
-    Err(Skip::BadHeader)
-}
-
-/// A PPPoE session packet (RFC 2516 4).
-fn session(mut rest: Rest<'_>) -> Result<Network<'_>, Skip> {
-    let header = rest.peek::<6>()?;
-    if header[..2] != [0x11, 0] || rest.pppoe.is_some() {
-        return Err(Skip::BadHeader);
-    }
-    rest.pppoe = Some(u16::from_be_bytes([header[2], header[3]]));
-    ppp(rest.after(6))
-}
-
-/// PPP, without its framing or with it, its protocol number perhaps shortened (RFC 1661 2 and 6.5, RFC 1662 3.1).
-fn ppp(rest: Rest<'_>) -> Result<Network<'_>, Skip> {
-    let rest = if rest.bytes.starts_with(&[0xff, 0x03]) { rest.after(2) } else { rest };
-    match rest.peek::<2>()? {
-        [0, 0x21 | 0x57] => Ok(rest.after(2).network()),
-        [0x21 | 0x57, _] => Ok(rest.after(1).network()),
-        [0x02, 0x81 | 0x83] => labelled(rest.after(2)),
-        _ => Err(Skip::NoIp),
-    }
-}
-
-/// EtherTypes (IEEE registry) that carry no IP conversation.
-fn is_known_without_ip(kind: u16) -> bool {
-    matches!(
-        kind,
-        0x0806 | 0x8035 // ARP, RARP
-            | 0x0842 | 0x9000 | 0x22f0 | 0x22f3 | 0x22ea // Wake-on-LAN, loopback test, AVTP, TRILL, SRP
-            | 0x6000..=0x6009 | 0x80f3 | 0x809b | 0x8137 | 0x8138 | 0x8191 // DEC, AppleTalk, IPX, NetBEUI
-            | 0x8808 | 0x8809 | 0x88cc | 0x8902 | 0x893a | 0x88f5 | 0x88f6 | 0x8940 // flow control, slow, LLDP, CFM, 1905, MVRP, MMRP
-            | 0x888e | 0x88c7 | 0x890d | 0x8863 // EAPOL, pre-authentication, TDLS, PPPoE discovery
-            | 0x887b | 0x88e1 | 0x8912 // HomePlug
-            | 0x8892 | 0x88a4 | 0x88ab | 0x88b8..=0x88ba | 0x88cd | 0x88e3 | 0x88f7 | 0x88fb | 0x892f // industry, PTP, redundancy
-            | 0x88a2 | 0x8906 | 0x8914 | 0x8915 // storage, RDMA
-            | 0x88b5 | 0x88b6 | 0x887e | 0x8899 // local experiments, Realtek
-            | 0x2000..=0x2004 // Cisco
-    )
-}
-
-/// BSD null/loop: four bytes of address family, in the order of the writer's machine.
-fn loopback(rest: Rest<'_>) -> Result<Network<'_>, Skip> {
-    let family = u32::from_be_bytes(*rest.peek::<4>()?);
-    let family = if family > 0xffff { family.swap_bytes() } else { family };
+/// IP under an address family as BSD, Linux and macOS number them.
+fn family(family: u32, rest: Rest<'_>) -> Result<Network<'_>, Skip> {
     match family {
-        2 | 10 | 24 | 28 | 30 => Ok(rest.after(4).network()),
+        2 | 10 | 24 | 28 | 30 => Ok(rest.network()),
         _ => Err(Skip::NoIp),
     }
 }
 
-/// LINKTYPE_LINUX_SLL.
-fn cooked(rest: Rest<'_>) -> Result<Network<'_>, Skip> {
-    let header = rest.peek::<16>()?;
-    let hardware = u16::from_be_bytes([header[2], header[3]]);
-    cooked_protocol(hardware, u16::from_be_bytes([header[14], header[15]]), rest.after(16))
-}
-
-/// LINKTYPE_LINUX_SLL2.
-fn cooked2(rest: Rest<'_>) -> Result<Network<'_>, Skip> {
-    let header = rest.peek::<20>()?;
-    let hardware = u16::from_be_bytes([header[8], header[9]]);
-    cooked_protocol(hardware, u16::from_be_bytes([header[0], header[1]]), rest.after(20))
-}
-
-/// The protocol field of the cooked headers: an EtherType, or one of Linux's own numbers below 0x600.
-fn cooked_protocol(hardware: u16, kind: u16, rest: Rest<'_>) -> Result<Network<'_>, Skip> {
-    const NETLINK: u16 = 824;
-    const LLC: u16 = 4;
-    match (hardware, kind) {
-        (NETLINK, _) => Err(Skip::NoIp),
-        (_, LLC) => logical_link(rest),
-        (_, 0..=0x05ff) => Err(Skip::NoIp),
-        _ => ethertype(kind, rest),
-    }
+fn usb(_: Rest<'_>) -> Result<Network<'_>, Skip> {
+    Err(Skip::Usb)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(kinds: &[u16], rest: &[u8]) -> Vec<u8> {
-        let mut out = vec![0; 12];
-        for (at, kind) in kinds.iter().enumerate() {
-            if at > 0 {
-                out.extend([0xe0, at as u8]);
-            }
-            out.extend(kind.to_be_bytes());
-        }
-        out.extend_from_slice(rest);
-        out
-    }
-
-    fn opened(link: u16, bytes: &[u8]) -> Result<(Vec<u8>, Vec<u16>), Skip> {
-        open(link, bytes, bytes.len() as u32).map(|n| (n.bytes.to_vec(), n.vlans.ids().to_vec()))
-    }
-
-    #[test]
-    fn tags_are_listed_outer_to_inner() {
-        assert_eq!(opened(1, &frame(&[0x0800], b"ip")), Ok((b"ip".to_vec(), vec![])));
-        assert_eq!(opened(1, &frame(&[0x88a8, 0x8100, 0x86dd], b"ip")), Ok((b"ip".to_vec(), vec![1, 2])));
-        assert_eq!(opened(1, &frame(&[0x8100; 10], b"ip")), Err(Skip::BadHeader));
-    }
-
-    #[test]
-    fn what_is_no_ip_has_its_reason() {
-        assert_eq!(opened(1, &frame(&[0x0806], b"arp")), Err(Skip::NoIp));
-        assert_eq!(opened(1, &frame(&[38], &[0x42, 0x42, 3])), Err(Skip::NoIp));
-        assert_eq!(opened(1, &frame(&[0x1234], b"?")), Err(Skip::UnknownEthertype));
-        assert_eq!(opened(147, b"?"), Err(Skip::UnsupportedLinkType(147)));
-        assert_eq!(opened(1, b""), Err(Skip::Empty));
-    }
-
-    #[test]
-    fn a_short_frame_is_cut_or_bad() {
-        let bytes = frame(&[0x8100], &[0]);
-        assert_eq!(open(1, &bytes, 60).unwrap_err(), Skip::TruncatedHeader);
-        assert_eq!(open(1, &bytes, bytes.len() as u32).unwrap_err(), Skip::BadHeader);
-    }
-
-    #[test]
-    fn labels_and_sessions_are_passed_over() {
-        let label = |last: u8| [0, 1, last, 64];
-        let mpls = |rest: &[u8]| frame(&[0x8847], &[&label(0)[..], &label(1), rest].concat());
-        assert_eq!(opened(1, &mpls(b"\x45ip")).unwrap().0, b"\x45ip");
-        let wire = [&[0, 0, 0, 0][..], &frame(&[0x8100, 0x86dd], b"ip")].concat();
-        assert_eq!(opened(1, &mpls(&wire)), Ok((b"ip".to_vec(), vec![1])));
-        assert_eq!(opened(1, &mpls(&[0x10, 0, 0, 7])), Err(Skip::NoIp));
-        assert_eq!(opened(1, &frame(&[0x8847], &[0; 80])), Err(Skip::BadHeader));
-        let pppoe = |kind: u8| frame(&[0x8864], &[0x11, 0, 0, 9, 0, 4, 0, kind, b'i', b'p']);
-        let bytes = pppoe(0x21);
-        let network = open(1, &bytes, bytes.len() as u32).unwrap();
-        assert_eq!((network.bytes, network.pppoe), (&b"ip"[..], Some(9)));
-        assert_eq!(opened(51, &bytes[14..]).unwrap().0, b"ip");
-        assert_eq!(opened(1, &pppoe(0x22)), Err(Skip::NoIp));
-        assert_eq!(opened(1, &frame(&[0x8864], &[0x12, 0, 0, 9, 0, 4, 0, 0x21])), Err(Skip::BadHeader));
-    }
-
-    #[test]
-    fn ppp_with_and_without_its_framing() {
-        for head in [&[0xff, 3, 0, 0x21][..], &[0, 0x57], &[0x21], &[0xff, 3, 0x57]] {
-            for link in [9, 50] {
-                assert_eq!(opened(link, &[head, b"ip"].concat()).unwrap().0, b"ip");
-            }
-        }
-        assert_eq!(opened(9, &[0xff, 3, 2, 0x81, 0, 1, 1, 64, 0x45]).unwrap().0, [0x45]);
-        assert_eq!(opened(9, &[0xc0, 0x21, 1]), Err(Skip::NoIp));
-        assert_eq!(opened(9, &[0xff, 3, 0]), Err(Skip::BadHeader));
-    }
-
-    #[test]
-    fn snap_and_cooked_and_loop_lead_to_ip() {
-        let snap = [&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0][..], b"ip"].concat();
-        assert_eq!(opened(1, &frame(&[10], &snap)).unwrap().0, b"ip");
-        let mut sll = vec![0; 14];
-        sll.extend([0x08, 0x00, b'i', b'p']);
-        assert_eq!(opened(113, &sll).unwrap().0, b"ip");
-        let mut sll2 = vec![0x86, 0xdd];
-        sll2.extend([0; 18]);
-        sll2.extend(b"ip");
-        assert_eq!(opened(276, &sll2).unwrap().0, b"ip");
-        for family in [[0, 0, 0, 2], [2, 0, 0, 0], [0, 0, 0, 30], [24, 0, 0, 0]] {
-            assert_eq!(opened(0, &[&family[..], b"ip"].concat()).unwrap().0, b"ip");
-            assert_eq!(opened(108, &[&family[..], b"ip"].concat()).unwrap().0, b"ip");
-        }
-        assert_eq!(opened(0, &[0, 0, 0, 7, 1]), Err(Skip::NoIp));
-        assert_eq!(opened(101, b"ip").unwrap().0, b"ip");
-    }
-}
+mod tests;

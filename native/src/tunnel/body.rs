@@ -6,6 +6,7 @@ pub(super) const ETHERTYPE_IPV4: u16 = 0x0800;
 pub(super) const ETHERTYPE_IPV6: u16 = 0x86dd;
 pub(super) const ETHERTYPE_MPLS: u16 = 0x8847;
 pub(super) const ETHERTYPE_ETHERNET: u16 = 0x6558;
+pub(super) const ETHERTYPE_NSH: u16 = 0x894f;
 
 /// The rest of a packet: bytes as captured, length as the headers say.
 #[derive(Clone, Copy)]
@@ -35,6 +36,12 @@ impl<'a> Body<'a> {
             _ => {}
         }
         link::ethertype_in(kind, self.bytes, self.length).ok()
+    }
+
+    /// IP of the version that its first bits say.
+    pub fn ip(&self) -> Option<Network<'a>> {
+        let is_six = self.bytes.first()? >> 4 == 6;
+        self.ethertype(if is_six { ETHERTYPE_IPV6 } else { ETHERTYPE_IPV4 })
     }
 
     pub fn ppp(&self) -> Option<Network<'a>> {

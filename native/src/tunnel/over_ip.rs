@@ -1,7 +1,7 @@
-//! Encapsulations that are IP protocols of their own: EtherIP, GRE and what GRE carries.
+//! Encapsulations that are IP protocols of their own: EtherIP, PIM registers, GRE and what GRE carries.
 
 use super::Kind;
-use super::body::{Body, ETHERTYPE_ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
+use super::body::{Body, ETHERTYPE_ETHERNET, ETHERTYPE_IPV4};
 use crate::ip::be16;
 use crate::link::Network;
 
@@ -9,6 +9,17 @@ use crate::link::Network;
 pub(super) fn etherip(body: Body<'_>) -> Option<Network<'_>> {
     body.head().filter(|head| **head == [0x30, 0])?;
     body.after(2)?.ethernet()
+}
+
+/// A PIM register (RFC 7761 4.9.3); one that carries only a header asks whether to go on, and is no packet.
+pub(super) fn register(body: Body<'_>) -> Option<Network<'_>> {
+    const NULL: u8 = 0x40;
+    let head: &[u8; 8] = body.head()?;
+    let inner = body.after(8)?;
+    if head[0] != 0x21 || head[4] & NULL != 0 {
+        return None;
+    }
+    inner.ip()
 }
 
 /// GRE of version 0, and of version 1 as PPTP has it (RFC 2637 4.1).
@@ -41,6 +52,7 @@ fn carried(kind: u16, key: Option<u32>, numbered: bool, rest: Body<'_>) -> Optio
     const ERSPAN: u16 = 0x88be;
     const ERSPAN_3: u16 = 0x22eb;
     const WCCP: u16 = 0x883e;
+    const CISCO_METADATA: u16 = 0x8909;
     match kind {
         // The low eight bits differ by conversation and direction (RFC 7637 3.2).
         ETHERTYPE_ETHERNET => Some((Kind::Gre(key.map(|key| key >> 8)), rest.ethernet()?)),
@@ -50,6 +62,12 @@ fn carried(kind: u16, key: Option<u32>, numbered: bool, rest: Body<'_>) -> Optio
         WCCP => {
             let redirected = if rest.bytes.first()? >> 4 == 4 { rest } else { rest.after(4)? };
             Some((Kind::Gre(key), redirected.ethertype(ETHERTYPE_IPV4)?))
+        }
+        // Here the EtherType of the packet stands before the metadata, not behind them.
+        CISCO_METADATA => {
+            let head: &[u8; 4] = rest.head()?;
+            let packet = rest.after(4 + 4 * usize::from(head[3]))?;
+            Some((Kind::Gre(key), packet.ethertype(be16(head, 0))?))
         }
         kind => Some((Kind::Gre(key), rest.ethertype(kind)?)),
     }
@@ -70,10 +88,7 @@ fn erspan(rest: Body<'_>, version: u8, length: usize) -> Option<(Kind, Network<'
     let body = if last & 1 != 0 { body.after(8)? } else { body };
     match last >> 10 & 0x1f {
         0 => Some((kind, body.ethernet()?)),
-        2 => {
-            let bare = if body.bytes.first()? >> 4 == 6 { ETHERTYPE_IPV6 } else { ETHERTYPE_IPV4 };
-            Some((kind, body.ethertype(bare)?))
-        }
+        2 => Some((kind, body.ip()?)),
         _ => None,
     }
 }

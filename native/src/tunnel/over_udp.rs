@@ -1,7 +1,7 @@
 //! Encapsulations over UDP, each on its port and only where its header is exactly right.
 
 use super::Kind;
-use super::body::{Body, ETHERTYPE_ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_IPV6};
+use super::body::{Body, ETHERTYPE_ETHERNET, ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_MPLS, ETHERTYPE_NSH};
 use crate::ip::{Datagram, be16};
 use crate::link::Network;
 use crate::transport;
@@ -11,12 +11,15 @@ const GTPU_PORT: u16 = 2152;
 const TEREDO_PORT: u16 = 3544;
 /// Assigned, and Linux's before that.
 const VXLAN_PORTS: [u16; 2] = [4789, 8472];
+const VXLAN_GPE_PORT: u16 = 4790;
 const GENEVE_PORT: u16 = 6081;
+const LISP_PORT: u16 = 4341;
+const MPLS_PORT: u16 = 6635;
 
 /// True for a port on which one of them runs.
 #[inline]
 pub(super) fn is_port(port: u16) -> bool {
-    matches!(port, L2TP_PORT | GTPU_PORT | TEREDO_PORT | 4789 | 8472 | GENEVE_PORT)
+    matches!(port, L2TP_PORT | GTPU_PORT | TEREDO_PORT | LISP_PORT | 4789 | 4790 | 8472 | GENEVE_PORT | MPLS_PORT)
 }
 
 /// The tunnels over UDP, each on its port.
@@ -36,18 +39,50 @@ pub(super) fn open<'a>(outer: &Datagram<'a>) -> Option<(Kind, Network<'a>)> {
         gtpu(body)
     } else if on(TEREDO_PORT) {
         teredo(body)
+    } else if on(VXLAN_GPE_PORT) {
+        vxlan_gpe(body)
+    } else if on(MPLS_PORT) {
+        Some((Kind::Mpls, body.ethertype(ETHERTYPE_MPLS)?))
+    } else if on(LISP_PORT) {
+        lisp(body)
     } else {
         l2tp(body)
     }
 }
 
+/// RFC 7348 5, or with the group policy, whose bits stand in what is reserved there.
 fn vxlan(body: Body<'_>) -> Option<(Kind, Network<'_>)> {
-    match body.head()? {
-        [0x08, 0, 0, 0, a, b, c, 0] => {
-            Some((Kind::Vxlan(u32::from_be_bytes([0, *a, *b, *c])), body.after(8)?.ethernet()?))
-        }
-        _ => None,
+    const POLICY: u8 = 0x48;
+    let ([0x08, 0, 0, 0, a, b, c, 0] | [0x88, _, _, _, a, b, c, 0]) = body.head()? else { return None };
+    if body.bytes[0] & 0x80 != 0 && body.bytes[1] & !POLICY != 0 {
+        return None;
     }
+    Some((Kind::Vxlan(u32::from_be_bytes([0, *a, *b, *c])), body.after(8)?.ethernet()?))
+}
+
+/// The generic extension: a network and the protocol of what follows.
+fn vxlan_gpe(body: Body<'_>) -> Option<(Kind, Network<'_>)> {
+    let [0x0c, 0, 0, protocol, a, b, c, 0] = body.head()? else { return None };
+    let inner = body.after(8)?;
+    let network = match protocol {
+        1 => inner.ethertype(ETHERTYPE_IPV4)?,
+        2 => inner.ethertype(ETHERTYPE_IPV6)?,
+        3 => inner.ethernet()?,
+        4 => inner.ethertype(ETHERTYPE_NSH)?,
+        _ => return None,
+    };
+    Some((Kind::VxlanGpe(u32::from_be_bytes([0, *a, *b, *c])), network))
+}
+
+/// RFC 9300 5.3: flags, of which the last three are reserved or choose a key.
+fn lisp(body: Body<'_>) -> Option<(Kind, Network<'_>)> {
+    const RESERVED: u8 = 0x07;
+    let head: &[u8; 8] = body.head()?;
+    let inner = body.after(8)?;
+    if head[0] & RESERVED != 0 {
+        return None;
+    }
+    Some((Kind::Lisp, inner.ip()?))
 }
 
 fn geneve(body: Body<'_>) -> Option<(Kind, Network<'_>)> {
@@ -82,8 +117,7 @@ fn gtpu(body: Body<'_>) -> Option<(Kind, Network<'_>)> {
             inner = inner.after(length)?;
         }
     }
-    let kind = if inner.bytes.first()? >> 4 == 6 { ETHERTYPE_IPV6 } else { ETHERTYPE_IPV4 };
-    Some((Kind::Gtpu, inner.ethertype(kind)?))
+    Some((Kind::Gtpu, inner.ip()?))
 }
 
 /// IPv6 behind the optional authentication and origin (RFC 4380 5.1.1); one address is Teredo's own, or of the link.
@@ -98,9 +132,24 @@ fn teredo(body: Body<'_>) -> Option<(Kind, Network<'_>)> {
     };
     let head: &[u8; 40] = body.head()?;
     let of_teredo = |ip: &[u8]| ip.starts_with(&[0x20, 1, 0, 0]) || (ip[0] == 0xfe && ip[1] & 0xc0 == 0x80);
-    let whole = u32::from(be16(head, 4)) + 40 == body.length;
+    let whole = u32::from(be16(head, 4)) + 40;
     let known = of_teredo(&head[8..24]) || of_teredo(&head[24..40]);
-    Some((Kind::Teredo, body.ethertype(ETHERTYPE_IPV6).filter(|_| whole && known)?))
+    if !known || whole > body.length || !are_trailers(body.after(whole as usize).map_or(&[], |after| after.bytes)) {
+        return None;
+    }
+    let packet = Body { length: whole, ..body };
+    Some((Kind::Teredo, packet.ethertype(ETHERTYPE_IPV6)?))
+}
+
+/// True for what may follow the packet: kinds with their lengths, up to the end ([MS-TERE] 2.2.2).
+fn are_trailers(mut bytes: &[u8]) -> bool {
+    loop {
+        bytes = match bytes {
+            [] => return true,
+            [1..=7, length, after @ ..] if after.len() >= usize::from(*length) => &after[usize::from(*length)..],
+            _ => return false,
+        };
+    }
 }
 
 /// A data message of version 2 (RFC 2661 3.1).

@@ -1,6 +1,5 @@
 use super::*;
 use crate::ip::tests::{v4_packet, v6_packet};
-use crate::link::Vlans;
 
 fn udp(src: u16, dst: u16, payload: &[u8]) -> Vec<u8> {
     let length = payload.len() as u16 + 8;
@@ -17,7 +16,7 @@ fn ethernet(packet: &[u8]) -> Vec<u8> {
 }
 
 fn outer(bytes: &[u8]) -> Datagram<'_> {
-    ip::open(&Network { bytes, wire: bytes.len() as u32, vlans: Vlans::default(), pppoe: None }).unwrap()
+    ip::open(&Network::bare(bytes, bytes.len() as u32)).unwrap()
 }
 
 /// Word of the tunnel in a packet of this protocol, and length and protocol of what is within.
@@ -60,6 +59,15 @@ fn samples() -> Vec<(u8, Vec<u8>, &'static str)> {
         (47, gre(&erspan_3, &frame), "erspan:9"),
         (17, on(4789, &[8, 0, 0, 0, 0, 0, 100, 0], &frame), "vxlan:100"),
         (17, on(8472, &[8, 0, 0, 0, 1, 0, 0, 0], &frame), "vxlan:65536"),
+        (17, on(4789, &[0x88, 0x08, 0, 7, 0, 0, 100, 0], &frame), "vxlan:100"),
+        (17, on(4790, &[0x0c, 0, 0, 1, 0, 0, 100, 0], &ip), "vxlan-gpe:100"),
+        (17, on(4790, &[0x0c, 0, 0, 3, 0, 0, 100, 0], &frame), "vxlan-gpe:100"),
+        (17, on(4790, &[0x0c, 0, 0, 4, 0, 0, 100, 0, 0, 2, 2, 1, 0, 0, 1, 255], &ip), "vxlan-gpe:100"),
+        (17, on(6635, &[0, 0, 1, 64], &ip), "mpls"),
+        (17, on(4341, &[0xc0, 1, 2, 3, 0, 0, 0, 1], &ip), "lisp"),
+        (103, gre(&[0x21, 0, 0, 0, 0, 0, 0, 0], &ip), "pim"),
+        (143, frame.clone(), "ethernet"),
+        (47, gre(&[0, 0, 0x89, 0x09, 8, 0, 1, 1, 0, 1, 0, 2], &ip), "gre"),
         (17, on(6081, &[1, 0, 0x65, 0x58, 0, 0, 7, 0, 1, 2, 3, 0], &frame), "geneve:7"),
         (17, on(6081, &[0, 0, 8, 0, 0, 0, 7, 0], &ip), "geneve:7"),
         (17, on(2152, &[0x30, 255, 0, 32, 0, 0, 0, 1], &ip), "gtpu"),
@@ -86,8 +94,7 @@ fn cut_anywhere_the_outer_packet_stands() {
     for (proto, body, word) in samples() {
         let bytes = v4_packet(proto, 0, &body);
         for cut in 20..bytes.len() {
-            let network =
-                Network { bytes: &bytes[..cut], wire: bytes.len() as u32, vlans: Vlans::default(), pppoe: None };
+            let network = Network::bare(&bytes[..cut], bytes.len() as u32);
             let found = open(&ip::open(&network).unwrap());
             // The ports of the datagram within are its first four bytes.
             assert_eq!(found.is_some(), cut >= bytes.len() - 8, "{word} cut at {cut}");
@@ -107,6 +114,12 @@ fn reserved_bits_and_wrong_lengths_are_no_tunnel() {
         head[at] ^= 1;
         assert_eq!(on(4789, &head, &frame).is_some(), (4..7).contains(&at), "byte {at}");
     }
+    assert_eq!(on(4789, &[0x88, 0x10, 0, 0, 0, 0, 1, 0], &frame), None);
+    assert_eq!(on(4790, &[0x0c, 0, 0, 5, 0, 0, 1, 0], &ip), None);
+    assert_eq!(on(4790, &[0x08, 0, 0, 1, 0, 0, 1, 0], &ip), None);
+    assert_eq!(on(4341, &[0xc1, 0, 0, 0, 0, 0, 0, 0], &ip), None);
+    assert_eq!(told(103, &[&[0x21, 0, 0, 0, 0x40, 0, 0, 0][..], &ip].concat()), None);
+    assert_eq!(told(103, &[&[0x20, 0, 0, 0, 0, 0, 0, 0][..], &ip].concat()), None);
     assert_eq!(on(4789, &[8, 0, 0, 0, 0, 0, 1, 0], &arp), None);
     assert_eq!(on(4790, &[8, 0, 0, 0, 0, 0, 1, 0], &frame), None);
     assert_eq!(on(6081, &[0x40, 0, 8, 0, 0, 0, 7, 0], &ip), None);
@@ -127,6 +140,16 @@ fn reserved_bits_and_wrong_lengths_are_no_tunnel() {
     let mut long = ip.clone();
     long[3] += 1;
     assert_eq!(on(2152, &[0x30, 255, 0, 32, 0, 0, 0, 1], &long), None);
+}
+
+#[test]
+fn trailers_may_follow_a_teredo_packet() {
+    let mut six = v6_packet(17, &udp(40_000, 53, b"data"));
+    six[8..12].copy_from_slice(&[0x20, 1, 0, 0]);
+    let with = |trailers: &[u8]| over_udp(3544, &[&six[..], trailers].concat()).map(|found| found.1);
+    assert_eq!(with(&[]), Some(52));
+    assert_eq!(with(&[1, 4, 9, 9, 9, 9, 3, 0]), Some(52));
+    assert_eq!((with(&[1, 4, 9]), with(&[0, 0]), with(&[1])), (None, None, None));
 }
 
 #[test]
