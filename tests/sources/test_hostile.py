@@ -66,6 +66,7 @@ FILES = {
     "pcap-record": HEADER + struct.pack("<IIII", 0, 0, 0xFFFFFFFF, 0xFFFFFFFF),
     "pcap-snaplen": struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 0xFFFFFFFF, 1)
     + struct.pack("<IIII", 0, 0, 0x7FFFFFFF, 0x7FFFFFFF),
+    "snoop-record": b"snoop\0\0\0" + struct.pack(">II", 2, 4),
     "pcapng-block": SECTION + struct.pack("<II", 6, 0xFFFFFFFC),
     "pcapng-packet": SECTION + INTERFACE + block(6, struct.pack("<IIIII", 0, 0, 0, 0xFFFFFFFF, 0xFFFFFFFF)),
     "pcapng-option": SECTION + INTERFACE + block(6, struct.pack("<IIIII", 0, 0, 0, 0, 0) + b"\x04\0\xff\xff"),

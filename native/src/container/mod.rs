@@ -248,6 +248,7 @@ impl Container {
                     break;
                 }
             };
+            debug_assert!(length > 0, "a record without an end would be read for ever");
             self.offset += length as u64;
             at += length;
         }

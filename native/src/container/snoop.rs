@@ -51,7 +51,8 @@ impl Snoop {
             return Step::Need(RECORD);
         }
         let [wire, captured, total, lost, seconds, fraction] = [0, 4, 8, 12, 16, 20].map(|at| be32(bytes, at));
-        if total > LONGEST || captured > total.saturating_sub(RECORD as u32) {
+        // A record has its header, and so an end behind its beginning.
+        if !(RECORD as u32..=LONGEST).contains(&total) || captured > total - RECORD as u32 {
             return Step::Bad(format!("a record of {total} bytes with {captured} of a packet"));
         }
         let total = total as usize;
@@ -102,6 +103,17 @@ mod tests {
             let (packets, container) = read(&bytes, 9).unwrap();
             let stop = container.end().0.unwrap();
             assert_eq!((packets.len(), stop.code, stop.offset), (0, "bad_record", 16));
+        }
+    }
+
+    #[test]
+    fn a_record_shorter_than_its_header_stops_the_reading() {
+        for total in [0_u32, 23] {
+            let mut bytes = file(2, 4);
+            bytes[52..56].copy_from_slice(&total.to_be_bytes());
+            let (packets, container) = read(&bytes, 9).unwrap();
+            let stop = container.end().0.unwrap();
+            assert_eq!((packets.len(), stop.code, stop.offset), (1, "bad_record", 44));
         }
     }
 

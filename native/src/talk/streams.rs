@@ -326,6 +326,11 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan, dige
         web::said_hello(flow, side, hello);
         return Step::Done;
     }
+    // Before HTTP: a word of mail or FTP is told by its line, which may look like the front of a request.
+    let lines = commands::begin(flow, side, stream);
+    if let Outcome::Found(step) = lines {
+        return step;
+    }
     let mut first = http::Requests::after(*scan);
     let request = first.read(stream, &mut Nobody);
     *scan = first.scan();
@@ -355,10 +360,6 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan, dige
     let frame = dns::tcp_front(stream, ear(flow));
     if frame == Outcome::Found(()) && flow.facts.as_ref().is_none_or(|facts| facts.app == Some("dns")) {
         return Step::Next(What::Dns, 0);
-    }
-    let lines = commands::begin(flow, side, stream);
-    if let Outcome::Found(step) = lines {
-        return step;
     }
     let database = databases::begin(flow, side, stream);
     if let Outcome::Found(step) = database {
