@@ -13,7 +13,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-PORTION = 128 << 20
+PORTION = 32 << 20
 """Bytes of rows kept in memory before they are put aside."""
 _PIECE = 1024
 """Rows that are read back at once."""

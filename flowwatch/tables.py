@@ -24,7 +24,7 @@ _FORMULA = r"^[=+\-@\t\r\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
 """First characters that make a spreadsheet compute, with their full-width twins (a regular expression of RE2)."""
 
 
-_GROUP = 1 << 17
+_GROUP = 1 << 15
 """Rows of a row group of Parquet, about."""
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import msgspec
 import pyarrow as pa
 
-from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, ReadOptions, Skip
+from flowwatch.model.records import Coverage, ReadOptions, Skip
 from flowwatch.sources.magics import ORDERS, PCAP, SECTION, SNOOP
 from flowwatch.sources.opened import Opened, Progress
 from flowwatch.sources.records import TableName
@@ -25,7 +25,6 @@ _ERF_META = 27
 _ERF_TYPES = frozenset({*range(1, 29), 48})
 _ENOUGH = 3
 """Records in a row that tell ERF, which has no magic number."""
-_SCHEMAS = {"flows": FLOWS, "lookups": LOOKUPS}
 _REMARKS = {
     "resolved_names": "name in it that its writer resolved, which proves nothing and is in no row",
     "unknown_blocks": "pcapng block of a type that is not read",
@@ -101,7 +100,7 @@ class CaptureRecords:
             self._reader = self._open()
             for table, batch in self._reader:
                 self._tell(self._reader)
-                yield table, pa.record_batch(batch).cast(_SCHEMAS[table])
+                yield table, pa.record_batch(batch)
             self._tell(self._reader)
         except CaptureError as error:
             self._reader, self._error = None, Skip(error.code, str(error), error.offset)

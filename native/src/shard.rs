@@ -15,7 +15,7 @@ use crate::opaque;
 use crate::talk::{Recogniser, certificates};
 
 /// Rows of one batch, about.
-const ROWS: usize = 2048;
+const ROWS: usize = 1024;
 
 /// Which table a batch belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Shard {
     /// Takes in the packets of a block that are this shard's; `give` gets the rows that are ready.
     pub fn take(&mut self, block: &Block, packets: &[Packet], give: &mut impl FnMut(Kind, RecordBatch)) {
         if block.anew {
-            self.end();
+            self.end(give);
         }
         self.turn_to(block.source);
         for packet in packets {
@@ -90,16 +90,19 @@ impl Shard {
 
     /// Gives out all that is left, and the counts by source.
     pub fn finish(mut self, give: &mut impl FnMut(Kind, RecordBatch)) -> Vec<Tally> {
-        self.end();
+        self.end(give);
         self.give(1, give);
         self.turn_to(self.source);
         self.tallies
     }
 
     /// Closes all that is open.
-    fn end(&mut self) {
-        self.over.extend(self.table.drain());
-        self.close();
+    fn end(&mut self, give: &mut impl FnMut(Kind, RecordBatch)) {
+        while let Some(flows) = self.table.drain() {
+            self.over.extend(flows);
+            self.close();
+            self.give(ROWS, give);
+        }
         self.recogniser.end();
     }
 

@@ -41,7 +41,10 @@ def crowd(path: Path, conversations: int) -> None:
         out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, _SNAPLEN, 1))
         for turn, number in itertools.product((0, 1), range(conversations)):
             client, server = struct.pack("!I", 0x0A000000 + number // 50_000), _SERVERS[number % len(_SERVERS)]
-            there, back = (client, server, 1024 + number % 50_000, 4000), (server, client, 4000, 1024 + number % 50_000)
+            there, back = (
+                (client, server, 10_000 + number % 50_000, 4000),
+                (server, client, 4000, 10_000 + number % 50_000),
+            )
             frame = _udp(*(back if turn else there), bytes(32))
             clock = (turn * conversations + number) * 20
             out.write(struct.pack("<IIII", _START + clock // 1_000_000, clock % 1_000_000, len(frame), len(frame)))

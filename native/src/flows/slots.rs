@@ -70,10 +70,10 @@ impl Slots {
         }
     }
 
-    /// All that are left; the places are gone.
-    pub fn drain(&mut self) -> Vec<Flow> {
+    /// Some of those that are left, and their places; none at the end.
+    pub fn drain(&mut self) -> Option<impl Iterator<Item = Flow> + use<>> {
         self.free.clear();
         self.length = 0;
-        self.pieces.drain(..).flatten().flatten().collect()
+        self.pieces.pop().map(|piece| piece.into_iter().flatten())
     }
 }

@@ -312,12 +312,10 @@ impl Table {
         (flow, counted)
     }
 
-    /// All that are still open, in the order of their first records.
-    pub fn drain(&mut self) -> Vec<Flow> {
+    /// Some of those that are still open, which are taken out; none at the end.
+    pub fn drain(&mut self) -> Option<impl Iterator<Item = Flow> + use<>> {
         self.index.clear();
-        let mut left = self.slots.drain();
-        left.sort_unstable_by_key(|flow| (flow.source, flow.first_record));
-        left
+        self.slots.drain()
     }
 
     /// Puts a new conversation in the place of one that is over.

@@ -41,7 +41,10 @@ impl Run {
     }
 
     fn all(mut self) -> Vec<Flow> {
-        self.1.extend(self.0.drain());
+        while let Some(flows) = self.0.drain() {
+            self.1.extend(flows);
+        }
+        self.1.sort_by_key(|flow| flow.first_record);
         self.1
     }
 }
