@@ -8,31 +8,32 @@ records.
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-PORTION = 32 << 20
+PORTION = 96 << 20
 """Bytes of rows kept in memory before they are put aside."""
 _PIECE = 1024
 """Rows that are read back at once."""
 _RECORDS = 1 << 40
 """More than the records of any source."""
 
-Keys = Any
-"""A numpy array of uint64: source and record in one number."""
+Keys = pa.Array
+"""Source and record in one number."""
 
 
 class Sorter:
     """Batches in any order in, batches in the order of (source, record) out; a context manager for its files.
 
-    `record` is the column of the record number, `sources` the texts of the column `source` in their order; without
-    `portion` everything stays in memory.
+    `record` is the column of the record number, `sources` the texts of the column `source` in their order. With
+    `portion` rows beyond so many bytes wait in files, and text comes out plain; without it everything stays in memory,
+    and dictionaries stay.
     """
 
     def __init__(self, schema: pa.Schema, record: str, sources: Sequence[str], portion: int | None = PORTION) -> None:
-        self._schema = schema
+        self._schema = schema if portion is None else _plain_schema(schema)
         self._record = record
         self._sources = pa.array(sources, pa.utf8())
         self._portion = portion
@@ -45,6 +46,7 @@ class Sorter:
         """Takes rows in. Raises OSError where they must be put aside and cannot be."""
         if not batch.num_rows:
             return
+        batch = batch if self._portion is None else _plain(batch, self._schema)
         self._batches.append(batch)
         self._size += batch.nbytes
         if self._portion is not None and self._size > self._portion:
@@ -72,20 +74,31 @@ class Sorter:
     def _keys(self, rows: pa.Table | pa.RecordBatch) -> Keys:
         source = rows["source"].cast(pa.utf8())
         position = pc.index_in(source, self._sources).cast(pa.uint64())
-        return pc.add(pc.multiply(position, pa.scalar(_RECORDS, pa.uint64())), rows[self._record]).to_numpy()
+        return pc.add(pc.multiply(position, pa.scalar(_RECORDS, pa.uint64())), rows[self._record])
 
     def _put_aside(self) -> None:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="flowwatch-")
         path = Path(self._folder.name) / str(len(self._files))
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, self._schema) as out:
-            out.write_table(self._in_memory().unify_dictionaries(), max_chunksize=_PIECE)
+            out.write_table(self._in_memory(), max_chunksize=_PIECE)
         self._files.append(path)
         self._batches, self._size = [], 0
 
 
+def _plain_schema(schema: pa.Schema) -> pa.Schema:
+    kinds = ((field.name, field.type) for field in schema)
+    return pa.schema([(name, kind.value_type if pa.types.is_dictionary(kind) else kind) for name, kind in kinds])
+
+
+def _plain(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """The rows without dictionaries: bringing those of many batches together costs more than the text."""
+    columns = [one.dictionary_decode() if pa.types.is_dictionary(one.type) else one for one in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
 def _by(table: pa.Table, keys: Keys) -> pa.Table:
-    return table.take(pa.array(keys.argsort(kind="stable")))
+    return table.take(pc.sort_indices(keys))
 
 
 def _pieces(path: Path, keys: Callable[[pa.RecordBatch], Keys]) -> Iterator[tuple[pa.RecordBatch, Keys]]:
@@ -96,18 +109,16 @@ def _pieces(path: Path, keys: Callable[[pa.RecordBatch], Keys]) -> Iterator[tupl
 
 def _merged(files: list[Iterator[tuple[pa.RecordBatch, Keys]]]) -> Iterator[pa.RecordBatch]:
     """All below the lowest last key of what was read of each file is known: it is sorted and given."""
-    import numpy as np  # noqa: PLC0415 - start-up time
-
     heads = [(*first, file) for file in files if (first := next(file, None))]
     while heads:
-        limit = min(keys[-1] for _, keys, _ in heads)
+        limit = min(keys[-1].as_py() for _, keys, _ in heads)
         ready, ready_keys, left = [], [], []
         for rows, keys, file in heads:
-            count = int(np.searchsorted(keys, limit, side="right"))
+            count = pc.sum(pc.less_equal(keys, limit)).as_py()
             ready.append(rows.slice(0, count))
-            ready_keys.append(keys[:count])
-            head = (rows.slice(count), keys[count:]) if count < len(keys) else next(file, None)
+            ready_keys.append(keys.slice(0, count))
+            head = (rows.slice(count), keys.slice(count)) if count < len(keys) else next(file, None)
             if head is not None:
                 left.append((*head, file))
         heads = left
-        yield from _by(pa.Table.from_batches(ready), np.concatenate(ready_keys)).combine_chunks().to_batches()
+        yield from _by(pa.Table.from_batches(ready), pa.chunked_array(ready_keys)).combine_chunks().to_batches()
