@@ -13,7 +13,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.compute as pc
 
-PORTION = 96 << 20
+PORTION = 48 << 20
 """Bytes of rows kept in memory before they are put aside."""
 _PIECE = 1024
 """Rows that are read back at once."""
@@ -35,7 +35,7 @@ class Sorter:
     def __init__(self, schema: pa.Schema, record: str, sources: Sequence[str], portion: int | None = PORTION) -> None:
         self._schema = schema if portion is None else _plain_schema(schema)
         self._record = record
-        self._sources = pa.array(sources, pa.utf8())
+        self._sources = tuple(sources)
         self._portion = portion
         self._batches: list[pa.RecordBatch] = []
         self._size = 0
@@ -72,9 +72,11 @@ class Sorter:
         return _by(table, self._keys(table)) if table.num_rows > 1 else table
 
     def _keys(self, rows: pa.Table | pa.RecordBatch) -> Keys:
-        source = rows["source"].cast(pa.utf8())
-        position = pc.index_in(source, self._sources).cast(pa.uint64())
-        return pc.add(pc.multiply(position, pa.scalar(_RECORDS, pa.uint64())), rows[self._record])
+        records = rows[self._record]
+        if len(self._sources) == 1:
+            return records
+        position = pc.index_in(rows["source"].cast(pa.utf8()), pa.array(self._sources, pa.utf8())).cast(pa.uint64())
+        return pc.add(pc.multiply(position, pa.scalar(_RECORDS, pa.uint64())), records)
 
     def _put_aside(self) -> None:
         if self._folder is None:

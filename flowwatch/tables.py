@@ -107,7 +107,7 @@ def _write_jsonl(sink: BinaryIO, table: pa.Table) -> None:
 def _csv(schema: pa.Schema, file: BinaryIO) -> tuple[_Write, _Close]:
     import pyarrow.csv  # noqa: PLC0415 - start-up time
 
-    writer = pyarrow.csv.CSVWriter(file, _changed(schema.empty_table(), _cell).schema)
+    writer = pyarrow.csv.CSVWriter(file, _changed(pa.Table.from_batches([], schema), _cell).schema)
     return lambda table: writer.write_table(_changed(table, _cell)), writer.close
 
 
@@ -115,7 +115,7 @@ def _parquet(schema: pa.Schema, file: BinaryIO) -> tuple[_Write, _Close]:
     """Row groups are of a size of their own, whatever the batches are."""
     import pyarrow.parquet  # noqa: PLC0415 - start-up time
 
-    plain = _changed(schema.empty_table(), _plain).schema
+    plain = _changed(pa.Table.from_batches([], schema), _plain).schema
     writer = pyarrow.parquet.ParquetWriter(file, plain, compression="zstd")
     waiting: list[pa.Table] = []
 
@@ -137,7 +137,7 @@ def _parquet(schema: pa.Schema, file: BinaryIO) -> tuple[_Write, _Close]:
 
 
 def _changed(table: pa.Table, change: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> pa.Table:
-    return pa.table([change(column) for column in table.columns], names=table.column_names)
+    return pa.Table.from_arrays([change(column) for column in table.columns], names=table.column_names)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
