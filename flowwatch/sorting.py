@@ -8,7 +8,7 @@ records.
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,8 +20,8 @@ _PIECE = 1024
 _RECORDS = 1 << 40
 """More than the records of any source."""
 
-Keys = pa.Array
-"""Source and record in one number."""
+Keys = Any
+"""An array of uint64: source and record in one number."""
 
 
 class Sorter:
