@@ -45,7 +45,7 @@ class Writer:
     def __init__(self, schema: pa.Schema, fmt: str, file: BinaryIO) -> None:
         if fmt not in list(TableFormat):
             raise UsageError(f"no table format is called {fmt!r}", hint=f"one of {', '.join(TableFormat)}")
-        self._write, self._close = _opened(TableFormat(fmt), schema, file)
+        self._write, self._close, self._abandon = _opened(TableFormat(fmt), schema, file)
 
     def write(self, rows: pa.Table | pa.RecordBatch) -> None:
         """Adds rows."""
@@ -55,8 +55,7 @@ class Writer:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self._close()
+        (self._close if kind is None else self._abandon)()
 
 
 def write(table: pa.Table, fmt: str, sink: BinaryIO | Path | str) -> None:
@@ -76,12 +75,12 @@ _Write = Callable[[pa.Table], None]
 _Close = Callable[[], None]
 
 
-def _opened(fmt: TableFormat, schema: pa.Schema, file: BinaryIO) -> tuple[_Write, _Close]:
+def _opened(fmt: TableFormat, schema: pa.Schema, file: BinaryIO) -> tuple[_Write, _Close, _Close]:
     match fmt:
         case TableFormat.JSONL:
-            return functools.partial(_write_jsonl, file), lambda: None
+            return functools.partial(_write_jsonl, file), lambda: None, lambda: None
         case TableFormat.CSV:
-            return _csv(schema, file)
+            return *_csv(schema, file), lambda: None
         case TableFormat.PARQUET:
             return _parquet(schema, file)
         case _:
@@ -111,7 +110,7 @@ def _csv(schema: pa.Schema, file: BinaryIO) -> tuple[_Write, _Close]:
     return lambda table: writer.write_table(_changed(table, _cell)), writer.close
 
 
-def _parquet(schema: pa.Schema, file: BinaryIO) -> tuple[_Write, _Close]:
+def _parquet(schema: pa.Schema, file: BinaryIO) -> tuple[_Write, _Close, _Close]:
     """Row groups are of a size of their own, whatever the batches are."""
     import pyarrow.parquet  # noqa: PLC0415 - start-up time
 
@@ -133,7 +132,11 @@ def _parquet(schema: pa.Schema, file: BinaryIO) -> tuple[_Write, _Close]:
             flush()
         writer.close()
 
-    return write, close
+    def abandon() -> None:
+        """Leaves the file as it is: without its end it is no Parquet, and nobody takes a part for the whole."""
+        writer.is_open = False
+
+    return write, close, abandon
 
 
 def _changed(table: pa.Table, change: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> pa.Table:

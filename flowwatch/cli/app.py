@@ -35,6 +35,9 @@ class _Guarded(TyperGroup):
             raise typer.Exit(Exit.USAGE) from error
         except BrokenPipeError as error:
             raise _closed_pipe() from error
+        except KeyboardInterrupt as error:
+            say("flowwatch: interrupted: what was written until now is not complete")
+            raise typer.Exit(Exit.INTERRUPTED) from error
         except Exception as error:
             if hasattr(error, "exit_code") or ctx.params.get("debug"):
                 raise

@@ -128,7 +128,8 @@ class Stored(io.RawIOBase):
 
 def _open(source: str) -> tuple[BinaryIO, bool]:
     if source == STANDARD_INPUT:
-        return sys.stdin.buffer, False
+        # Without the buffer and its lock: who is interrupted leaves a thread behind that still waits for bytes.
+        return getattr(sys.stdin.buffer, "raw", sys.stdin.buffer), False
     return Path(source).open("rb", buffering=0), True
 
 

@@ -1,8 +1,10 @@
 """Where a run reads from and writes to: closed, full, gone, or one of its own inputs. 1 never means a fault."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -121,3 +123,25 @@ def test_an_output_that_cannot_be_is_said_before_anything_is_read(args, words, t
 def test_a_second_format_without_its_option_is_told_where_it_goes(tmp_path):
     done = run("scan", CAPTURE, "--format", "html", "md", "-o", tmp_path / "out")
     assert (done.returncode, b"for a format write --format md" in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize("args", [("flows", "--stream", "-"), ("flows", "-", "-o", "{}/flows.parquet"), ("scan", "-")])
+def test_an_interrupted_reading_says_so_and_nothing_else(args, tmp_path):
+    command = [sys.executable, "-m", "flowwatch", *(one.format(tmp_path) for one in args)]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,  # noqa: PLW1509 - one thread here
+    ) as waiting:
+        assert waiting.stdin is not None
+        waiting.stdin.write(CAPTURE.read_bytes())
+        waiting.stdin.flush()
+        time.sleep(2)  # it has begun to wait for more
+        waiting.send_signal(signal.SIGINT)
+        _, said = waiting.communicate(timeout=60)
+    assert (waiting.returncode, said.decode().splitlines()) == (
+        130,
+        ["flowwatch: interrupted: what was written until now is not complete"],
+    )
