@@ -125,6 +125,11 @@ def test_a_second_format_without_its_option_is_told_where_it_goes(tmp_path):
     assert (done.returncode, b"for a format write --format md" in done.stderr) == (2, True), done.stderr
 
 
+def heed_interrupts() -> None:
+    """A background job is started with interrupts ignored; a person's terminal is not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("args", [("flows", "--stream", "-"), ("flows", "-", "-o", "{}/flows.parquet"), ("scan", "-")])
 def test_an_interrupted_reading_says_so_and_nothing_else(args, tmp_path):
     command = [sys.executable, "-m", "flowwatch", *(one.format(tmp_path) for one in args)]
