@@ -14,10 +14,21 @@ settings.load_profile("flowwatch")
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Path of a Chromium; without one the test is skipped, but fails where CI=true."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    """Path of a Chromium."""
+    return _installed("the HTML report was not opened in a browser", "chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def tshark() -> str:
+    """Path of tshark."""
+    return _installed("what it reads was not compared", "tshark")
+
+
+def _installed(loss: str, *names: str) -> str:
+    """Path of a program; without it the test is skipped, but fails where CI=true."""
+    found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
-        reason = "no Chromium on PATH: the HTML report was not opened in a browser"
+        reason = f"no {names[0]} on PATH: {loss}"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)

@@ -52,23 +52,6 @@ pub struct Packet {
     sender: u8,
 }
 
-/// What the front has found of a packet.
-#[derive(Debug, Clone, Copy)]
-pub struct Found<'a> {
-    /// Its conversation, the digest of that, and which end sent it.
-    pub key: Key,
-    /// Digest of `key`.
-    pub hash: u64,
-    /// Which end of the key sent it.
-    pub sender: Side,
-    /// Where and when it was recorded.
-    pub place: Place,
-    /// IP bytes.
-    pub length: u32,
-    /// What it carries.
-    pub segment: Segment<'a>,
-}
-
 impl Block {
     /// Makes it ready for packets of a source.
     pub fn clear(&mut self, source: u32) {
@@ -128,22 +111,22 @@ impl<'a> Filling<'a> {
 
     /// Adds a packet that travelled in nothing.
     #[inline]
-    pub fn add(&mut self, found: &Found<'_>) {
-        self.put(found, BARE);
+    pub fn add(&mut self, arrival: &Arrival<'_>) {
+        self.put(arrival, BARE);
     }
 
     /// Adds a packet with what it travelled in.
     #[cold]
-    pub fn add_carried(&mut self, found: &Found<'_>, carrier: Carrier) {
+    pub fn add_carried(&mut self, arrival: &Arrival<'_>, carrier: Carrier) {
         if self.carriers.last() != Some(&carrier) {
             self.carriers.push(carrier);
         }
-        self.put(found, self.carriers.len() as u32 - 1);
+        self.put(arrival, self.carriers.len() as u32 - 1);
     }
 
     #[inline]
-    fn put(&mut self, found: &Found<'_>, carrier: u32) {
-        let Found { key, hash, sender, place, length, segment } = *found;
+    fn put(&mut self, arrival: &Arrival<'_>, carrier: u32) {
+        let Arrival { key, hash, sender, place, length, segment, .. } = *arrival;
         let Place { source, record, offset, time } = place;
         let packet = Packet {
             key,
@@ -207,12 +190,12 @@ mod tests {
         Ends { v6: false, proto: 17, tunnel: 0, src: (Address(near), ports.0), dst: (Address(far), ports.1) }.key()
     }
 
-    fn found(payload: &[u8]) -> Found<'_> {
+    fn arriving(payload: &[u8]) -> Arrival<'_> {
         let (key, sender) = key(9, (4000, 53));
         let place = Place { source: 0, record: 1, offset: 24, time: Some(5) };
         let segment =
             Segment { ports: (4000, 53), message: None, tcp: None, payload, length: payload.len() as u32 + 1 };
-        Found { key, hash: 7, sender, place, length: 60, segment }
+        Arrival { key, hash: 7, sender, place, length: 60, segment, carrier: None }
     }
 
     #[test]
@@ -221,7 +204,7 @@ mod tests {
         let elsewhere = b"of fragments".to_vec();
         let (bytes, mut filling) = Filling::of(&mut block);
         for payload in [&bytes[3..6], &elsewhere[..], &bytes[8..], &elsewhere[3..], &[][..]] {
-            filling.add(&found(payload));
+            filling.add(&arriving(payload));
         }
         let told: Vec<&[u8]> =
             block.packets.iter().flatten().map(|packet| block.arrival(packet).segment.payload).collect();

@@ -15,13 +15,13 @@ use std::time::Duration;
 
 use ahash::RandomState;
 
-use crate::block::{Block, Filling, Found};
+use crate::block::{Block, Filling};
 use crate::container::{Container, Record};
 use crate::coverage::{Coverage, Skip};
 use crate::error::Error;
 use crate::flows::fragments::Fragments;
 use crate::flows::key::Ends;
-use crate::flows::table::{Carrier, Place};
+use crate::flows::table::{Arrival, Carrier, Place};
 use crate::input::follow::{Follow, Interest};
 use crate::input::{Filled, Input};
 use crate::ip::{self, Datagram};
@@ -327,27 +327,28 @@ impl Decoder {
             && !network.is_more_than_a_packet()
             && !tunnel::may_carry(datagram.proto, segment.ports)
         {
-            give(into, &self.found(&datagram, segment, 0, place), network.vlans, &[]);
+            give(into, &self.arrival(&datagram, segment, 0, place), network.vlans, &[]);
             return Ok(());
         }
         self.within(&network, datagram, place, coverage, into)
     }
 
     #[inline]
-    fn found<'a>(&self, datagram: &Datagram<'_>, segment: Segment<'a>, tunnel: u32, place: Place) -> Found<'a> {
+    fn arrival<'a>(&self, datagram: &Datagram<'_>, segment: Segment<'a>, tunnel: u32, place: Place) -> Arrival<'a> {
         let proto = datagram.proto;
         let (src, dst) = ((datagram.src, segment.ports.0), (datagram.dst, segment.ports.1));
         let (key, sender) = Ends { v6: datagram.v6, proto, tunnel, src, dst }.key();
-        Found { key, hash: self.hasher.hash_one(key), sender, place, length: datagram.length, segment }
+        let hash = self.hasher.hash_one(key);
+        Arrival { key, hash, sender, place, length: datagram.length, segment, carrier: None }
     }
 }
 
 /// Puts a packet into the block, with what it travelled in.
 #[inline]
-fn give(into: &mut Filling<'_>, found: &Found<'_>, vlans: Vlans, layers: &[Layer]) {
+fn give(into: &mut Filling<'_>, arrival: &Arrival<'_>, vlans: Vlans, layers: &[Layer]) {
     if vlans.ids().is_empty() && layers.is_empty() {
-        into.add(found);
+        into.add(arrival);
     } else {
-        into.add_carried(found, Carrier { vlans, layers: layers.into() });
+        into.add_carried(arrival, Carrier { vlans, layers: layers.into() });
     }
 }

@@ -2,7 +2,7 @@
 
 mod wire;
 
-use wire::{ACK, File, PUSH, answer, dialogue, has, hello, opened, read};
+use wire::{ACK, File, PUSH, answer, has, hello, opened, read, told};
 
 #[test]
 fn a_hello_in_any_order_of_segments() {
@@ -101,18 +101,6 @@ fn what_speaks_nothing_known_is_null() {
 }
 
 const AGREED: &[u8] = b"HTTP/1.1 200 Connection established\r\nVia: proxy\r\n\r\n";
-
-/// The one conversation, told from segments of several sizes alike.
-fn told(turns: &[&[u8]]) -> String {
-    let rows = [1, 7, 100, 5000].map(|size| {
-        let ([flows, _], coverage) = read(&dialogue(turns, size).0, false).unwrap();
-        assert!(coverage.tally.limits.is_empty(), "{:?}", coverage.tally.limits);
-        let at = flows.find(r#""app""#).unwrap_or_else(|| panic!("{flows}"));
-        flows[at..].to_owned()
-    });
-    assert!(rows.iter().all(|row| *row == rows[0]), "{rows:?}");
-    rows[0].clone()
-}
 
 #[test]
 fn tls_inside_connect_is_told_on_the_same_flow() {

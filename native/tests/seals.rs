@@ -2,7 +2,7 @@
 
 mod wire;
 
-use wire::{ACK, File, PUSH, SYN, answer, dialogue, has, hello, opened, read};
+use wire::{ACK, File, PUSH, SYN, answer, dialogue, has, hello, opened, read, told};
 
 /// The bytes of a file of hexadecimal digits.
 fn bytes(digits: &str) -> Vec<u8> {
@@ -41,18 +41,6 @@ const CERTIFICATE: &str = concat!(
     r#""cert_names":["results.example","*.results.example","192.0.2.7","2001:db8::7"],"#,
     r#""cert_not_before":"2026-11-27T06:45:21.000000000Z","cert_not_after":"2036-11-24T06:45:21.000000000Z""#
 );
-
-/// The one conversation, told from segments of several sizes alike.
-fn told(turns: &[&[u8]]) -> String {
-    let rows = [1, 7, 100, 5000].map(|size| {
-        let ([flows, _], coverage) = read(&dialogue(turns, size).0, false).unwrap();
-        assert!(coverage.tally.limits.is_empty(), "{:?}", coverage.tally.limits);
-        let at = flows.find(r#""app""#).unwrap_or_else(|| panic!("{flows}"));
-        flows[at..].to_owned()
-    });
-    assert!(rows.iter().all(|row| *row == rows[0]), "{rows:?}");
-    rows[0].clone()
-}
 
 #[test]
 fn the_servers_certificate_over_any_records_and_segments() {

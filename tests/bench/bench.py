@@ -55,15 +55,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         capture, small, crowd = folder / "bench.pcap", folder / "ten.pcap", folder / "crowd.pcap"
-        packets = traffic.write(capture, PACKETS)
-        traffic.write(small, 10)
-        traffic.crowd(crowd, CROWD)
+        for what, path, count in (("write", capture, PACKETS), ("write", small, 10), ("crowd", crowd, CROWD)):
+            make(what, path, count)
         commands = [*own(folder, capture, small, crowd), *peers(folder, capture)]
-        print(f"{packets:,} packets, {capture.stat().st_size / 1e6:,.0f} MB, medians of {RUNS} runs in turn")
+        print(f"{PACKETS:,} packets, {capture.stat().st_size / 1e6:,.0f} MB, medians of {RUNS} runs in turn")
         show(timed([one for one in commands if one.present]))
     for one in commands:
         if not one.present:
             print(f"not installed: {one.name}")
+
+
+def make(what: str, path: Path, count: int) -> None:
+    """Make a capture in a process of its own: what this one holds would count as the memory of those it starts."""
+    subprocess.run([sys.executable, traffic.__file__, what, str(path), str(count)], check=True)
 
 
 def own(folder: Path, capture: Path, small: Path, crowd: Path) -> Iterator[Command]:

@@ -1,6 +1,7 @@
 """A capture of mixed DNS, TLS and HTTP conversations, made quickly and the same every time.
 
-    python tests/bench/traffic.py OUT.pcap PACKETS
+    python tests/bench/traffic.py write OUT.pcap PACKETS
+    python tests/bench/traffic.py crowd OUT.pcap CONVERSATIONS
 
 Conversations are made once as packet templates; each copy gets its own addresses, ports and times, so that the flow
 table grows with the capture. Reserved names and addresses only. Checksums are zero: nothing here verifies them.
@@ -131,4 +132,4 @@ def _client_hello(name: str) -> bytes:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), int(sys.argv[2]))
+    {"write": write, "crowd": crowd}[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))

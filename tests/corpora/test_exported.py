@@ -7,7 +7,6 @@ also writes files of which the end was never recorded, and reads framing that co
 import csv
 import hashlib
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +26,7 @@ ELSEWHERE = {"http-evader", "libtrace"}
 
 pytestmark = [
     pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora are not beside this checkout"),
-    pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed"),
+    pytest.mark.usefixtures("tshark"),
 ]
 
 

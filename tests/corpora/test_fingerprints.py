@@ -7,7 +7,6 @@ must be one of its; what it reads otherwise is named. This needs no JA4 of tshar
 import csv
 import hashlib
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +40,7 @@ OTHERWISE = {
 
 pytestmark = [
     pytest.mark.skipif(not CORPORA.is_dir(), reason="the corpora are not beside this checkout"),
-    pytest.mark.skipif(shutil.which("tshark") is None, reason="no tshark on PATH"),
+    pytest.mark.usefixtures("tshark"),
 ]
 
 

@@ -80,13 +80,13 @@ impl Erf {
 
     /// The record at the front of `bytes`.
     pub(super) fn step<'a>(&mut self, bytes: &'a [u8], facts: &mut Facts) -> Step<'a> {
-        let Some(header) = Header::of(bytes) else { return Step::Need(erf::HEADER) };
+        let Some(header) = Header::of(bytes) else { return Step::Need };
         let total = usize::from(header.length);
         if total < erf::HEADER {
             return Step::Bad(format!("a record cannot be {total} bytes long"));
         }
-        let Some(whole) = bytes.get(..total) else { return Step::Need(total) };
-        let Some(record) = erf::open(whole) else { return Step::Need(erf::HEADER) };
+        let Some(whole) = bytes.get(..total) else { return Step::Need };
+        let Some(record) = erf::open(whole) else { return Step::Need };
         self.drops += u64::from(record.lost);
         let (link, packet, wire) = match record.payload {
             Payload::Padding => return Step::Other(total),

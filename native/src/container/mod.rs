@@ -39,8 +39,8 @@ pub struct Frame<'a> {
 /// What stands at the front of some bytes.
 #[derive(Debug, PartialEq, Eq)]
 enum Step<'a> {
-    /// More bytes are needed: this many at least.
-    Need(usize),
+    /// More bytes are needed.
+    Need,
     /// A packet in a record of this length.
     Packet(usize, Frame<'a>),
     /// A record of this length without a packet.
@@ -242,7 +242,7 @@ impl Container {
                     length
                 }
                 Step::Other(length) => length,
-                Step::Need(_) => break,
+                Step::Need => break,
                 Step::Bad(message) => {
                     self.stop("bad_record", message);
                     break;

@@ -74,8 +74,8 @@ pub(super) struct Pcap {
 enum Fit {
     Yes,
     No,
-    /// This many bytes are needed to say.
-    Need(usize),
+    /// More bytes are needed to say.
+    Need,
 }
 
 impl Pcap {
@@ -83,7 +83,7 @@ impl Pcap {
     /// there are no more bytes than these. Gives the bytes of the file header, or `Step::Need`, or `Step::Bad`.
     pub(super) fn begin<'a>(order: Order, bytes: &'a [u8], last: bool, facts: &mut Facts) -> Result<Self, Step<'a>> {
         if bytes.len() < order.header {
-            return Err(Step::Need(order.header));
+            return Err(Step::Need);
         }
         let mut pcap = Self::new(order, bytes);
         if pcap.version.0 < 2 {
@@ -91,8 +91,7 @@ impl Pcap {
         }
         (facts.format, facts.snaplen) = ("pcap", pcap.long(bytes, 16));
         facts.links.insert(pcap.link);
-        pcap.header =
-            pcap.record_header(&bytes[order.header..], last).map_err(|more| Step::Need(order.header + more))?;
+        pcap.header = pcap.record_header(&bytes[order.header..], last).ok_or(Step::Need)?;
         Ok(pcap)
     }
 
@@ -118,17 +117,17 @@ impl Pcap {
         Self { order, version, link, longest, header: order.headers[0] }
     }
 
-    /// The record header that the first records have; the likeliest where none fits. Fails with the bytes that are
-    /// needed to say.
-    fn record_header(&self, records: &[u8], last: bool) -> Result<usize, usize> {
+    /// The record header that the first records have; the likeliest where none fits. None where more
+    /// bytes are needed to say.
+    fn record_header(&self, records: &[u8], last: bool) -> Option<usize> {
         for header in self.order.headers.iter().take(if self.order.headers.len() == 1 { 0 } else { usize::MAX }) {
             match self.fits(records, *header, last) {
-                Fit::Yes => return Ok(*header),
+                Fit::Yes => return Some(*header),
                 Fit::No => {}
-                Fit::Need(more) => return Err(more),
+                Fit::Need => return None,
             }
         }
-        Ok(self.order.headers[0])
+        Some(self.order.headers[0])
     }
 
     /// Whether the first records read well with such headers: two with the likeliest, which may be cut short, or more
@@ -140,7 +139,7 @@ impl Pcap {
             let Some(head) = records.get(at..at + header) else {
                 let enough = likeliest || records.len() == at || before + usize::from(records.len() > at) > 2;
                 return match (last, enough) {
-                    (false, _) => Fit::Need(at + header),
+                    (false, _) => Fit::Need,
                     (true, true) => Fit::Yes,
                     (true, false) => Fit::No,
                 };
@@ -160,7 +159,7 @@ impl Pcap {
     pub(super) fn step<'a>(&self, bytes: &'a [u8]) -> Step<'a> {
         let header = self.header;
         if bytes.len() < header {
-            return Step::Need(header);
+            return Step::Need;
         }
         let long = |at| if self.order.big { be32(bytes, at) } else { le32(bytes, at) };
         let (seconds, fraction) = (long(0), long(4));
@@ -175,7 +174,7 @@ impl Pcap {
         }
         let total = header + captured as usize;
         let Some(packet) = bytes.get(header..total) else {
-            return Step::Need(total);
+            return Step::Need;
         };
         let unit = if self.order.nanoseconds { 1 } else { 1000 };
         let time = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * unit;

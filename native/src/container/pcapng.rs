@@ -85,11 +85,11 @@ impl Pcapng {
     #[inline]
     pub(super) fn step<'a>(&mut self, bytes: &'a [u8], facts: &mut Facts) -> Step<'a> {
         if bytes.len() < 12 {
-            return Step::Need(12);
+            return Step::Need;
         }
         if bytes[..4] == SECTION {
             if bytes.len() < 16 {
-                return Step::Need(16);
+                return Step::Need;
             }
             if let Err(message) = self.order(bytes, facts) {
                 return Step::Bad(message);
@@ -102,7 +102,7 @@ impl Pcapng {
         }
         let total = length as usize;
         if bytes.len() < total {
-            return Step::Need(total);
+            return Step::Need;
         }
         if self.long(bytes, total - 4) != length {
             return Step::Bad("the two lengths of a block differ".into());

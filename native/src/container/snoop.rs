@@ -23,7 +23,7 @@ pub(super) struct Snoop {
 impl Snoop {
     /// Reads the file header; or gives `Step::Need`, or `Step::Bad`.
     pub(super) fn begin<'a>(bytes: &'a [u8], facts: &mut Facts) -> Result<Self, Step<'a>> {
-        let Some(header) = bytes.get(..HEADER) else { return Err(Step::Need(HEADER)) };
+        let Some(header) = bytes.get(..HEADER) else { return Err(Step::Need) };
         let (version, link) = (be32(header, 8), be32(header, 12));
         if header[..8] != *b"snoop\0\0\0" {
             return Err(Step::Bad("what begins as a snoop file is none".into()));
@@ -48,7 +48,7 @@ impl Snoop {
     /// The record at the front of `bytes`.
     pub(super) fn step<'a>(&mut self, bytes: &'a [u8]) -> Step<'a> {
         if bytes.len() < RECORD {
-            return Step::Need(RECORD);
+            return Step::Need;
         }
         let [wire, captured, total, lost, seconds, fraction] = [0, 4, 8, 12, 16, 20].map(|at| be32(bytes, at));
         // A record has its header, and so an end behind its beginning.
@@ -57,7 +57,7 @@ impl Snoop {
         }
         let total = total as usize;
         if bytes.len() < total {
-            return Step::Need(total);
+            return Step::Need;
         }
         self.drops = self.drops.max(u64::from(lost));
         let time = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * 1000;

@@ -4,10 +4,10 @@
 //! further. A datagram of which some never came is told by its front: its conversation, and the payload that did come.
 
 use super::{Decoder, give};
-use crate::block::{Filling, Found};
+use crate::block::Filling;
 use crate::coverage::{Coverage, Skip};
 use crate::flows::fragments::{Assembly, Coming, Finished, Part, Records};
-use crate::flows::table::{Carrier, Place};
+use crate::flows::table::{Arrival, Carrier, Place};
 use crate::ip::{self, Datagram, Fragment};
 use crate::link::{self, Network, Vlans};
 use crate::transport::{self, Flags, Segment, TCP, Tcp, has_ports};
@@ -89,7 +89,7 @@ impl Decoder {
     ) -> Result<(), Skip> {
         let datagram = ip::addresses_alone(network).ok_or(reason)?;
         let layers = Layers::of(network);
-        let found = self.found(&datagram, transport::rest(&datagram), layers.name(&self.hasher), place);
+        let found = self.arrival(&datagram, transport::rest(&datagram), layers.name(&self.hasher), place);
         give(into, &found, network.vlans, layers.all());
         Ok(())
     }
@@ -239,11 +239,12 @@ impl Decoder {
     fn count(&self, datagram: &Datagram<'_>, segment: Segment<'_>, around: &Around, into: &mut Filling<'_>) {
         let segment = around.lacking.map_or(segment, |lacking| as_it_came(datagram.proto, segment, lacking));
         let tunnel = around.layers.name(&self.hasher);
-        let found = Found { length: around.last.length, ..self.found(datagram, segment, tunnel, around.last.place) };
+        let found =
+            Arrival { length: around.last.length, ..self.arrival(datagram, segment, tunnel, around.last.place) };
         give(into, &found, around.vlans, around.layers.all());
         let nothing = Segment { tcp: None, payload: &[], length: 0, ..segment };
         for Part { place, length } in &around.earlier {
-            let part = Found { place: *place, length: *length, segment: nothing, ..found };
+            let part = Arrival { place: *place, length: *length, segment: nothing, ..found };
             give(into, &part, around.vlans, around.layers.all());
         }
     }

@@ -223,3 +223,17 @@ pub fn dialogue(turns: &[&[u8]], size: usize) -> File {
     }
     file
 }
+
+/// The one conversation, told from segments of several sizes alike.
+#[allow(dead_code, reason = "each test file uses its part")]
+#[track_caller]
+pub fn told(turns: &[&[u8]]) -> String {
+    let rows = [1, 7, 100, 5000].map(|size| {
+        let ([flows, _], coverage) = read(&dialogue(turns, size).0, false).unwrap();
+        assert!(coverage.tally.limits.is_empty(), "{:?}", coverage.tally.limits);
+        let at = flows.find(r#""app""#).unwrap_or_else(|| panic!("{flows}"));
+        flows[at..].to_owned()
+    });
+    assert!(rows.iter().all(|row| *row == rows[0]), "{rows:?}");
+    rows[0].clone()
+}
