@@ -132,4 +132,5 @@ def _client_hello(name: str) -> bytes:
 
 
 if __name__ == "__main__":
-    {"write": write, "crowd": crowd}[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))
+    make = crowd if sys.argv[1] == "crowd" else write
+    make(Path(sys.argv[2]), int(sys.argv[3]))
