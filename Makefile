@@ -29,7 +29,7 @@ test: $(CORE)
 	cd native && cargo fmt --check
 	cd native && cargo clippy --offline --locked --all-targets --features python -- -D warnings
 	cd native && cargo test --offline --locked --quiet
-	$(BIN)/python -W error -m pytest
+	$(BIN)/python -W error -m pytest -n auto --dist worksteal
 
 bench: $(CORE)
 	$(BIN)/python -m tests.bench.bench

@@ -258,11 +258,12 @@ fn first_reply(line: &[u8], greets: bool) -> Outcome<Protocol> {
     }
 }
 
+/// Whether a line that is not whole may yet tell; behind a greeting any may (RFC 959 4.2: what stands between the first and
+/// the last line of a reply is free).
 fn may_become_reply(line: &[u8], greets: bool) -> bool {
     let begins = |word: &[u8]| line.iter().zip(word).all(|(a, b)| a == b);
-    let is_code =
-        line.iter().take(3).all(u8::is_ascii_digit) && line.first().is_none_or(|byte| greets || *byte == b'2');
-    begins(b"* OK ") || begins(b"* PREAUTH ") || begins(b"* CAPABILITY IMAP") || begins(b"+OK ") || is_code
+    let is_code = line.iter().take(3).all(u8::is_ascii_digit) && line.first().is_none_or(|byte| *byte == b'2');
+    greets || is_code || [&b"* OK "[..], b"* PREAUTH ", b"* CAPABILITY IMAP", b"+OK "].into_iter().any(begins)
 }
 
 fn smtp_command(line: &[u8]) -> Command {
