@@ -26,6 +26,8 @@ _FORMULA = r"^[=+\-@\t\r\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
 
 _GROUP = 1 << 15
 """Rows of a row group of Parquet, about."""
+_UNIQUE = ("conn_id", "community_id")
+"""Columns of text that hardly repeat: a dictionary of them costs time and room, as one of numbers does."""
 
 
 class TableFormat(enum.StrEnum):
@@ -115,7 +117,8 @@ def _parquet(schema: pa.Schema, file: BinaryIO) -> tuple[_Write, _Close, _Close]
     import pyarrow.parquet  # noqa: PLC0415 - start-up time
 
     plain = _changed(pa.Table.from_batches([], schema), _plain).schema
-    writer = pyarrow.parquet.ParquetWriter(file, plain, compression="zstd")
+    repeats = [field.name for field in plain if pa.types.is_string(field.type) and field.name not in _UNIQUE]
+    writer = pyarrow.parquet.ParquetWriter(file, plain, compression="zstd", use_dictionary=repeats)
     waiting: list[pa.Table] = []
 
     def write(table: pa.Table) -> None:

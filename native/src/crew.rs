@@ -21,7 +21,7 @@ use crate::front::{Advance, Front};
 use crate::shard::{Kind, Shard, Terms};
 
 /// Blocks that may wait for one of several threads.
-const AHEAD: usize = 4;
+const AHEAD: usize = 16;
 /// Batches that may wait for the caller.
 const WAITING: usize = 16;
 /// How long the front waits for bytes before it looks whether it is still wanted.

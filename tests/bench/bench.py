@@ -74,6 +74,10 @@ def own(folder: Path, capture: Path, small: Path, crowd: Path) -> Iterator[Comma
     """What flowwatch does: start, a small scan, all rows of the large capture, and of one with all its flows open."""
     program, out = str(Path(sys.executable).with_name("flowwatch")), str(folder / "flows.parquet")
     bare = [program, "flows", str(capture), "-o", out, "--no-digest"]
+    core = [sys.executable, str(Path(__file__).with_name("core.py")), str(capture)]
+    yield Command("core alone, one thread", [*core, "1"])
+    yield Command("core alone, two threads", [*core, "2"])
+    yield Command("core alone, with digest", [*core, "2", "digest"])
     yield Command("flowwatch --help", [program, "--help"])
     yield Command("flowwatch places lookup", [program, "places", "lookup", "192.0.2.1"])
     yield Command("flowwatch scan, ten packets", [program, "scan", str(small)])

@@ -70,7 +70,8 @@ pub(super) fn time<T>(rows: Rows<'_, T>, value: impl Fn(&T) -> Option<i64>) -> A
 
 /// Addresses in their canonical text, each written once.
 pub(super) fn address<T>(rows: Rows<'_, T>, value: impl Fn(&T) -> IpAddr) -> ArrayRef {
-    let mut known: HashMap<IpAddr, i32, RandomState> = HashMap::default();
+    let mut known: HashMap<IpAddr, i32, RandomState> =
+        HashMap::with_capacity_and_hasher(rows.rows.len(), RandomState::default());
     let mut texts = StringBuilder::new();
     let keys = rows.rows.iter().map(|row| {
         let ip = value(row);
