@@ -1,10 +1,11 @@
 """Rows of one table in their order, however many there are.
 
 Rows are sorted in memory; where they are too many for it, in portions that wait in files of their own and are merged at
-the end, so that a capture of any size needs the memory of a small one. Refuses: any order but that of sources and
-records.
+the end, so that a capture of any size needs the memory of a small one. Rows that come in their order, as a log's do, are
+passed on as they are. Refuses: any order but that of sources and records.
 """
 
+import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,9 @@ import pyarrow.compute as pc
 PORTION = 48 << 20
 """Bytes of rows kept in memory before they are put aside."""
 _PIECE = 1024
-"""Rows that are read back at once."""
+"""Rows that are read back at once of each file to be merged."""
+_STRETCH = 1 << 13
+"""The same where all rows until then came in order."""
 _RECORDS = 1 << 40
 """More than the records of any source."""
 
@@ -39,6 +42,9 @@ class Sorter:
         self._portion = portion
         self._batches: list[pa.RecordBatch] = []
         self._size = 0
+        self._last: int | None = None
+        self._in_order = True
+        """All rows so far."""
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._files: list[Path] = []
 
@@ -49,6 +55,7 @@ class Sorter:
         batch = batch if self._portion is None else _plain(batch, self._schema)
         self._batches.append(batch)
         self._size += batch.nbytes
+        self._follow(self._keys(batch))
         if self._portion is not None and self._size > self._portion:
             self._put_aside()
 
@@ -58,7 +65,11 @@ class Sorter:
             return
         if self._batches:
             self._put_aside()
-        yield from _merged([_pieces(path, self._keys) for path in self._files])
+        files = [_pieces(path, self._keys) for path in self._files]
+        if self._in_order:
+            yield from (rows for rows, _ in itertools.chain.from_iterable(files))
+        else:
+            yield from _merged(files)
 
     def __enter__(self) -> Self:
         return self
@@ -67,9 +78,16 @@ class Sorter:
         if self._folder is not None:
             self._folder.cleanup()
 
+    def _follow(self, keys: Keys) -> None:
+        """Notes whether these go on in order."""
+        if self._in_order:
+            begun = self._last is None or self._last <= keys[0].as_py()
+            self._in_order = begun and _ascending(keys)
+            self._last = keys[-1].as_py()
+
     def _in_memory(self) -> pa.Table:
         table = pa.Table.from_batches(self._batches, self._schema)
-        return _by(table, self._keys(table)) if table.num_rows > 1 else table
+        return table if self._in_order else _by(table, self._keys(table))
 
     def _keys(self, rows: pa.Table | pa.RecordBatch) -> Keys:
         records = rows[self._record]
@@ -83,7 +101,7 @@ class Sorter:
             self._folder = tempfile.TemporaryDirectory(prefix="flowwatch-")
         path = Path(self._folder.name) / str(len(self._files))
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, self._schema) as out:
-            out.write_table(self._in_memory(), max_chunksize=_PIECE)
+            out.write_table(self._in_memory(), max_chunksize=_STRETCH if self._in_order else _PIECE)
         self._files.append(path)
         self._batches, self._size = [], 0
 
@@ -97,6 +115,10 @@ def _plain(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """The rows without dictionaries: bringing those of many batches together costs more than the text."""
     columns = [one.dictionary_decode() if pa.types.is_dictionary(one.type) else one for one in batch.columns]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _ascending(keys: Keys) -> bool:
+    return bool(pc.all(pc.less_equal(keys[:-1], keys[1:])).as_py())
 
 
 def _by(table: pa.Table, keys: Keys) -> pa.Table:

@@ -52,6 +52,25 @@ def test_many_rows_are_merged_piece_by_piece():
     assert len(pieces) > 5
 
 
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=5), max_size=9), st.lists(st.integers(0, 40), max_size=3)
+)
+def test_what_comes_in_order_is_passed_on_as_it_is(steps, late):
+    """Rows of equal records keep their places; a late batch is put where it belongs all the same."""
+    at, batches = 0, []
+    for one in steps:
+        batches += [[("a.pcap", at := at + step) for step in one]]
+    rows = [row for one in batches for row in one]
+    for portion in (None, 300, 0):
+        with Sorter(SCHEMA, "record", SOURCES, portion) as sorter:
+            for one in batches:
+                sorter.add(batch(one))
+            assert told(sorter) == [(*row, [str(at)]) for one in batches for at, row in enumerate(one)]
+            sorter.add(batch([("a.pcap", record) for record in late]))
+            assert [row[:2] for row in told(sorter)] == sorted(rows + [("a.pcap", record) for record in late])
+
+
 def test_what_was_put_aside_is_gone_at_the_end(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Sorter(SCHEMA, "record", SOURCES, portion=0) as sorter:
