@@ -1,12 +1,13 @@
 //! Protocols of command and reply lines in clear: SMTP (RFC 5321), IMAP (RFC 9051), POP3 (RFC 1939), FTP (RFC 959, RFC 2428),
 //! and where they go over to TLS (RFC 3207, RFC 2595, RFC 4217).
 //!
-//! Promises: a protocol is told by words of its own, or by words that several share where the other side's told it.
+//! Promises: a protocol is told by words of its own, or by words that several share where the other side's told it. A
+//! request line of HTTP is none of them, whatever its method.
 //! Refuses: mail and files themselves, which are passed over, and names or passwords, which are not kept.
 
 use std::net::IpAddr;
 
-use super::Outcome;
+use super::{Outcome, http};
 
 /// Bytes of one line.
 pub const MOST_LINE: usize = 16 * 1024;
@@ -92,6 +93,7 @@ impl Protocol {
 pub fn asked(stream: &[u8], known: Option<Protocol>) -> Outcome<Protocol> {
     front(stream, |line, is_whole| match known {
         Some(known) => Outcome::Found(known),
+        None if is_whole && http::asks(line) => Outcome::No,
         None if is_whole => first_command(line),
         None if may_become_command(line) => Outcome::NeedMore,
         None => Outcome::No,
@@ -104,6 +106,7 @@ pub fn answered(stream: &[u8], known: Option<Protocol>) -> Outcome<Protocol> {
     let greets = stream.starts_with(b"220");
     front(stream, |line, is_whole| match known {
         Some(known) => Outcome::Found(known),
+        None if is_whole && http::asks(line) => Outcome::No,
         None if is_whole => first_reply(line, greets),
         None if may_become_reply(line, greets) => Outcome::NeedMore,
         None => Outcome::No,

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use super::Outcome;
 pub use body::{Bodies, Content, Nobody};
 use body::{Moved, Reading, Walk};
-pub use head::Answered;
+pub use head::{Answered, asks};
 use head::{Body, Head, Line};
 pub use responses::{End, Responses, response};
 pub use ssdp::{Ssdp, ssdp};

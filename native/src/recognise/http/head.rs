@@ -297,6 +297,11 @@ fn request_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
     (is_method && matches!(version, [b'0'..=b'9']) && !target.is_empty()).then_some((method, target))
 }
 
+/// Whether a line, without its line feed, is one of a request.
+pub fn asks(line: &[u8]) -> bool {
+    request_line(line).is_some()
+}
+
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
