@@ -4,6 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowwatch.sources import text
 
 _INSTANT = pa.timestamp("ns", tz="UTC")
 
@@ -13,6 +16,23 @@ def by_value(column: pa.StringArray, change: Callable[[Any], object], kind: pa.D
     encoded = column.dictionary_encode()
     changed = pa.array(map(change, encoded.dictionary.to_pylist()), kind or pa.utf8())
     return changed.take(encoded.indices)
+
+
+def unless_plain(column: pa.StringArray, plain: str, change: Callable[[Any], object]) -> pa.Array:
+    """`change` of the values that are not `plain` (a regular expression of RE2, of the whole); the others stay."""
+    kept = pc.match_substring_regex(column, f"^(?:{plain})$")
+    if pc.all(kept).as_py() is not False:
+        return column
+    return pc.if_else(kept, column, by_value(pc.if_else(kept, None, column), change))
+
+
+def exactness(names: pa.StringArray) -> pa.BooleanArray:
+    """Whether names in the tables' own form can be what was asked (`text.exact`)."""
+    short = pc.less_equal(pc.binary_length(names), text.LONGEST_NAME)
+    plain = pc.and_(short, pc.match_substring_regex(names, f"^(?:{text.PLAIN_NAME})$"))
+    if pc.all(plain).as_py():
+        return plain
+    return pc.if_else(plain, plain, by_value(pc.if_else(plain, None, names), text.exact, pa.bool_()))
 
 
 def instants(nanoseconds: pa.Int64Array) -> pa.Array:

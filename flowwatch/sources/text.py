@@ -9,8 +9,10 @@ import ipaddress
 import re
 
 _LONGEST_LABEL = 63
-_LONGEST_NAME = 253
+LONGEST_NAME = 253
 _ESCAPED = re.compile(r"\\\d{3}")
+PLAIN_NAME = r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*"
+"""A name that needs no change to be one of the tables (RE2's grammar and Python's)."""
 _PLAIN_LABELS = re.compile(r"[^.\\]{1,63}(?:\.[^.\\]{1,63})*")
 
 
@@ -35,10 +37,10 @@ def exact(escaped: str) -> bool:
     A source that joins labels with dots does not mark a dot inside one; an empty or overlong label shows that it
     happened.
     """
-    if escaped == "." or (len(escaped) <= _LONGEST_NAME and _PLAIN_LABELS.fullmatch(escaped)):
+    if escaped == "." or (len(escaped) <= LONGEST_NAME and _PLAIN_LABELS.fullmatch(escaped)):
         return True
     sizes = [len(_ESCAPED.sub("x", part)) for part in escaped.split(".")]
-    return sum(sizes) + len(sizes) - 1 <= _LONGEST_NAME and all(0 < size <= _LONGEST_LABEL for size in sizes)
+    return sum(sizes) + len(sizes) - 1 <= LONGEST_NAME and all(0 < size <= _LONGEST_LABEL for size in sizes)
 
 
 def quoted(data: bytes) -> str:

@@ -13,14 +13,14 @@ twice); both are kept.
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch.sources.columns import by_value, instants
+from flowwatch.sources.columns import by_value, exactness, instants, unless_plain
 from flowwatch.sources.mnemonics import class_word, rcode_word, spelt, type_word
-from flowwatch.sources.text import address, exact, quoted
+from flowwatch.sources.text import PLAIN_NAME, address, quoted
 from flowwatch.sources.zeek import text
 from flowwatch.sources.zeek.cells import Cells
 from flowwatch.sources.zeek.rows import Rows
@@ -34,7 +34,7 @@ _NETBIOS, _MDNS, _LLMNR = 137, 5353, 5355
 _FLAGS = ("AA", "TC", "RD", "RA")
 _LONGEST_TTL = 0xFFFF_FFFF
 _WITH_ALIASES = frozenset({"A", "AAAA"})
-_WITH_ADDRESSES = _WITH_ALIASES | {"ANY"}
+_WITH_ADDRESSES = (*_WITH_ALIASES, "ANY")
 _MARKED = re.compile(
     r"(?P<strings>TXT|SPF) \d{1,5} "
     r"|(?P<other>SOA|RRSIG|DNSKEY|DS|NSEC|NSEC3|NSEC3PARAM|CAA|LOC|SSHFP|NAPTR|SRV|MX|SVCB|HTTPS) "
@@ -45,14 +45,12 @@ _NETBIOS_NOTE = "NetBIOS name record (port 137), not DNS"
 
 Item = tuple[str | None, str | None, str]
 """Owner, type, data."""
-Answer = tuple[str | None, str | None, str, int | None]
-"""The same and seconds to live."""
 
 
 def rows(cells: Cells) -> Rows:
     """The chunk as rows of LOOKUPS."""
     asked = cells.time("ts")
-    names, types = by_value(cells.raw("query"), text.name), _words(cells, "qtype", type_word)
+    names, types = unless_plain(cells.raw("query"), PLAIN_NAME, text.name), _words(cells, "qtype", type_word)
     rcodes = _words(cells, "rcode", rcode_word)
     answered, rtt = pc.is_valid(rcodes), cells.span("rtt")
     ports = {"client_port": cells.port("id.orig_p"), "server_port": cells.port("id.resp_p")}
@@ -67,7 +65,7 @@ def rows(cells: Cells) -> Rows:
         "qname": names,
         "qtype": types,
         "qclass": _words(cells, "qclass", class_word),
-        "name_exact": by_value(names, exact, pa.bool_()),
+        "name_exact": exactness(names),
         "vantage": cells.all("client"),
         "asked": pc.if_else(answered, instants(asked), None),
         "answer_record": pc.if_else(answered, cells.chunk.number, None),
@@ -123,33 +121,34 @@ def _bits(code: int) -> list[str]:
 
 
 def _answers(cells: Cells, names: pa.Array, types: pa.Array, answered: pa.Array) -> pa.ListArray:
-    """Column `answers`: null without a reply, else what Zeek kept of its answer section."""
-    told = zip(
-        names.to_pylist(),
-        types.to_pylist(),
-        answered.to_pylist(),
-        cells.listed("answers").to_pylist(),
-        cells.listed("TTLs").to_pylist(),
-        strict=True,
-    )
-    ends: list[int] = [0]
-    flat: list[Answer] = []
-    for qname, qtype, reply, items, ttls in told:
-        if reply or items:
-            flat += _with_ttls(typed(qname or "", qtype, tuple(items or ())), ttls or ())
-        ends.append(len(flat))
-    owners, kinds, data, times = zip(*flat, strict=True) if flat else ((), (), (), ())
-    kinds_of = (pa.utf8(), pa.utf8(), pa.utf8(), pa.uint32())
-    columns = [pa.array(one, kind) for one, kind in zip((owners, kinds, data, times), kinds_of, strict=True)]
-    records = pa.StructArray.from_arrays(columns, fields=list(_ANSWER))
-    without = pc.and_(pc.invert(answered), pc.is_null(cells.listed("answers")))
-    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), records, mask=without)
+    """Column `answers`: null without a reply, else what Zeek kept of its answer section, one record an item."""
+    items = cells.listed("answers")
+    flat, row = items.flatten(), pc.list_parent_indices(items)
+    found = by_value(flat, address)
+    by_address = pc.fill_null(pc.is_in(types, pa.array(_WITH_ADDRESSES)), fill_value=False)
+    odd = pc.is_in(pa.array(range(len(items))), row.filter(pc.or_(pc.is_null(found), pc.invert(by_address.take(row)))))
+    kind = pc.if_else(pc.match_substring(found, ":"), "AAAA", "A")
+    plain = [pc.fill_null(names, "").take(row), kind, found]
+    told = zip(*(column.filter(odd).to_pylist() for column in (names, types, items)), strict=True)
+    others = [item for name, qtype, some in told for item in typed(name or "", qtype, tuple(some))]
+    columns = [_mended(*one) for one in zip(plain, (odd.take(row),) * 3, zip(*others, strict=True), strict=False)]
+    records = [*(columns or plain), _ttls(cells.listed("TTLs"), items, row)]
+    lengths = pc.fill_null(pc.list_value_length(items), 0)
+    ends = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(lengths)])
+    without = pc.and_(pc.invert(answered), pc.is_null(items))
+    return pa.ListArray.from_arrays(ends, pa.StructArray.from_arrays(records, fields=list(_ANSWER)), mask=without)
 
 
-def _with_ttls(items: Sequence[Item], ttls: Sequence[str | None]) -> Iterator[Answer]:
-    """Each item with its time to live in whole seconds; None where the log has another number of them."""
-    known = ttls if len(ttls) == len(items) else (None,) * len(items)
-    return ((*item, _seconds(ttl)) for item, ttl in zip(items, known, strict=True))
+def _mended(plain: pa.StringArray, odd: pa.BooleanArray, told: Sequence[str | None]) -> pa.StringArray:
+    """The column with other values in the odd places."""
+    return pc.replace_with_mask(plain, odd, pa.array(told, pa.utf8()))
+
+
+def _ttls(ttls: pa.ListArray, items: pa.ListArray, row: pa.Int64Array) -> pa.UInt32Array:
+    """Time to live of each item in whole seconds; null where the log has another number of them."""
+    as_many = pc.fill_null(pc.equal(pc.list_value_length(ttls), pc.list_value_length(items)), fill_value=False)
+    seconds = by_value(ttls.filter(as_many).flatten(), _seconds, pa.uint32())
+    return pc.replace_with_mask(pa.nulls(len(row), pa.uint32()), as_many.take(row), seconds)
 
 
 @functools.lru_cache(maxsize=1 << 12)

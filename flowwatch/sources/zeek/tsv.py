@@ -28,6 +28,9 @@ class _Lines(msgspec.Struct, frozen=True):
     data: pa.Array
 
     def where(self, mask: pa.BooleanArray) -> "_Lines":
+        """Those for which the mask holds; copies nothing where it holds for all."""
+        if mask.true_count == len(mask):
+            return self
         return _Lines(self.number.filter(mask), self.offset.filter(mask), self.data.filter(mask))
 
 
@@ -85,8 +88,9 @@ class TsvSplitter:
         _refuse(lines.where(pc.less(count, len(header.fields))), "short_row", result)
         _refuse(lines.where(pc.greater(count, len(header.fields))), "extra_columns", result)
         whole = pc.equal(count, len(header.fields))
-        if pc.any(whole).as_py():
-            chunk = _chunk(header, kind, lines.where(whole), values.filter(whole))
+        if whole.true_count:
+            sound = values if whole.true_count == len(whole) else values.filter(whole)
+            chunk = _chunk(header, kind, lines.where(whole), sound)
             result.portions.append(Portion(kind, chunk))
 
 
