@@ -1,8 +1,8 @@
 """Rows of one table in their order, however many there are.
 
 Rows are sorted in memory; where they are too many for it, in portions that wait in files of their own and are merged at
-the end, so that a capture of any size needs the memory of a small one. Rows that come in their order, as a log's do, are
-passed on as they are. Refuses: any order but that of sources and records.
+the end, so that a capture of any size needs the memory of a small one. Rows that come in order, as a log's do, pass as
+they are. Refuses: any order but that of sources and records.
 """
 
 import itertools
