@@ -321,8 +321,11 @@ fn give_up_gap(context: &mut Context<'_>, window: &mut Window, what: &mut What, 
 
 /// Tries each protocol on the front of a direction.
 fn begin(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan, digests: bool) -> Step {
+    // Where the other side told another protocol, a hello is one of that protocol's, if any.
+    let is_told = flow.facts.as_ref().and_then(|facts| facts.app).is_some_and(|app| app != "tls");
     let hello = tls::client_hello(stream);
-    if let Outcome::Found(hello) = hello {
+    let may_be_hello = hello == Outcome::NeedMore;
+    if let (Outcome::Found(hello), false) = (hello, is_told) {
         web::said_hello(flow, side, hello);
         return Step::Done;
     }
@@ -370,7 +373,7 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan, dige
         return Step::Wait(wanted);
     }
     let open = [
-        hello == Outcome::NeedMore,
+        may_be_hello,
         request == Outcome::NeedMore,
         preface == Outcome::NeedMore,
         answer == Outcome::NeedMore,
