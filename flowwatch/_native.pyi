@@ -16,6 +16,7 @@ __all__ = [
     "flows_schema",
     "lookups_schema",
     "read_capture",
+    "split_bind",
     "write_jsonl",
 ]
 
@@ -236,3 +237,10 @@ def flows_schema() -> Schema:
 
 def lookups_schema() -> Schema:
     """The schema of LOOKUPS."""
+
+def split_bind(block: bytes, /) -> tuple[Batch, Batch]:
+    """The questions of a block of whole lines of a BIND 9 query log, and where its other lines stand.
+
+    Questions: `line` (from 0) and `start` (first byte) as uint32, then `time`, `client`, `port`, `name`, `view`, `class`,
+    `type`, `flags`, `server` as printed (utf8), empty where the line has none. Others: `line`, `start`, `end`.
+    """

@@ -22,6 +22,7 @@ pub mod input;
 pub mod ip;
 pub mod jsonl;
 pub mod link;
+pub mod logs;
 pub mod lookups;
 pub mod markers;
 pub mod opaque;

@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::front::Source;
 use crate::jsonl;
 use crate::link;
+use crate::logs;
 use crate::markers::Markers;
 use crate::unpack::{Compression, Fault, Unpack};
 
@@ -53,12 +54,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Unpacked>()?;
     module.add_function(wrap_pyfunction!(read_capture, module)?)?;
     module.add_function(wrap_pyfunction!(write_jsonl, module)?)?;
+    module.add_function(wrap_pyfunction!(split_bind, module)?)?;
     module.add_function(wrap_pyfunction!(flows_schema, module)?)?;
     module.add_function(wrap_pyfunction!(lookups_schema, module)?)?;
     module.add("__all__", ALL)
 }
 
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     "Batch",
     "CaptureError",
     "Reader",
@@ -68,6 +70,7 @@ const ALL: [&str; 10] = [
     "flows_schema",
     "lookups_schema",
     "read_capture",
+    "split_bind",
     "write_jsonl",
 ];
 
@@ -367,6 +370,14 @@ fn lookups_schema() -> Schema {
 
 fn row_field(schema: &SchemaRef) -> Arc<Field> {
     Arc::new(Field::new_struct("", schema.fields().clone(), false))
+}
+
+/// The questions of a block of lines of a BIND query log, as printed, and where the other lines stand.
+#[pyfunction]
+#[pyo3(signature = (block, /))]
+fn split_bind(py: Python<'_>, block: &[u8]) -> (Batch, Batch) {
+    let (questions, others) = py.detach(|| logs::bind::split(block));
+    (Batch { batch: questions }, Batch { batch: others })
 }
 
 /// Writes a table or stream of record batches as JSON lines to a file descriptor; returns the rows written.
