@@ -13,6 +13,12 @@ const MOST_OPENING: usize = 1024;
 const HANDSHAKE: u8 = 22;
 const XMPP: &str = "xmpp";
 
+/// Whether the other side's words told one of these: then nothing else is looked for.
+pub(super) fn is_told(flow: &Flow) -> bool {
+    let known = flow.facts.as_ref().and_then(|facts| facts.app);
+    known.is_some_and(|app| app == XMPP || Database::of(app).is_some())
+}
+
 /// A database's first words, or the opening of an XMPP stream, at the front.
 pub(super) fn begin(flow: &mut Flow, side: Side, stream: &[u8]) -> Outcome<Step> {
     let known = flow.facts.as_ref().and_then(|facts| facts.app);

@@ -321,11 +321,15 @@ fn give_up_gap(context: &mut Context<'_>, window: &mut Window, what: &mut What, 
 
 /// Tries each protocol on the front of a direction.
 fn begin(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan, digests: bool) -> Step {
-    // Where the other side told another protocol, a hello is one of that protocol's, if any.
-    let is_told = flow.facts.as_ref().and_then(|facts| facts.app).is_some_and(|app| app != "tls");
+    if databases::is_told(flow) {
+        return match databases::begin(flow, side, stream) {
+            Outcome::Found(step) => step,
+            Outcome::NeedMore => Step::On(0),
+            Outcome::No => Step::Done,
+        };
+    }
     let hello = tls::client_hello(stream);
-    let may_be_hello = hello == Outcome::NeedMore;
-    if let (Outcome::Found(hello), false) = (hello, is_told) {
+    if let Outcome::Found(hello) = hello {
         web::said_hello(flow, side, hello);
         return Step::Done;
     }
@@ -373,7 +377,7 @@ fn begin(flow: &mut Flow, side: Side, stream: &[u8], scan: &mut http::Scan, dige
         return Step::Wait(wanted);
     }
     let open = [
-        may_be_hello,
+        hello == Outcome::NeedMore,
         request == Outcome::NeedMore,
         preface == Outcome::NeedMore,
         answer == Outcome::NeedMore,
