@@ -2,14 +2,18 @@
 //!
 //! Promises: a digest is that of a body that was recorded whole, without transfer coding, as a file on disk would have it:
 //! as sent; unpacked, too, where it was sent in gzip or deflate (RFC 9110 8.4.1); and of each part of a multipart body
-//! (RFC 2046 5.1). Empty bodies have none. Refuses: other content codings, and whatever unpacks beyond measure.
+//! (RFC 2046 5.1). Letters likewise. Empty bodies have none. Refuses: other content codings, and whatever unpacks beyond
+//! measure.
 
+mod letter;
 mod multipart;
+mod transfer;
 mod unpacked;
 
 use sha2::{Digest, Sha256};
 
 use crate::recognise::http::{Bodies, Content};
+use letter::Letter;
 use multipart::Parts;
 use unpacked::Unpacked;
 
@@ -20,6 +24,9 @@ const MOST_STREAMS: usize = 128;
 /// Bytes that a body being read takes.
 const BODY: usize = 512;
 
+/// Bytes that a letter being read takes, with its head.
+const LETTER: usize = 2 * BODY + multipart::MOST_HEAD;
+
 /// A SHA-256.
 pub type Sha = [u8; 32];
 
@@ -29,6 +36,7 @@ pub struct Digests {
     found: Found,
     /// By stream; HTTP/1 has one.
     bodies: Vec<(u32, Box<Body>)>,
+    letter: Option<Box<Letter>>,
     lost: Lost,
     /// Bytes of the direction were not read: there may have been more bodies.
     is_unsure: bool,
@@ -107,7 +115,29 @@ impl Digests {
 
     /// Nothing more is read: what is not whole stays so.
     pub fn finish(&mut self) {
-        self.lost.cut += std::mem::take(&mut self.bodies).len() as u64;
+        self.lost.cut += std::mem::take(&mut self.bodies).len() as u64 + u64::from(self.letter.take().is_some());
+    }
+
+    /// A letter begins: behind DATA, where dots are doubled, or behind BDAT, where one that has begun goes on.
+    pub fn begin_letter(&mut self, is_stuffed: bool) {
+        if is_stuffed {
+            self.lost.cut += u64::from(self.letter.take().is_some());
+        }
+        self.letter.get_or_insert_with(|| Box::new(Letter::new(is_stuffed)));
+    }
+
+    /// Some of a letter.
+    pub fn letter(&mut self, bytes: &[u8]) {
+        if let Some(letter) = &mut self.letter {
+            letter.read(bytes, &mut |digest| self.found.add(digest));
+        }
+    }
+
+    /// The letter is over.
+    pub fn end_letter(&mut self) {
+        if let Some(letter) = self.letter.take() {
+            letter.finish(&mut |digest| self.found.add(digest));
+        }
     }
 
     /// What has no digest.
@@ -119,8 +149,14 @@ impl Digests {
     /// Bytes that this takes, about.
     #[must_use]
     pub fn held(&self) -> usize {
-        let held = |body: &Body| BODY + body.unpacked.as_ref().map_or(0, |_| unpacked::SIZE);
-        self.bodies.iter().map(|(_, body)| held(body)).sum::<usize>() + self.found.digests.len() * size_of::<Sha>()
+        let held = |body: &Body| {
+            let unpacked = body.unpacked.as_ref().map_or(0, |_| unpacked::SIZE);
+            BODY + unpacked + body.parts.as_ref().map_or(0, Parts::held)
+        };
+        let letter = self.letter.as_ref().map_or(0, |_| LETTER);
+        self.bodies.iter().map(|(_, body)| held(body)).sum::<usize>()
+            + letter
+            + self.found.digests.len() * size_of::<Sha>()
     }
 }
 

@@ -1,9 +1,12 @@
-"""Bodies of HTTP must have the digests that hashlib gives the files they were made of, whatever way they travelled.
+"""Bodies of HTTP and letters of SMTP have the digests that hashlib gives the files in them, whatever way they travelled.
 
-Messages are framed here by hand (RFC 9112) and packed by zlib; frames and header blocks of HTTP/2 are scapy's.
+Messages are framed here by hand (RFC 9112) and packed by zlib; frames and header blocks of HTTP/2 are scapy's. Letters
+are written by Python's own `email`.
 Segments are cut, repeated and put out of order.
 """
 
+import email.message
+import email.policy
 import gzip
 import hashlib
 import itertools
@@ -192,3 +195,26 @@ def test_streams_of_http2_are_kept_apart(
     assert flow["src_payload_sha256"] == sha(files)
     back = [file[: len(file) // 2][::-1] + file[len(file) // 2 :][::-1] for file in files]
     assert flow["dst_payload_sha256"] == sha(back)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    files=st.lists(st.tuples(st.binary(max_size=300), st.sampled_from(["base64", "quoted-printable"])), max_size=3),
+    words=st.text(st.sampled_from("a.\n=\xe4 "), max_size=300),
+    cuts=st.tuples(places, places),
+    order=st.lists(st.integers(0, 8), min_size=1, max_size=20),
+)
+def test_every_letter_has_its_digest_and_those_of_its_files(
+    rows_of: Any, packet: Any, files: list[tuple[bytes, str]], words: str, cuts: tuple[list[int], list[int]], order: Any
+) -> None:
+    letter = email.message.EmailMessage(email.policy.SMTP)
+    letter.set_content(words)
+    for file, coding in files:
+        letter.add_attachment(file, "application", "octet-stream", filename="tally.bin", cte=coding)
+    sent = bytes(letter)
+    stuffed = (b"\r\n" + sent).replace(b"\r\n.", b"\r\n..")
+    said = b"EHLO a.example\r\nMAIL FROM:<>\r\nRCPT TO:<b@b.example>\r\nDATA" + stuffed + b".\r\nQUIT\r\n"
+    flow = told(rows_of, conversation(packet, (said, b"220 mx.example ESMTP\r\n"), cuts, order))
+    digests = set(flow["src_payload_sha256"])
+    assert set(sha([sent, *(file for file, _ in files)])) <= digests
+    assert len(digests) <= 2 + len(files)

@@ -1,18 +1,19 @@
 //! The parts of a multipart body, as `multipart/form-data` has the files of an upload (RFC 2046 5.1, RFC 7578).
 //!
-//! Promises: the digest of each part that ended with a delimiter, its own head left out, as sent. Refuses: parts in parts,
-//! and undoing Content-Transfer-Encoding.
+//! Promises: the digest of each part that ended with a delimiter, its own head left out, without the transfer encoding that
+//! letters need (RFC 2045 6). Refuses: parts in parts.
 
 use memchr::memmem;
 
-use super::{Sha, Sum};
+use super::Sha;
+use super::transfer::Part;
 
 /// Octets of a boundary; RFC 2046 allows 70.
 const MOST_BOUNDARY: usize = 200;
 /// Octets between a delimiter and the end of its line.
 const MOST_LINE: usize = 100;
 /// Octets of the head of a part.
-const MOST_HEAD: usize = 16 * 1024;
+pub const MOST_HEAD: usize = 16 * 1024;
 /// Octets of the line end at the front of a delimiter.
 const LINE_END: usize = 2;
 
@@ -26,7 +27,7 @@ pub struct Parts {
     /// How many of these stood in front of the content.
     before: usize,
     state: State,
-    part: Sum,
+    part: Part,
 }
 
 #[derive(Debug)]
@@ -35,8 +36,8 @@ enum State {
     Preamble,
     /// Behind a delimiter, on its line: what stood there, and whether it may end a part.
     Line(Vec<u8>, bool),
-    /// In the head of a part: octets of it, and of its line.
-    Head(usize, usize),
+    /// In the head of a part: what came of it, and octets of its line.
+    Head(Vec<u8>, usize),
     Part,
     /// Behind the last delimiter, or in something that is no multipart.
     Over,
@@ -57,8 +58,13 @@ impl Parts {
             matched: LINE_END,
             before: LINE_END,
             state: State::Preamble,
-            part: Sum::default(),
+            part: Part::default(),
         })
+    }
+
+    /// Bytes that it keeps of a head.
+    pub fn held(&self) -> usize {
+        if let State::Head(head, _) = &self.state { head.len() } else { 0 }
     }
 
     /// Reads on; `found` gets the digests of parts that are complete.
@@ -124,7 +130,7 @@ impl Parts {
             if *ends_part {
                 self.part.take().into_iter().for_each(found);
             }
-            self.state = if is_last { State::Over } else { State::Head(0, 0) };
+            self.state = if is_last { State::Over } else { State::Head(Vec::new(), 0) };
         } else if end.is_some() || line.len() >= MOST_LINE || !b"--".starts_with(line.trim_ascii_end()) {
             self.no_delimiter();
         }
@@ -154,11 +160,12 @@ impl Parts {
 
     /// Reads the head of a part up to its empty line.
     fn head(&mut self, bytes: &[u8]) -> usize {
-        let State::Head(total, in_line) = &mut self.state else { return bytes.len() };
+        let State::Head(head, in_line) = &mut self.state else { return bytes.len() };
         for (at, byte) in bytes.iter().enumerate() {
-            *total += 1;
+            head.push(*byte);
             match byte {
                 b'\n' if *in_line == 0 => {
+                    self.part = Part::of(field(head, b"content-transfer-encoding").as_deref());
                     // Where the part is empty, this is the line end of its delimiter, too.
                     (self.state, self.matched, self.before) = (State::Part, LINE_END, LINE_END);
                     return at + 1;
@@ -167,7 +174,7 @@ impl Parts {
                 b'\r' => {}
                 _ => *in_line += 1,
             }
-            if *total > MOST_HEAD {
+            if head.len() > MOST_HEAD {
                 self.state = State::Over;
                 return bytes.len();
             }
@@ -180,6 +187,19 @@ impl Parts {
             self.part.add(bytes);
         }
     }
+}
+
+/// The value of the first field of a head with this name, its lines joined (RFC 5322 2.2.3).
+pub fn field(head: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let is_named = |line: &[u8]| {
+        let (front, behind) = line.split_at_checked(name.len())?;
+        let value = behind.trim_ascii_start().strip_prefix(b":")?;
+        front.eq_ignore_ascii_case(name).then(|| value.to_vec())
+    };
+    let mut value = lines.find_map(is_named)?;
+    lines.take_while(|line| matches!(line.first(), Some(b' ' | b'\t'))).for_each(|line| value.extend_from_slice(line));
+    Some(value.trim_ascii().to_vec())
 }
 
 /// The boundary that a parameter of Content-Type names.

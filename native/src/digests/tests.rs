@@ -166,3 +166,26 @@ fn only_a_sound_boundary_makes_parts() {
     assert!(Parts::of(format!("multipart/mixed; boundary={}", "x".repeat(201)).as_bytes()).is_none());
     assert!(Parts::of(b"multipart/related; boundary=x").is_some());
 }
+
+#[test]
+fn a_letter_cut_anywhere_gives_the_same() {
+    let mixed = b"\nContent-Type: multipart/mixed; boundary=frontier\r\n\r\n--frontier\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+        cmVzdWx0czEy=\r\n--frontier\r\ncontent-transfer-encoding : quoted-printable\r\n\r\n=3d=\r\n..=4\r\n--frontier--\r\n";
+    let alone = b"\nContent-Transfer-Encoding:\r\n base64\n\ncmVz\r\n..dWx0cw\r\n";
+    let mut dice = Dice(4);
+    let read = |bytes: &[u8], size: usize, is_stuffed: bool| {
+        let mut digests = Digests::default();
+        digests.begin_letter(is_stuffed);
+        bytes.chunks(size).for_each(|piece| digests.letter(piece));
+        digests.end_letter();
+        digests.told().map(<[Sha]>::to_vec)
+    };
+    mutations(&[mixed.to_vec(), alone.to_vec()], 2000, |bytes| {
+        for is_stuffed in [true, false] {
+            let whole = read(bytes, bytes.len().max(1), is_stuffed);
+            assert_eq!(whole, read(bytes, 1 + dice.below(9), is_stuffed), "{bytes:?}");
+        }
+    });
+    assert!(read(mixed, 5, true).is_some_and(|told| told.contains(&sha(b"results12")) && told.contains(&sha(b"=.=4"))));
+    assert!(read(alone, 5, true).is_some_and(|told| told.contains(&sha(b"results"))));
+}

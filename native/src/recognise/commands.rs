@@ -38,6 +38,8 @@ pub enum Command {
     Letter,
     /// So many bytes follow that are no lines.
     Bytes(usize),
+    /// So many bytes of a letter follow; the last of it or not.
+    Chunk(usize, bool),
     /// A connection for data to this port, where the client listens.
     Listens(u16),
     /// Something else.
@@ -276,9 +278,8 @@ fn smtp_command(line: &[u8]) -> Command {
     if line.eq_ignore_ascii_case(b"DATA") {
         return Command::Letter;
     }
-    if is_word(line, b"BDAT ") {
-        let digits = line.get(5..).unwrap_or_default();
-        return number(digits).map_or(Command::Other, |(count, _)| Command::Bytes(count as usize));
+    if let Some((count, behind)) = line.get(5..).filter(|_| is_word(line, b"BDAT ")).and_then(number) {
+        return Command::Chunk(count as usize, behind.trim_ascii().eq_ignore_ascii_case(b"LAST"));
     }
     Command::Other
 }

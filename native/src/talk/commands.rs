@@ -3,7 +3,7 @@
 //! TLS is believed behind the client's command for it: what looks like a hello within a letter is none.
 
 use super::streams::{Step, What};
-use super::{Context, Recogniser, tunnel};
+use super::{Context, Recogniser, exchange, tunnel};
 use crate::flows::direction::Basis;
 use crate::flows::key::{Side, other};
 use crate::flows::table::Flow;
@@ -77,24 +77,61 @@ pub(super) fn agreed(flow: &mut Flow, protocol: Protocol, stream: &[u8]) -> Step
     }
 }
 
-/// Passes over a letter; before it stands the end of the line that announced it.
-pub(super) fn letter(protocol: Protocol, stream: &[u8]) -> Step {
-    match stream.windows(LETTER_END.len()).position(|part| part == LETTER_END) {
-        Some(at) => Step::Next(What::Commands(protocol), at + LETTER_END.len()),
-        None => Step::On(stream.len().saturating_sub(LETTER_END.len() - 1)),
+/// Reads on in a letter; before it stands the end of the line that announced it.
+pub(super) fn letter(flow: &mut Flow, side: Side, protocol: Protocol, stream: &[u8]) -> Step {
+    let end = stream.windows(LETTER_END.len()).position(|part| part == LETTER_END);
+    // The line end in front of the dot is the letter's.
+    let done = end.map_or(stream.len().saturating_sub(LETTER_END.len() - 1), |at| at + 1);
+    if let Some(digests) = exchange::digests(flow, side) {
+        digests.letter(stream.get(..done).unwrap_or_default());
+        end.into_iter().for_each(|_| digests.end_letter());
     }
+    match end {
+        Some(at) => Step::Next(What::Commands(protocol), at + LETTER_END.len()),
+        None => Step::On(done),
+    }
+}
+
+/// Reads on in a chunk of a letter, of which so many bytes are left.
+pub(super) fn chunk(flow: &mut Flow, side: Side, stream: &[u8], (left, is_last): (usize, bool)) -> Step {
+    let done = left.min(stream.len());
+    if let Some(digests) = exchange::digests(flow, side) {
+        digests.letter(stream.get(..done).unwrap_or_default());
+        if is_last && done == left {
+            digests.end_letter();
+        }
+    }
+    let what = if done == left { What::Commands(Protocol::Smtp) } else { What::Chunk(left - done, is_last) };
+    Step::Next(what, done)
 }
 
 impl Recogniser {
     /// Reads one line of a client.
     pub(super) fn command(&mut self, context: &mut Context<'_>, protocol: Protocol, stream: &[u8]) -> Step {
         let Some((line, length)) = commands::line(stream) else { return self.unended(stream) };
+        let (flow, side) = (&mut *context.flow, context.side);
+        if self.digests && protocol == Protocol::Smtp {
+            flow.facts.get_or_insert_default().exchange.get_or_insert_default().take_digests(side);
+        }
         match protocol.command(line) {
             Command::StartTls => {
-                context.flow.facts.get_or_insert_default().asked_tls = true;
+                // What is sealed has no digest.
+                exchange::doubt(flow, side);
+                flow.facts.get_or_insert_default().asked_tls = true;
                 return Step::Next(What::Agreed(protocol), length);
             }
-            Command::Letter => return Step::Next(What::Letter(protocol), length - 1),
+            Command::Letter => {
+                exchange::digests(flow, side).into_iter().for_each(|digests| digests.begin_letter(true));
+                return Step::Next(What::Letter(protocol), length - 1);
+            }
+            Command::Chunk(count, is_last) => {
+                exchange::digests(flow, side).into_iter().for_each(|digests| digests.begin_letter(false));
+                if count == 0 {
+                    chunk(flow, side, b"", (count, is_last));
+                } else {
+                    return Step::Next(What::Chunk(count, is_last), length);
+                }
+            }
             Command::Bytes(count) => return Step::Next(What::Commands(protocol), length.saturating_add(count)),
             Command::Listens(port) => self.announced(context, port),
             Command::Other => {}

@@ -54,6 +54,11 @@ pub(super) fn bodies<'a>(
     }
 }
 
+/// Whoever digests what `side` sends; none where nobody does.
+pub(super) fn digests(flow: &mut Flow, side: Side) -> Option<&mut Digests> {
+    flow.facts.as_deref_mut()?.exchange.as_deref_mut()?.digests[side].as_deref_mut()
+}
+
 /// Bytes that the digests of a conversation take.
 pub(super) fn held(flow: &Flow) -> usize {
     let exchange = flow.facts.as_ref().and_then(|facts| facts.exchange.as_ref());
@@ -75,8 +80,7 @@ pub(super) fn lose(flow: &mut Flow, side: Side, what: What) -> u64 {
 
 /// Some of what `side` sends is not read.
 pub(super) fn doubt(flow: &mut Flow, side: Side) {
-    let exchange = flow.facts.as_deref_mut().and_then(|facts| facts.exchange.as_deref_mut());
-    if let Some(digests) = exchange.and_then(|exchange| exchange.digests[side].as_deref_mut()) {
+    if let Some(digests) = digests(flow, side) {
         digests.doubt();
     }
 }

@@ -52,8 +52,10 @@ pub(super) enum What {
     Commands(Protocol),
     /// What follows a client's command for TLS.
     Agreed(Protocol),
-    /// Mail that a client sends.
+    /// Mail that a client sends, up to a line with a dot only.
     Letter(Protocol),
+    /// So many bytes of mail that a client of SMTP sends; the last of it or not.
+    Chunk(usize, bool),
     /// Lines of a server.
     Replies(Protocol),
     /// What FTP carries, and what may be sealed elsewhere.
@@ -206,9 +208,8 @@ impl Recogniser {
         let mut sealed = false;
         match (way.what, flow.facts.as_deref_mut()) {
             (What::Unknown, None) if !front.is_empty() => unfinished(flow, side, front, self.digests),
-            (What::Requests | What::Responses | What::Frames | What::Whole, Some(_)) => {
-                exchange::finish(flow, side, &way)
-            }
+            (What::Requests | What::Responses | What::Frames | What::Whole, Some(_))
+            | (What::Commands(_) | What::Letter(_) | What::Chunk(..), Some(_)) => exchange::finish(flow, side, &way),
             (What::Hello, Some(facts)) if !front.is_empty() => unfinished_hello(facts, front),
             (What::Tunnel | What::Agreed(_), Some(facts)) => sealed = tunnel::unfinished(facts, front),
             _ => {}
@@ -285,7 +286,8 @@ impl Recogniser {
             What::Commands(protocol) => self.command(context, protocol, stream),
             What::Agreed(protocol) => commands::agreed(flow, protocol, stream),
             What::Stanzas => databases::stanzas(stream),
-            What::Letter(protocol) => commands::letter(protocol, stream),
+            What::Letter(protocol) => commands::letter(flow, side, protocol, stream),
+            What::Chunk(left, is_last) => commands::chunk(flow, side, stream, (left, is_last)),
             What::Replies(protocol) => self.reply(context, protocol, stream),
             What::Data => match databases::behind(flow, side, stream) {
                 Step::Done if self.digests && exchange::is_file(flow) => Step::Next(What::Whole, 0),

@@ -70,7 +70,7 @@ fn commands_that_change_what_follows() {
     for (protocol, line, command) in [
         (Protocol::Smtp, &b"StartTLS"[..], Command::StartTls),
         (Protocol::Smtp, b"DATA", Command::Letter),
-        (Protocol::Smtp, b"BDAT 86 LAST", Command::Bytes(86)),
+        (Protocol::Smtp, b"BDAT 86 LAST", Command::Chunk(86, true)),
         (Protocol::Smtp, b"BDAT 99999999999", Command::Other),
         (Protocol::Imap, b"a1 starttls", Command::StartTls),
         (Protocol::Imap, b"a1 APPEND x {310}", Command::Bytes(310)),
