@@ -1,4 +1,4 @@
-"""Bodies of HTTP and letters of SMTP have the digests that hashlib gives the files in them, whatever way they travelled.
+"""Bodies of HTTP and letters of SMTP have the digests that hashlib gives the files in them, however they travelled.
 
 Messages are framed here by hand (RFC 9112) and packed by zlib; frames and header blocks of HTTP/2 are scapy's. Letters
 are written by Python's own `email`.
