@@ -17,6 +17,7 @@ __all__ = [
     "lookups_schema",
     "read_capture",
     "split_bind",
+    "split_columns",
     "write_jsonl",
 ]
 
@@ -239,8 +240,15 @@ def lookups_schema() -> Schema:
     """The schema of LOOKUPS."""
 
 def split_bind(block: bytes, /) -> tuple[Batch, Batch]:
-    """The questions of a block of whole lines of a BIND 9 query log, and where its other lines stand.
+    """The questions of a block of lines of a BIND 9 query log, and where its other lines stand.
 
-    Questions: `line` (from 0) and `start` (first byte) as uint32, then `time`, `client`, `port`, `name`, `view`, `class`,
-    `type`, `flags`, `server` as printed (utf8), empty where the line has none. Others: `line`, `start`, `end`.
+    Questions: `line` (from 0) and `start` (first byte) as uint32, then `time`, `client`, `port`, `name`, `view`,
+    `class`, `type`, `flags`, `server` as printed (utf8), empty where the line has none. Others: `line`, `start`, `end`.
+    """
+
+def split_columns(lines: _ArrowArray, /, *, separator: str, unset: str, wanted: Sequence[int]) -> Batch:
+    """How many values each line (utf8) has, as `count`, and a column for each wanted place, which must ascend.
+
+    A value is null where the line has fewer, or it is `unset`. Raises TypeError where the lines are not utf8,
+    ValueError for an empty separator or places that do not ascend.
     """

@@ -4,6 +4,7 @@
 //! stands. Refuses: to say what a value means, or why a line was not taken.
 
 pub mod bind;
+pub mod columns;
 
 use std::ops::Range;
 

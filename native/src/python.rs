@@ -7,12 +7,14 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, RecordBatch, StructArray};
 use arrow_schema::{Field, SchemaRef};
 use pyo3::create_exception;
-use pyo3::exceptions::{PyBlockingIOError, PyOSError, PyValueError};
+use pyo3::exceptions::{PyBlockingIOError, PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyString, PyTuple};
+use pyo3_arrow::PyArray;
 use pyo3_arrow::ffi::{ArrayIterator, to_array_pycapsules, to_schema_pycapsule, to_stream_pycapsule};
 use pyo3_arrow::input::AnyRecordBatch;
 
@@ -55,12 +57,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(read_capture, module)?)?;
     module.add_function(wrap_pyfunction!(write_jsonl, module)?)?;
     module.add_function(wrap_pyfunction!(split_bind, module)?)?;
+    module.add_function(wrap_pyfunction!(split_columns, module)?)?;
     module.add_function(wrap_pyfunction!(flows_schema, module)?)?;
     module.add_function(wrap_pyfunction!(lookups_schema, module)?)?;
     module.add("__all__", ALL)
 }
 
-const ALL: [&str; 11] = [
+const ALL: [&str; 12] = [
     "Batch",
     "CaptureError",
     "Reader",
@@ -71,6 +74,7 @@ const ALL: [&str; 11] = [
     "lookups_schema",
     "read_capture",
     "split_bind",
+    "split_columns",
     "write_jsonl",
 ];
 
@@ -378,6 +382,17 @@ fn row_field(schema: &SchemaRef) -> Arc<Field> {
 fn split_bind(py: Python<'_>, block: &[u8]) -> (Batch, Batch) {
     let (questions, others) = py.detach(|| logs::bind::split(block));
     (Batch { batch: questions }, Batch { batch: others })
+}
+
+/// The number of values of each line, and the values at the wanted places, which ascend; null where unset or not there.
+#[pyfunction]
+#[pyo3(signature = (lines, /, *, separator, unset, wanted))]
+fn split_columns(py: Python<'_>, lines: PyArray, separator: &str, unset: &str, wanted: Vec<usize>) -> PyResult<Batch> {
+    let lines = lines.array().as_string_opt::<i32>().ok_or_else(|| PyTypeError::new_err("lines must be utf8"))?;
+    if separator.is_empty() || !wanted.is_sorted_by(|a, b| a < b) {
+        return Err(PyValueError::new_err("the separator must not be empty, and places must ascend"));
+    }
+    Ok(Batch { batch: py.detach(|| logs::columns::split(lines, separator, unset, &wanted)) })
 }
 
 /// Writes a table or stream of record batches as JSON lines to a file descriptor; returns the rows written.

@@ -3,8 +3,6 @@
 Works on whole blocks; a header may change anywhere (two logs joined by `cat`). Header lines and blank lines are noise.
 """
 
-from collections.abc import Iterator, Sequence
-
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -83,15 +81,14 @@ class TsvSplitter:
         if not header.fields or kind is None:
             _refuse(lines, "unsupported_log" if header.fields else "no_header", result)
             return
-        values = pc.split_pattern(lines.data, header.separator)
-        count = pc.list_value_length(values)
+        told = _split(header, kind, lines)
+        count = told["count"]
         _refuse(lines.where(pc.less(count, len(header.fields))), "short_row", result)
         _refuse(lines.where(pc.greater(count, len(header.fields))), "extra_columns", result)
         whole = pc.equal(count, len(header.fields))
         if whole.true_count:
-            sound = values if whole.true_count == len(whole) else values.filter(whole)
-            chunk = _chunk(header, kind, lines.where(whole), sound)
-            result.portions.append(Portion(kind, chunk))
+            sound = told if whole.true_count == len(whole) else told.filter(whole)
+            result.portions.append(Portion(kind, _chunk(header, kind, lines.where(whole), sound)))
 
 
 def _lines(block: Block) -> _Lines:
@@ -133,23 +130,29 @@ def _refuse(lines: _Lines, code: str, result: Portions) -> None:
         result.refusals.append(Refusal(number, offset, code))
 
 
-def _chunk(header: Header, kind: Kind, lines: _Lines, values: pa.ListArray) -> Chunk:
-    """The columns the log takes, unset values null."""
-    words = {name: _word(header, column) for name, column in _columns(header, kind.fields, values)}
-    lists = {name: _listed(header, column) for name, column in _columns(header, kind.lists, values)}
+def _split(header: Header, kind: Kind, lines: _Lines) -> pa.RecordBatch:
+    """How many values each line has (`count`), and those the log takes, by name, unset ones null."""
+    from flowwatch._native import split_columns  # noqa: PLC0415, TID251 - start-up time; the border
+
+    names = [*kind.fields, *kind.lists]
+    # Of a name that the header has twice the first counts.
+    wanted = {header.fields.index(name): name for name in names if name in header.fields}
+    places = sorted(wanted)
+    told = split_columns(lines.data, separator=header.separator, unset=header.unset, wanted=places)
+    return pa.record_batch(told).rename_columns(["count", *(wanted[place] for place in places)])
+
+
+def _chunk(header: Header, kind: Kind, lines: _Lines, told: pa.RecordBatch) -> Chunk:
+    """The columns the log takes."""
+    here = set(told.schema.names)
+    words = {name: _word(header, told[name]) for name in kind.fields if name in here}
+    lists = {name: _listed(header, told[name]) for name in kind.lists if name in here}
     return Chunk(lines.number, lines.offset, words, lists)
 
 
-def _columns(header: Header, names: Sequence[str], values: pa.ListArray) -> Iterator[tuple[str, pa.StringArray]]:
-    """The named columns the header has; the first where it has one twice."""
-    for name in names:
-        if name in header.fields:
-            column = pc.list_element(values, header.fields.index(name))
-            yield name, pc.if_else(pc.equal(column, header.unset), None, column)
-
-
 def _word(header: Header, column: pa.StringArray) -> pa.StringArray:
-    return pc.if_else(pc.equal(column, header.empty), "", column)
+    empty = pc.equal(column, header.empty)
+    return pc.if_else(empty, "", column) if pc.any(empty).as_py() else column
 
 
 def _listed(header: Header, column: pa.StringArray) -> pa.ListArray:
