@@ -62,6 +62,8 @@ FORMATS = (
     _zeek_format("conn", "Zeek connections, tab-separated or JSON"),
     _zeek_format("dns", "Zeek DNS lookups, tab-separated or JSON"),
     _zeek_format("ssl", "Zeek TLS handshakes, tab-separated or JSON"),
+    _zeek_format("http", "Zeek HTTP requests, tab-separated or JSON"),
+    _zeek_format("quic", "Zeek QUIC handshakes, tab-separated or JSON"),
     Format("eve", "Suricata EVE records: flow, dns, tls, http, quic", eve_score, _eve),
     Format("bind-query", "BIND 9 query log, plain or behind syslog", bind_score, _bind),
 )

@@ -73,7 +73,37 @@ SSL = {
     "subject": "CN=results.example",
     "issuer": "CN=Test CA,O=Example",
 }
-_BASE = {"conn": CONN, "dns": DNS, "ssl": SSL}
+HTTP = {
+    "ts": "1795333872.720000",
+    "uid": "CAbc1",
+    "id.orig_h": "192.0.2.10",
+    "id.orig_p": 48986,
+    "id.resp_h": "198.51.100.7",
+    "id.resp_p": 80,
+    "trans_depth": 1,
+    "method": "POST",
+    "host": "Results.Example",
+    "uri": "/tally?x=1",
+    "user_agent": "sender/1.0",
+    "request_body_len": 5000,
+    "response_body_len": 2,
+    "status_code": 200,
+    "tags": [],
+}
+QUIC = {
+    "ts": "1795333872.720000",
+    "uid": "CAbc1",
+    "id.orig_h": "192.0.2.10",
+    "id.orig_p": 48986,
+    "id.resp_h": "198.51.100.7",
+    "id.resp_p": 443,
+    "version": "1",
+    "client_initial_dcid": "95412c47018cdfe8",
+    "server_name": "Results.Example",
+    "client_protocol": "h3",
+    "history": "ISishIHhhIH",
+}
+_BASE = {"conn": CONN, "dns": DNS, "ssl": SSL, "http": HTTP, "quic": QUIC}
 _NUMBERS = ("ts", "duration", "rtt")
 
 

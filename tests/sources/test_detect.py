@@ -34,7 +34,7 @@ def test_pcapng_by_its_section_header(order):
     assert name_of(struct.pack(order + "III", 0x0A0D0D0A, 28, 0x12345678)) == "unknown_format"
 
 
-@pytest.mark.parametrize("path", ["conn", "dns", "ssl"])
+@pytest.mark.parametrize("path", ["conn", "dns", "ssl", "http", "quic"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_zeek_logs_as_text_and_as_json(path, mark, rows, tsv, jsonl):
     assert name_of(mark + tsv(path, rows(path, {}))) == f"zeek-{path}"
@@ -47,9 +47,9 @@ def test_zeek_json_says_its_log_by_path_or_stream(rows, jsonl):
 
 
 def test_another_zeek_log_is_named_and_not_read(tsv):
-    found = detect(tsv("http", [{"ts": "1.0", "uid": "C1", "method": "GET"}]))
+    found = detect(tsv("smtp", [{"ts": "1.0", "uid": "C1", "helo": "a.example"}]))
     assert isinstance(found, Skip)
-    assert (found.code, "http.log" in found.message) == ("unsupported_format", True)
+    assert (found.code, "smtp.log" in found.message) == ("unsupported_format", True)
 
 
 @pytest.mark.parametrize(("make", "program"), [(bz2.compress, "bzip2"), (lzma.compress, "xz"), (gzip.compress, "gzip")])
@@ -98,7 +98,7 @@ def test_at_most_three_guesses_are_told():
 
 def test_a_format_is_found_by_its_name_or_the_names_are_told():
     assert [named(entry.name) for entry in FORMATS] == list(FORMATS)
-    with pytest.raises(UsageError, match="pcap, pcapng, snoop, erf, zeek-conn, zeek-dns, zeek-ssl, eve, bind-query"):
+    with pytest.raises(UsageError, match=r"pcap, .*zeek-ssl, zeek-http, .*bind-query"):
         named("netflow")
 
 
@@ -113,6 +113,8 @@ _READ = {
     "zeek-conn/": "zeek-conn",
     "zeek-dns/": "zeek-dns",
     "zeek-ssl/": "zeek-ssl",
+    "zeek-http/": "zeek-http",
+    "zeek-quic/": "zeek-quic",
     "badinput/only-header.log": "zeek-dns",
     "badinput/zeek-schema-change.log": "zeek-conn",
     ".pcap": "pcap",

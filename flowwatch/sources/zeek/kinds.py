@@ -6,7 +6,7 @@ import msgspec
 import pyarrow as pa
 
 from flowwatch.model.records import FLOWS, LOOKUPS
-from flowwatch.sources.zeek import conn, dns, ssl
+from flowwatch.sources.zeek import conn, dns, http, quic, ssl
 from flowwatch.sources.zeek.cells import Cells
 from flowwatch.sources.zeek.rows import Rows
 
@@ -33,6 +33,8 @@ KINDS = {
         Kind("conn", conn.FIELDS, conn.LISTS, conn.rows, FLOWS),
         Kind("dns", dns.FIELDS, dns.LISTS, dns.rows, LOOKUPS),
         Kind("ssl", ssl.FIELDS, ssl.LISTS, ssl.rows, FLOWS),
+        Kind("http", http.FIELDS, http.LISTS, http.rows, FLOWS),
+        Kind("quic", quic.FIELDS, quic.LISTS, quic.rows, FLOWS),
     )
 }
 """By `path`."""

@@ -10,11 +10,12 @@ _KEY = re.compile(r'"([^"\\]{1,64})"\s*:')
 _TELLING: tuple[tuple[str, set[str], set[str]], ...] = (
     ("dns", {"trans_id"}, {"query", "qtype", "qtype_name", "rcode_name"}),
     ("conn", set(), {"conn_state", "orig_ip_bytes"}),
+    ("quic", {"client_initial_dcid"}, set()),
     ("ssl", set(), {"cipher", "server_name", "cert_chain_fps", "cert_chain_fuids", "validation_status"}),
     ("http", {"method"}, {"host", "uri", "status_code"}),
-    ("quic", {"client_initial_dcid"}, set()),
+    ("files", {"fuid", "source"}, {"total_bytes", "mime_type"}),
 )
-"""Path, keys of which all are there, keys of which one is."""
+"""Path, keys of which all are there, keys of which one is; the first that fits."""
 _CERTAIN, _LIKELY, _FAIR = 100, 90, 80
 
 

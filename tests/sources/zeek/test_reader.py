@@ -52,6 +52,8 @@ def several(rows):
             "dns", {}, {"query": None}, {"answers": None, "TTLs": None}, {"id.resp_p": 137}, {"query": "b\\x20c"}
         ),
         "ssl": rows("ssl", {}, {"server_name": None}, {"cert_chain_fps": []}),
+        "http": rows("http", {}, {"method": "CONNECT", "uri": "a.example:443"}, {"host": None}, {"status_code": 101}),
+        "quic": rows("quic", {}, {"server_name": None}, {"version": "draft-29"}),
     }
 
 
@@ -136,7 +138,7 @@ def test_a_broken_line_is_refused_with_its_reason(line, code, put):
         (b'{"ts":' + b"[" * 70 + b"]" * 70 + b"}", "json_depth"),
         (b'{"ts":1.0,"query":"\xff"}', "not_utf8"),
         (b'{"ts":1.0,"query":{"a":1},"id.orig_h":"192.0.2.1"}', "bad_field:query"),
-        (b'{"ts":1.0,"_path":"http"}', "unsupported_log"),
+        (b'{"ts":1.0,"_path":"smtp"}', "unsupported_log"),
         (b'{"ts":1.0,"query":"' + b"x" * (1 << 20) + b'"}', "line_too_long"),
     ],
 )
@@ -153,7 +155,7 @@ def test_a_header_may_change_in_mid_file(put, rows, tsv):
         tsv("conn", first)
         + tsv("conn", second)
         + tsv("dns", rows("dns", {}))
-        + tsv("http", [{"ts": "1.0", "uid": "C3"}])
+        + tsv("smtp", [{"ts": "1.0", "uid": "C3"}])
     )
     collected = collect([put(joined)])
     (coverage,) = collected.coverage
@@ -201,8 +203,8 @@ def test_json_records_of_several_logs_in_one_file_are_told_apart_by_their_keys(o
 
 
 def test_a_json_record_of_a_log_that_is_not_read_is_refused_by_its_keys(put, rows, jsonl):
-    http = b'{"ts":1.0,"uid":"C1","id.orig_h":"192.0.2.1","method":"POST","host":"a.example"}\n'
-    (coverage,) = collect([put(jsonl(rows("conn", {})) + http)]).coverage
+    other = b'{"ts":1.0,"fuid":"F1","source":"HTTP","mime_type":"text/plain"}\n'
+    (coverage,) = collect([put(jsonl(rows("conn", {})) + other)]).coverage
     assert [reject.code for reject in coverage.rejects] == ["unsupported_log"]
     assert coverage.incomplete
 
@@ -295,7 +297,7 @@ def test_no_bytes_raise_or_break_the_law(data, start, put):
 def test_the_shared_samples_are_read_whole(shared_logs):
     sources = [str(path) for kind in KINDS for path in sorted(shared_logs.glob(f"zeek-{kind}/sample*.log"))]
     collected = collect(sources)
-    assert len(sources) == 11
+    assert len(sources) == 13
     assert [one.rejects for one in collected.coverage] == [()] * len(sources)
     assert all(lawful(one) and one.events for one in collected.coverage)
 
