@@ -242,8 +242,9 @@ def lookups_schema() -> Schema:
 def split_bind(block: bytes, /) -> tuple[Batch, Batch]:
     """The questions of a block of lines of a BIND 9 query log, and where its other lines stand.
 
-    Questions: `line` (from 0) and `start` (first byte) as uint32, then `time`, `client`, `port`, `name`, `view`,
-    `class`, `type`, `flags`, `server` as printed (utf8), empty where the line has none. Others: `line`, `start`, `end`.
+    Questions: `line` (from 0) and `start` (first byte) as uint32, then `frame` (syslog's time), `time`, `client`,
+    `port`, `name`, `view`, `class`, `type`, `flags`, `server` as printed (utf8), null where the line has none. Others:
+    `line`, `start`, `end`.
     """
 
 def split_columns(lines: _ArrowArray, /, *, separator: str, unset: str, wanted: Sequence[int]) -> Batch:

@@ -50,7 +50,9 @@ def _at_once(texts: pa.StringArray) -> pa.Int64Array | None:
     """The whole column, where all of it is of the strict form and of one sort, zoned or not."""
     if not pc.all(pc.match_substring_regex(texts, _STRICT)).as_py():
         return None
-    for kind in (pa.timestamp("ns", tz="UTC"), pa.timestamp("ns")):
+    first = next((text for text in texts.slice(0, 1).to_pylist() if text), "")
+    bare, zoned = pa.timestamp("ns"), pa.timestamp("ns", tz="UTC")
+    for kind in (bare, zoned) if re.match(UNZONED, first) else (zoned, bare):
         try:
             found = texts.cast(kind).cast(pa.int64())
         except pa.ArrowInvalid:

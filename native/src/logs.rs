@@ -5,6 +5,7 @@
 
 pub mod bind;
 pub mod columns;
+mod syslog;
 
 use std::ops::Range;
 

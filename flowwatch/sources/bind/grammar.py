@@ -8,6 +8,7 @@ is local (`22-Nov-2026 07:35:23.545`), ISO 8601 local or with `Z`, or absent; al
 import re
 
 import msgspec
+import pyarrow as pa
 
 from flowwatch.sources import syslog
 from flowwatch.sources.lines import LONGEST
@@ -16,16 +17,6 @@ _PLAIN = r"[!#%-'*-:<-?A-\[\]-~]"
 _NAME = rf"(?=[^ ])(?>{_PLAIN}*+(?:\\(?:[0-9]{{3}}|[!-/:-~]){_PLAIN}*+)*+)"
 _TIME = r"(?:(\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z?) )?"
 _FRAME = syslog.frame(r"[\w./-]{0,64}named[\w.-]{0,32}")
-_ADDRESS = r"([0-9a-fA-F:.]{2,45})(?:%[\w.-]+)?"
-_CLIENT = rf"client (?:@0x[0-9a-f]+ )?{_ADDRESS}#(\d{{1,5}})(?:/key {_NAME})? "
-_FLAGS = r"([+-]S?(?:E\(\d{1,3}\))?T?D?C?[VK]?)"
-_CLASS = r"(IN|CH|HS|NONE|ANY|RESERVED0|CLASS\d{1,5})"
-_ASKED = rf"{_CLASS} ([A-Z][A-Z0-9-]*) {_FLAGS} \({_ADDRESS}\)(?: \[ECS [0-9a-fA-F:./]+\])?\r?"
-_QUERY = rf"\(({_NAME})\): (?:view ([^:\n]{{1,255}}): )?query: \5 {_ASKED}"
-_QUESTION = rf"{_TIME}(?:queries: )?(?:info: )?{_CLIENT}{_QUERY}"
-_FRAMED = re.compile(rf"^(?:(?:{_FRAME})?{_QUESTION}|([^\n]*))$", re.ASCII | re.MULTILINE)
-_BARE = re.compile(rf"^(?:(){_QUESTION}|([^\n]*))$", re.ASCII | re.MULTILINE)
-"""The same without a frame, which is dear to look for."""
 _OWN = re.compile(
     rf"(?P<frame>{_FRAME})?(?P<time>{_TIME})(?P<category>[a-z-]+: )?(?P<severity>(?:debug \d+|[a-z]+): )?(?P<said>.*)",
     re.ASCII | re.DOTALL,
@@ -42,9 +33,6 @@ _CERTAIN = 95
 _LONGEST_COMPARED = 4096
 """Characters of a refused line whose names are compared to say why; a name has at most 1,016 as printed."""
 
-Line = tuple[str, ...]
-"""Time of the frame, own time, client, port, name, view, class, type, flags, server, and the line if it is none."""
-
 
 class Noise(msgspec.Struct, frozen=True):
     """A line that is known and no question; `note` says what it is."""
@@ -52,14 +40,24 @@ class Noise(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-def lines(data: bytes) -> list[Line]:
-    """One tuple a line: a question's ten parts and nothing, or ten times nothing and the line."""
-    text = data.decode("latin-1")
-    if syslog.ANY.match(text):
-        framed: list[Line] = _FRAMED.findall(text)
-        return framed
-    bare: list[Line] = _BARE.findall(text)
-    return [line if line[2] or not line[-1] else _FRAMED.findall(line[-1])[0] for line in bare]
+class Parted(msgspec.Struct, frozen=True):
+    """The lines of a block."""
+
+    questions: pa.RecordBatch
+    """`line` (from 0), `start` (byte), and the parts as printed: `frame`, `time`, `client`, `port`, `name`, `view`,
+    `class`, `type`, `flags`, `server`; null where the line has none."""
+    others: list[tuple[int, int, str]]
+    """Lines that are no question: number from 0, first byte, text."""
+
+
+def parted(data: bytes) -> Parted:
+    """The lines, those that are questions taken apart by the core."""
+    from flowwatch._native import split_bind  # noqa: PLC0415, TID251 - start-up time; the border
+
+    questions, others = map(pa.record_batch, split_bind(data))
+    places = zip(*(others[name].to_pylist() for name in ("line", "start", "end")), strict=True)
+    told = [(line, start, data[start:end].decode("latin-1")) for line, start, end in places]
+    return Parted(questions, told)
 
 
 def other(line: str) -> Noise | str:
@@ -106,7 +104,7 @@ def score(head: bytes) -> int:
     """The share of questions among the lines of the first bytes that are not noise, 95 where all are."""
     text = head.removeprefix(b"\xef\xbb\xbf")
     whole = text.rpartition(b"\n")[0] or text
-    found = lines(whole)
-    asked = sum(1 for line in found if line[2])
-    strange = sum(1 for line in found if not line[2] and not isinstance(other(line[-1]), Noise))
+    found = parted(whole)
+    asked = int(found.questions.num_rows)
+    strange = sum(1 for _, _, line in found.others if not isinstance(other(line), Noise))
     return min(_CERTAIN, 100 * asked // max(asked + strange, 1))

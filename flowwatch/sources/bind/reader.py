@@ -3,8 +3,6 @@
 import io
 import time
 from collections.abc import Iterator
-from itertools import accumulate
-from operator import itemgetter
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +10,7 @@ import pyarrow.compute as pc
 
 from flowwatch.model.records import LOOKUPS, Coverage, Skip
 from flowwatch.sources import syslog
-from flowwatch.sources.bind.grammar import Line, Noise, lines, other
+from flowwatch.sources.bind.grammar import Noise, other, parted
 from flowwatch.sources.bind.rows import Columns
 from flowwatch.sources.columns import batch
 from flowwatch.sources.ledger import Ledger
@@ -26,7 +24,6 @@ _NOTES = {
     "none": "line without a time",
 }
 """By `time_basis`."""
-_CLIENT, _LINE = itemgetter(2), itemgetter(-1)
 
 
 class BindRecords:
@@ -63,17 +60,14 @@ class BindRecords:
 
     def _rows(self, block: Block) -> pa.RecordBatch:
         """The questions of a block; books all of its lines."""
-        found = lines(block.data)
-        starts = list(accumulate((len(line) + 1 for line in block.data.split(b"\n")), initial=block.offset))
-        self._ledger.records += len(found)
-        asked = [place for place, line in enumerate(found) if line[2]]
-        number = pa.array([block.number + place for place in asked], pa.uint64())
-        offset = pa.array([starts[place] for place in asked], pa.uint64())
-        table = Columns(
-            found if len(asked) == len(found) else [found[place] for place in asked], number, offset, self._latest
-        )
+        found = parted(block.data)
+        self._ledger.records += found.questions.num_rows + len(found.others)
+        number = _from(found.questions["line"], block.number)
+        offset = _from(found.questions["start"], block.offset)
+        table = Columns(found.questions, number, offset, self._latest)
         refusals = [
-            (block.number + place, starts[place], code) for place, code in self._others(found, asked, ended=block.ended)
+            (block.number + line, block.offset + start, code)
+            for line, start, code in self._others(found.others, ended=block.ended)
         ]
         left = pc.is_null(table.refused)
         if left.false_count:
@@ -82,21 +76,17 @@ class BindRecords:
         self._ledger.refuse(refusals, ended=block.ended)
         return self._booked(table.columns, left)
 
-    def _others(self, found: list[Line], asked: list[int], *, ended: bool) -> Iterator[tuple[int, str]]:
+    def _others(self, others: list[tuple[int, int, str]], *, ended: bool) -> Iterator[tuple[int, int, str]]:
         """Books the lines that are no question; gives those to refuse, or to hold back where nothing ends them."""
-        if len(asked) == len(found):
-            return
-        for place, line in enumerate(found):
-            if _CLIENT(line):
-                continue
-            what = other(_LINE(line))
+        for line, start, text in others:
+            what = other(text)
             if isinstance(what, Noise) and not ended:
-                yield place, "foreign_line"
+                yield line, start, "foreign_line"
             elif isinstance(what, Noise):
                 self._ledger.noise += 1
                 self._ledger.notes.update({what.note: 1} if what.note else {})
             else:
-                yield place, what
+                yield line, start, what
 
     def _booked(self, columns: dict[str, pa.Array], left: pa.BooleanArray) -> pa.RecordBatch:
         ledger = self._ledger
@@ -119,6 +109,10 @@ class BindRecords:
         self._last = times[-1].as_py()
         span = pc.min_max(times)
         self._ledger.seen(span["min"].as_py(), span["max"].as_py())
+
+
+def _from(places: pa.UInt32Array, first: int) -> pa.UInt64Array:
+    return pc.add(places.cast(pa.uint64()), pa.scalar(first, pa.uint64()))
 
 
 def _written(opened: Opened) -> int:

@@ -11,12 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowwatch.sources import moments, syslog, text
-from flowwatch.sources.bind.grammar import Line
-from flowwatch.sources.columns import by_value, instants
+from flowwatch.sources.columns import by_value, exactness, instants, unless_plain
 from flowwatch.sources.mnemonics import type_word
 
 _ESCAPE = re.compile(r"\\(?:([0-9]{3})|(.))")
-_PLAIN_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 _TYPE = re.compile(r"TYPE(\d{1,5})")
 _MONTHS = {name: f"-{number:02}-" for number, name in enumerate(syslog.MONTHS, 1)}
 _WORDS = pa.list_(pa.utf8())
@@ -25,24 +23,25 @@ _WORDS = pa.list_(pa.utf8())
 class Columns:
     """The columns; `refused` gathers what could not be cast, by reason code."""
 
-    def __init__(self, asked: list[Line], number: pa.UInt64Array, offset: pa.UInt64Array, latest: int) -> None:
-        parts = [pa.array(part, pa.utf8()) for part in zip(*asked, strict=True)] or [pa.array([], pa.utf8())] * 11
+    def __init__(self, asked: pa.RecordBatch, number: pa.UInt64Array, offset: pa.UInt64Array, latest: int) -> None:
         self.refused = pa.nulls(len(number), pa.utf8())
-        framed, own, client, port, name, view, qclass, qtype, flags, server = parts[:10]
-        self.columns = {"record": number, "offset": offset, **self._times(_told(framed), _told(own), latest)}
-        names = self._checked(by_value(name, dns_name), "name")
-        self.columns |= {
-            "client_ip": self._checked(by_value(client, text.address), "client").dictionary_encode(),
-            "client_port": self._port(port),
-            "server_ip": self._checked(by_value(server, text.address), "server").dictionary_encode(),
+        flags = asked["flags"]
+        names = self._checked(unless_plain(asked["name"], text.PLAIN_NAME, dns_name), "name")
+        self.columns = {
+            "record": number,
+            "offset": offset,
+            **self._times(asked["frame"], asked["time"], latest),
+            "client_ip": self._checked(by_value(asked["client"], text.address), "client").dictionary_encode(),
+            "client_port": self._port(asked["port"]),
+            "server_ip": self._checked(by_value(asked["server"], text.address), "server").dictionary_encode(),
             "transport": pc.if_else(pc.match_substring(flags, "T"), "tcp", "udp"),
             "qname": names,
-            "qtype": by_value(qtype, _type),
-            "qclass": qclass,
-            "name_exact": by_value(names, text.exact, pa.bool_()),
+            "qtype": by_value(asked["type"], _type),
+            "qclass": asked["class"],
+            "name_exact": exactness(names),
             "vantage": pa.repeat("client", len(number)),
             "flags": by_value(flags, _flags, _WORDS),
-            "view": _told(view),
+            "view": asked["view"],
         }
 
     def _times(self, framed: pa.StringArray, own: pa.StringArray, latest: int) -> dict[str, pa.Array]:
@@ -73,8 +72,6 @@ class Columns:
 
 def dns_name(printed: str) -> str | None:
     r"""A name as BIND prints it, lower-case and with our escapes; None where an escape is no byte (`\256`)."""
-    if _PLAIN_NAME.fullmatch(printed):
-        return printed
     try:
         return _ESCAPE.sub(_escaped, printed.lower())
     except ValueError:
@@ -84,11 +81,6 @@ def dns_name(printed: str) -> str | None:
 def _escaped(match: re.Match[str]) -> str:
     digits, character = match.groups()
     return text.label(bytes([int(digits) if digits else ord(character)]))
-
-
-def _told(column: pa.StringArray) -> pa.StringArray:
-    """The column with null for what is empty."""
-    return pc.if_else(pc.equal(column, ""), None, column)
 
 
 def _iso(own: pa.StringArray) -> pa.StringArray:

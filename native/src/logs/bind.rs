@@ -1,6 +1,6 @@
-//! The questions of a BIND 9 query log (`ns_client_log`, `log_query` of BIND 9.9 to 9.20; its own line, without syslog's frame).
+//! The questions of a BIND 9 query log (`ns_client_log`, `log_query` of BIND 9.9 to 9.20), alone or in syslog's frame.
 //!
-//! `[TIME ][queries: ][info: ]client [@0x1 ]192.0.2.1#53[/key K] (NAME): [view V: ]query: NAME IN A +E(0)K (192.0.2.53)[ [ECS ..]]`
+//! `[FRAME][TIME ][queries: ][info: ]client [@0x1 ]192.0.2.1#53[/key K] (NAME): [view V: ]query: NAME IN A +E(0)K (192.0.2.53)[ [ECS ..]]`
 //!
 //! Both names must be the same. BIND escapes in names what could end one, so nothing a client asks can look like another
 //! line.
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow_array::builder::{StringBuilder, UInt32Builder};
 use arrow_array::{ArrayRef, RecordBatch};
 
-use super::{Rest, lines};
+use super::{Rest, lines, syslog};
 
 const TIMES: [&[u8]; 2] = [b"00-Aaa-0000 00:00:00.000", b"0000-00-00T00:00:00.000"];
 const CLASSES: [&[u8]; 6] = [b"IN", b"CH", b"HS", b"NONE", b"ANY", b"RESERVED0"];
@@ -25,7 +25,9 @@ const USUAL: usize = 100;
 /// A question, as printed; empty where the line does not have it.
 #[derive(Debug, Default, PartialEq, Eq, Clone, Copy)]
 pub struct Question<'a> {
-    /// Its time.
+    /// The time of syslog's frame.
+    pub frame: &'a [u8],
+    /// Its own time.
     pub time: &'a [u8],
     /// The client's address.
     pub client: &'a [u8],
@@ -46,22 +48,23 @@ pub struct Question<'a> {
 }
 
 /// The columns of the questions, in their order; the first two say where a question stands.
-const COLUMNS: [&str; 9] = ["time", "client", "port", "name", "view", "class", "type", "flags", "server"];
+const COLUMNS: [&str; 10] = ["frame", "time", "client", "port", "name", "view", "class", "type", "flags", "server"];
 
-/// The questions of a block of whole lines: number of the line in it (from 0), its first byte, and the parts as text; and
-/// the lines that are none: number, first byte, and the byte behind the last.
+/// The questions of a block of whole lines: number of the line in it (from 0), its first byte, and the parts as text, null
+/// where it has none; and the lines that are none: number, first byte, and the byte behind the last.
 #[must_use]
 pub fn split(block: &[u8]) -> (RecordBatch, RecordBatch) {
     let room = block.len() / USUAL;
     let mut places: [UInt32Builder; 2] = std::array::from_fn(|_| UInt32Builder::with_capacity(room));
-    let mut parts: [StringBuilder; 9] = std::array::from_fn(|_| StringBuilder::with_capacity(room, 8 * room));
+    let mut parts: [StringBuilder; 10] = std::array::from_fn(|_| StringBuilder::with_capacity(room, 8 * room));
     let mut others: [UInt32Builder; 3] = std::array::from_fn(|_| UInt32Builder::new());
     for (number, (start, line)) in lines(block).enumerate() {
         match question(line) {
             Some(found) => {
                 append(&mut places, [number, start]);
-                let Question { time, client, port, name, view, class, kind, flags, server } = found;
-                for (column, part) in parts.iter_mut().zip([time, client, port, name, view, class, kind, flags, server])
+                let Question { frame, time, client, port, name, view, class, kind, flags, server } = found;
+                for (column, part) in
+                    parts.iter_mut().zip([frame, time, client, port, name, view, class, kind, flags, server])
                 {
                     text(column, part);
                 }
@@ -78,7 +81,26 @@ pub fn split(block: &[u8]) -> (RecordBatch, RecordBatch) {
 /// The question of which the line is.
 #[must_use]
 pub fn question(line: &[u8]) -> Option<Question<'_>> {
-    let mut rest = Rest(line.strip_suffix(b"\r").unwrap_or(line));
+    let line = Rest(line.strip_suffix(b"\r").unwrap_or(line));
+    own(line).or_else(|| {
+        let mut rest = line;
+        let frame = syslog::frame(&mut rest, is_bind)?;
+        Some(Question { frame, ..own(rest)? })
+    })
+}
+
+/// A program that goes by BIND's name.
+fn is_bind(tag: &[u8]) -> bool {
+    const NAME: &[u8] = b"named";
+    let fits = |at: usize| {
+        let behind = tag.get(at + NAME.len()..).unwrap_or_default();
+        at <= 64 && behind.len() <= 32 && !behind.contains(&b'/')
+    };
+    memchr::memmem::find_iter(tag, NAME).any(fits)
+}
+
+/// The question of a line without a frame.
+fn own(mut rest: Rest<'_>) -> Option<Question<'_>> {
     let mut found = Question { time: time(&mut rest)?, ..Question::default() };
     rest.maybe(b"queries: ");
     rest.maybe(b"info: ");
@@ -196,9 +218,10 @@ fn append<const N: usize>(columns: &mut [UInt32Builder; N], values: [usize; N]) 
     }
 }
 
-/// Bytes that are not ASCII, which only a view's name can have, one character each.
+/// Null where there is none. Bytes that are not ASCII, which only a view's name can have, are one character each.
 fn text(column: &mut StringBuilder, part: &[u8]) {
     match std::str::from_utf8(part) {
+        Ok("") => column.append_null(),
         Ok(text) if text.is_ascii() => column.append_value(text),
         _ => column.append_value(part.iter().copied().map(char::from).collect::<String>()),
     }

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowwatch.sources.bind.grammar import Noise, lines, other, score
+from flowwatch.sources.bind.grammar import Noise, other, parted, score
 
 GOOD = "client @0x7f98b8303098 192.0.2.10#40000 (results.example): query: results.example IN A +E(0)K (192.0.2.53)"
 HEADS = (
@@ -23,8 +23,15 @@ HEADS = (
 
 
 def is_question(line):
-    (found,) = lines(line.encode("utf-8", "surrogateescape"))
-    return bool(found[2])
+    found = parted(line.encode("utf-8", "surrogateescape"))
+    assert found.questions.num_rows + len(found.others) == 1
+    return bool(found.questions.num_rows)
+
+
+def the_one(line, *parts):
+    """Parts of the question that the line is."""
+    (found,) = parted(line.encode()).questions.to_pylist()
+    return [found[part] for part in parts]
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -105,10 +112,11 @@ def test_another_program_cannot_speak_for_bind(program):
 
 def test_a_framed_line_among_bare_ones_is_read_all_the_same():
     framed = "Nov 22 07:35:23 ns1 named[5804]: " + GOOD
-    found = lines(f"{GOOD}\n{framed}\n\nx".encode())
-    assert [line[2] for line in found] == ["192.0.2.10", "192.0.2.10", "", ""]
-    assert [line[0] for line in found] == ["", "Nov 22 07:35:23", "", ""]
-    assert len(lines(f"{framed}\n\nx\n{GOOD}".encode())) == 4
+    found = parted(f"{GOOD}\n{framed}\n\nx".encode())
+    assert found.questions["client"].to_pylist() == ["192.0.2.10", "192.0.2.10"]
+    assert found.questions["frame"].to_pylist() == [None, "Nov 22 07:35:23"]
+    assert [(line, text) for line, _, text in found.others] == [(2, ""), (3, "x")]
+    assert parted(f"{framed}\n\nx\n{GOOD}".encode()).questions["line"].to_pylist() == [0, 3]
 
 
 @pytest.mark.parametrize(
@@ -141,8 +149,7 @@ def escaped(label):
 def test_every_name_bind_prints_is_read_as_one_name(labels):
     name = ".".join(map(escaped, labels))
     line = f"client @0x1 192.0.2.10#1 ({name}): query: {name} IN A + (192.0.2.53)"
-    (found,) = lines(line.encode())
-    assert (found[4], found[5], found[7]) == (name, "", "A")
+    assert the_one(line, "name", "view", "type") == [name, None, "A"]
 
 
 @settings(deadline=None)
@@ -150,8 +157,7 @@ def test_every_name_bind_prints_is_read_as_one_name(labels):
 def test_nothing_in_a_name_makes_another_line(text):
     name = escaped(text.encode()) or "."
     line = f"client @0x1 192.0.2.10#1 ({name}): query: {name} IN A + (192.0.2.53)"
-    (found,) = lines(line.encode())
-    assert (found[2], found[4], found[9]) == ("192.0.2.10", name, "192.0.2.53")
+    assert the_one(line, "client", "name", "server") == ["192.0.2.10", name, "192.0.2.53"]
 
 
 @pytest.mark.parametrize(
