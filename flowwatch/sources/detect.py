@@ -11,7 +11,7 @@ from flowwatch.sources.zeek.sniff import path as zeek_path
 
 CERTAIN = 80
 """Score from which an input is read as the format."""
-_MAP = "docs/maps.md says how to write a map for it (--map)"
+_MAP = "docs/maps.md says how to write a map for another (--map)"
 
 
 def _names(maps: tuple[str, ...] = ()) -> str:
@@ -47,8 +47,8 @@ def _refusal(head: bytes) -> str:
     best = guesses(head)[:3]
     if not best:
         kind = "binary data" if b"\x00" in head[:1024] else "text of an unknown form"
-        return f"{kind}; this version reads {_names()}; --input-format names one; {_MAP}"
+        return f"{kind}; this version reads {_names()}; {_MAP}; --input-format names one"
     listed = ", ".join(f"{guess.name} ({guess.score})" for guess in best)
     return f"looks like {listed}; " + (
-        best[0].hint or f"this version reads {_names()}; --input-format names one; {_MAP}"
+        best[0].hint or f"this version reads {_names()}; {_MAP}; --input-format names one"
     )

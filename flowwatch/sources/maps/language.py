@@ -14,9 +14,9 @@ from flowwatch.model.records import FLOWS, LOOKUPS
 
 Table = Literal["flows", "lookups"]
 Unit = Literal["iso", "s", "ms", "us", "ns", "since"]
-Answers = Literal["objects", "records", "addresses"]
+Answers = Literal["objects", "records", "addresses", "wire"]
 UNITS = ("iso", "s", "ms", "us", "ns", "since")
-ANSWERS = ("objects", "records", "addresses")
+ANSWERS = ("objects", "records", "addresses", "wire")
 _BOOKKEEPING = frozenset(
     {"source", "record", "offset", "first_record", "last_record", "first_offset", "parts", "name_exact", "time_basis"}
 )

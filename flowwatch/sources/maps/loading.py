@@ -27,6 +27,8 @@ _ORDER = (
     "envoy",
     "coredns",
     "fortinet-traffic",
+    "adguard-home",
+    "umbrella-dns",
 )
 """Where two look alike the earlier one stands."""
 _LARGEST = 1 << 20

@@ -77,6 +77,8 @@ class Splitter:
         for number, (offset, row) in enumerate(zip(starts, read, strict=False), block.number):
             if row is None:
                 noise += 1
+            elif not block.ended and isinstance(self._split, Pairs):  # its last value may be cut
+                placed.refusals.append((number, offset, "foreign_line"))
             elif isinstance(row, str):
                 placed.refusals.append((number, offset, row))
             else:
@@ -188,9 +190,11 @@ def _items(row: Row, path: str, split: Json) -> Iterator[Row | str]:
 
 
 def at_path(row: object, path: str) -> object:
-    """What stands there, of a key as it is or of keys joined by dots; None where nothing does."""
+    """What stands there: at a key as it is, or at keys joined by dots; `.` is the record itself; None: nothing."""
     if isinstance(row, dict) and path in row:
         return row[path]
+    if path == ".":
+        return row
     for key in path.split("."):
         if isinstance(row, list) and key.isdecimal() and len(key) < 6:
             row = row[int(key)] if int(key) < len(row) else None

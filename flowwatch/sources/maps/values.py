@@ -5,6 +5,7 @@ that says something and is not of its type refuses its record (`bad_field:COLUMN
 nothing is null.
 """
 
+import base64
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -263,11 +264,13 @@ def _scaled(value: str, scale: int) -> int | None:
 
 
 def _read_answers(value: object, one: Field) -> list[dict[str, object]] | None:
+    if one.answers == "wire":
+        return _of_message(value) if isinstance(value, str) else None
     if one.answers == "records":
         return _records(value) if isinstance(value, str) else None
-    if not isinstance(value, list):
+    taken = value[:_MOST_ANSWERS] if isinstance(value, list) else [value]
+    if not isinstance(value, list | dict):
         return None
-    taken = value[:_MOST_ANSWERS]
     if one.answers == "addresses":
         found = [text.address(item) if isinstance(item, str) else None for item in taken]
         return [_answer(None, "AAAA" if ":" in item else "A", item, None) for item in found if item]
@@ -289,6 +292,23 @@ def _records(value: str) -> list[dict[str, object]]:
     lines = value.split("\n")[:_MOST_ANSWERS]
     found = [_RECORD.fullmatch(line.strip()) for line in lines if not line.rstrip().endswith("...")]
     return [_answer(dns_name(one[1]), _type(one[3]), one[4], _count(one[2])) for one in found if one]
+
+
+def _of_message(value: str) -> list[dict[str, object]] | None:
+    """The answers of a DNS message in base64; None where it is none."""
+    import dns.exception  # noqa: PLC0415 - start-up time
+    import dns.message  # noqa: PLC0415
+
+    try:
+        message = dns.message.from_wire(base64.b64decode(value, validate=True), ignore_trailing=True)
+        found = [
+            _answer(dns_name(some.name.to_text()), type_word(some.rdtype), one.to_text(), some.ttl)
+            for some in message.answer
+            for one in some
+        ]
+    except (dns.exception.DNSException, ValueError):
+        return None
+    return found[:_MOST_ANSWERS]
 
 
 def _answer(name: str | None, kind: str | None, data: str | None, ttl: int | None) -> dict[str, object]:
