@@ -22,7 +22,7 @@ _Place = tuple[int, int | None, Row]
 _UNZONED = "time without a zone: taken as UTC"
 _HOLE = "gap told by the source"
 _OTHER = "record of another kind, not read"
-_UNNAMED = "record without a name"
+_UNNAMED = {"lookups": "record without a name", "flows": "record without one of its addresses"}
 
 
 class Account:
@@ -82,7 +82,7 @@ class Account:
         unnamed = pc.and_(left, made.unnamed)
         count = int(pc.sum(unnamed).as_py() or 0)
         ledger.unattributable += count
-        ledger.notes.update({note: n for note, n in ((_UNNAMED, count), (_UNZONED, made.unzoned)) if n})
+        ledger.notes.update({note: n for note, n in ((_UNNAMED[rows.table], count), (_UNZONED, made.unzoned)) if n})
         left = pc.and_(left, pc.invert(made.unnamed))
         made.columns["source"] = pa.repeat(pa.scalar(self._source), len(left)).dictionary_encode()
         table = batch(made.columns, FLOWS if rows.table == "flows" else LOOKUPS, left)

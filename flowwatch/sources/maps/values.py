@@ -37,7 +37,7 @@ _DIGITS_NAMED = {"type": type_word, "rcode": rcode_word, "class": class_word}
 
 
 class Made:
-    """Columns of the rows; `refused` is the reason code of those that cannot stand, `unnamed` those without a name."""
+    """Columns of the rows; `refused` is the reason code of those that cannot stand, `unnamed` those without name or address."""
 
     def __init__(self, rows: Rows, places: Sequence[tuple[int, int | None, Row]], nulls: frozenset[str]) -> None:
         self._rows = rows
@@ -62,8 +62,7 @@ class Made:
 
     def _flows(self) -> None:
         count = len(self._values)
-        for side in ("src_ip", "dst_ip"):
-            self._refuse(pc.is_null(self.columns[side]), f"bad_field:{side}")
+        self.unnamed = pc.or_(pc.is_null(self.columns["src_ip"]), pc.is_null(self.columns["dst_ip"]))
         self.columns |= {"first_record": self.number, "last_record": self.number, "first_offset": self.offset}
         self.columns["parts"] = pa.repeat(pa.scalar(1, pa.uint32()), count)
         self.columns.setdefault("direction_basis", pa.repeat("log", count))

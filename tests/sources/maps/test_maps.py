@@ -200,6 +200,12 @@ def test_a_last_line_of_pairs_that_nothing_ends_may_be_cut_in_a_number_and_is_he
     law(found)
 
 
+def test_a_flow_without_an_address_is_unattributable_and_not_refused(tmp_path):
+    found = read(tmp_path, ENVOY + "\n" + ENVOY.replace('"192.0.2.10"', '"-"') + "\n")
+    assert (found.coverage[0].unattributable, found.coverage[0].rejected) == (1, 0)
+    law(found)
+
+
 def test_answers_of_a_cut_record_are_left_out(tmp_path):
     (row,) = read(tmp_path, SAMPLES["gcp-dns"]).lookups.to_pylist()
     assert [one["data"] for one in row["answers"]] == ["198.51.100.7"]
