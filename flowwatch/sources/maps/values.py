@@ -37,7 +37,7 @@ _DIGITS_NAMED = {"type": type_word, "rcode": rcode_word, "class": class_word}
 
 
 class Made:
-    """Columns of the rows; `refused` is the reason code of those that cannot stand, `unnamed` those without name or address."""
+    """Columns of the rows; `refused` has the reason codes, `unnamed` marks what has no name or lacks an address."""
 
     def __init__(self, rows: Rows, places: Sequence[tuple[int, int | None, Row]], nulls: frozenset[str]) -> None:
         self._rows = rows

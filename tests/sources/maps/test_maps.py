@@ -306,6 +306,14 @@ class TestShared:
         assert [one["data"] for one in row["answers"]] == [one["rdata"] for one in expected["answers"]]
 
     @pytest.mark.parametrize(
+        ("ip", "port", "count"),
+        [("203.0.113.66", 443, 51697), ("203.0.113.99", 8443, 21547), ("203.0.113.67", 443, 21544)],
+    )
+    def test_ulogd_counts_the_ip_bytes_of_the_scenario(self, ip, port, count):
+        rows = collect([str(LOGS / "scenario/ulogd-flow.jsonl")]).flows.to_pylist()
+        assert count in [row["src_bytes"] for row in rows if (row["dst_ip"], row["dst_port"]) == (ip, port)]
+
+    @pytest.mark.parametrize(
         "path",
         [
             "aws-vpcflow/sample-v2-typed.parquet",
