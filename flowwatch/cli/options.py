@@ -27,6 +27,10 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", h
 InputFormat = Annotated[
     str | None, typer.Option("--input-format", metavar="NAME", help="Read every input as this format; detect nothing.")
 ]
+Maps = Annotated[
+    list[Path] | None,
+    typer.Option("--map", metavar="FILE", help="A format of your own as a TOML map; may be given several times."),
+]
 NoDigest = Annotated[
     bool, typer.Option("--no-digest", help="Do not take the SHA-256 of the inputs (the report says so).")
 ]

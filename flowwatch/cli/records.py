@@ -8,6 +8,7 @@ import typer
 
 from flowwatch.cli.options import (
     InputFormat,
+    Maps,
     NoDigest,
     Output,
     Paths,
@@ -56,6 +57,7 @@ def flows(
     fmt: RecordFormat = None,
     output: Output = None,
     input_format: InputFormat = None,
+    maps: Maps = None,
     no_digest: NoDigest = False,
     threads: Threads = None,
     stream: Stream = False,
@@ -65,7 +67,11 @@ def flows(
     from flowwatch.model import ReadOptions
 
     options = ReadOptions(
-        digest=not no_digest, input_format=input_format, threads=threads_or_cores(threads), follow=follow or None
+        digest=not no_digest,
+        input_format=input_format,
+        maps=tuple(map(str, maps or ())),
+        threads=threads_or_cores(threads),
+        follow=follow or None,
     )
     _records("flows", paths, fmt, output, options, stream=stream, follow=follow)
 
@@ -76,6 +82,7 @@ def lookups(
     fmt: RecordFormat = None,
     output: Output = None,
     input_format: InputFormat = None,
+    maps: Maps = None,
     no_digest: NoDigest = False,
     threads: Threads = None,
     stream: Stream = False,
@@ -85,7 +92,11 @@ def lookups(
     from flowwatch.model import ReadOptions
 
     options = ReadOptions(
-        digest=not no_digest, input_format=input_format, threads=threads_or_cores(threads), follow=follow or None
+        digest=not no_digest,
+        input_format=input_format,
+        maps=tuple(map(str, maps or ())),
+        threads=threads_or_cores(threads),
+        follow=follow or None,
     )
     _records("lookups", paths, fmt, output, options, stream=stream, follow=follow)
 

@@ -14,6 +14,7 @@ from flowwatch.cli.options import (
     Databases,
     FailOn,
     InputFormat,
+    Maps,
     NoDigest,
     Output,
     Paths,
@@ -70,6 +71,7 @@ def scan(
     fail_on: FailOn = "medium",
     allow_undecided: AllowUndecided = 0,
     input_format: InputFormat = None,
+    maps: Maps = None,
     no_digest: NoDigest = False,
     threads: Threads = None,
 ) -> None:
@@ -89,7 +91,12 @@ def scan(
     written = _written(chosen, output, decisions)
     keep_inputs((*found, rules, *(places or ())), written)
     can_be_written(written if len(chosen) == 1 else [decisions])
-    options = ReadOptions(digest=not no_digest, input_format=input_format, threads=threads_or_cores(threads))
+    options = ReadOptions(
+        digest=not no_digest,
+        input_format=input_format,
+        maps=tuple(map(str, maps or ())),
+        threads=threads_or_cores(threads),
+    )
     gc.disable()  # frozen values form no circles, and the process ends with its report: a fifth of the judging time
     with progress(found) as advance:
         report = audit(found, rules, databases=places or (), options=options, progress=advance)

@@ -129,6 +129,8 @@ class ReadOptions(msgspec.Struct, frozen=True):
     """Take the SHA-256 of the bytes as stored (Coverage says so when not)."""
     input_format: str | None = None
     """Read as this format instead of detecting one."""
+    maps: tuple[str, ...] = ()
+    """Files of the operator's own maps of formats; tried before what is built in."""
     threads: int = 1
     """That read at once; the rows are the same for any number."""
     eager: bool = False

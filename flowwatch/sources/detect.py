@@ -5,37 +5,41 @@ Refuses to guess: what is not certain enough is unread, and the refusal names th
 
 from flowwatch.errors import UsageError
 from flowwatch.model.records import Skip
-from flowwatch.sources.formats import FORMATS, Format
+from flowwatch.sources.formats import Format, formats
 from flowwatch.sources.known import guesses
 from flowwatch.sources.zeek.sniff import path as zeek_path
 
 CERTAIN = 80
 """Score from which an input is read as the format."""
-_NAMES = ", ".join(entry.name for entry in FORMATS)
+_MAP = "docs/maps.md says how to write a map for another (--map)"
 
 
-def named(name: str) -> Format:
+def _names(maps: tuple[str, ...] = ()) -> str:
+    return ", ".join(entry.name for entry in formats(maps))
+
+
+def named(name: str, maps: tuple[str, ...] = ()) -> Format:
     """The format of that name; UsageError, listing the names, where there is none."""
-    for entry in FORMATS:
+    for entry in formats(maps):
         if entry.name == name:
             return entry
-    raise UsageError(f"no input format is called {name!r}", hint=f"one of {_NAMES}")
+    raise UsageError(f"no input format is called {name!r}", hint=f"one of {_names(maps)}")
 
 
-def detect(head: bytes) -> Format | Skip:
+def detect(head: bytes, maps: tuple[str, ...] = ()) -> Format | Skip:
     """The format of an input from its first bytes, or why it cannot be read.
 
     Codes: `empty`, `unsupported_format` (a Zeek log that is not read), `unknown_format`.
     """
     if not head:
         return Skip("empty", "the input is empty")
-    best = max(FORMATS, key=lambda entry: entry.score(head))
+    best = max(formats(maps), key=lambda entry: entry.score(head))
     if best.score(head) >= CERTAIN:
         return best
     path, score = zeek_path(head)
     if score:
         log = f"{path}.log" if path and path.isidentifier() else "log"
-        return Skip("unsupported_format", f"a Zeek {log}, which this version does not read (it reads {_NAMES})")
+        return Skip("unsupported_format", f"a Zeek {log}, which this version does not read (it reads {_names()})")
     return Skip("unknown_format", _refusal(head))
 
 
@@ -43,6 +47,8 @@ def _refusal(head: bytes) -> str:
     best = guesses(head)[:3]
     if not best:
         kind = "binary data" if b"\x00" in head[:1024] else "text of an unknown form"
-        return f"{kind}; this version reads {_NAMES}; --input-format names one"
+        return f"{kind}; this version reads {_names()}; {_MAP}; --input-format names one"
     listed = ", ".join(f"{guess.name} ({guess.score})" for guess in best)
-    return f"looks like {listed}; " + (best[0].hint or f"this version reads {_NAMES}; --input-format names one")
+    return f"looks like {listed}; " + (
+        best[0].hint or f"this version reads {_names()}; {_MAP}; --input-format names one"
+    )

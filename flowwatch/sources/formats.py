@@ -14,6 +14,8 @@ from flowwatch.sources.bind import score as bind_score
 from flowwatch.sources.capture import CaptureRecords, is_erf, is_pcap, is_pcapng, is_snoop
 from flowwatch.sources.eve import EveRecords
 from flowwatch.sources.eve import score as eve_score
+from flowwatch.sources.maps import Map, MapRecords, ParquetRecords, is_parquet, own, shipped
+from flowwatch.sources.maps import score as map_score
 from flowwatch.sources.opened import Opened, Progress
 from flowwatch.sources.records import Records
 from flowwatch.sources.zeek import KINDS, ZeekRecords
@@ -67,3 +69,24 @@ FORMATS = (
     Format("eve", "Suricata EVE records: flow, dns, tls, http, quic", eve_score, _eve),
     Format("bind-query", "BIND 9 query log, plain or behind syslog", bind_score, _bind),
 )
+
+
+def _map(found: Map, opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+    del options, progress  # told by `opened`
+    return MapRecords(opened, found)
+
+
+def _map_format(found: Map) -> Format:
+    return Format(found.name, found.about, functools.partial(map_score, found), functools.partial(_map, found))
+
+
+def _parquet(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+    del progress  # told by `opened`
+    return ParquetRecords(opened, (*own(options.maps), *shipped()))
+
+
+@functools.lru_cache(maxsize=8)
+def formats(maps: tuple[str, ...] = ()) -> tuple[Format, ...]:
+    """All formats in order, the operator's maps first. Raises UsageError where a map cannot be used."""
+    parquet = Format("parquet", "Parquet whose columns a map knows", is_parquet, _parquet)
+    return (*map(_map_format, own(maps)), *FORMATS, parquet, *map(_map_format, shipped()))

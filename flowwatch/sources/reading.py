@@ -18,7 +18,7 @@ from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, ReadOptions, Skip
 from flowwatch.sorting import PORTION, Sorter
 from flowwatch.sources.capture import CaptureRecords
 from flowwatch.sources.detect import detect, named
-from flowwatch.sources.formats import Format
+from flowwatch.sources.formats import Format, formats
 from flowwatch.sources.opened import Opened, Progress
 from flowwatch.sources.records import Records, TableName
 from flowwatch.sources.rotation import Run, runs
@@ -38,7 +38,8 @@ class Reading:
         self._then = then
         self._options = options
         self._progress = progress
-        self._forced = named(options.input_format) if options.input_format is not None else None
+        formats(options.maps)
+        self._forced = named(options.input_format, options.maps) if options.input_format is not None else None
         self._coverages = tuple(Coverage(source=Opened.text(one)) for one in (source, *then))
 
     @property
@@ -65,7 +66,7 @@ class Reading:
         return Opened(self.source, digest=options.digest, progress=self._progress, follow=options.follow)
 
     def _read(self, opened: Opened) -> Iterator[tuple[TableName, pa.RecordBatch]]:
-        chosen = self._forced or detect(opened.head)
+        chosen = self._forced or detect(opened.head, self._options.maps)
         if not isinstance(chosen, Format) or not opened.head:
             refused = chosen if isinstance(chosen, Skip) else Skip("empty", "the input is empty")
             self._coverages = (_unread(opened, opened.error or refused),)

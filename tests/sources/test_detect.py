@@ -133,16 +133,25 @@ _READ = {
     "badinput/query": "bind-query",
     "badinput/truncated-last-line.log": "bind-query",
     "badinput/rotation-": "bind-query",
+    ".expected.ocsf.json": "ocsf",
+    "aws-vpcflow/sample-ocsf-v8-csv.csv": "aws-vpc-flow-csv",
+    ".parquet": "parquet",
+    "route53-resolver/sample-ocsf.json": "route53-resolver",
+    "azure-flow/sample": "azure-nsg-flow",
+    "adguardhome/sample": "adguard-home",
+    "coredns/sample": "coredns",
+    "envoy/sample": "envoy",
+    "passivedns/sample": "passivedns",
+    "scenario/ulogd-flow.jsonl": "ulogd-flow",
 }
 _NAMED = {
-    ".xz": "xz", ".parquet": "Parquet", ".evtx": "EVTX", ".db": "SQLite", "nfcapd.2": "nfcapd",
+    ".xz": "xz", ".evtx": "EVTX", ".db": "SQLite", "nfcapd.2": "nfcapd",
     "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
     "unbound/sample": "unbound", "dnsmasq/sample": "dnsmasq", ".fstrm": "dnstap", ".dnstap": "dnstap", "cbor": "C-DNS",
-    "cisco-asa/sample-ocsf-302013.log": "Cisco ASA", "coredns/sample": "CoreDNS", "envoy/": "Envoy", "silk/": "SiLK",
+    "cisco-asa/sample-ocsf-302013.log": "Cisco ASA", "silk/": "SiLK",
     "squid-access-native": "Squid", "conntrack": "conntrack", "nfdump/sample": "nfdump", "argus/": "argus",
-    "passivedns/sample": "passivedns", "adguardhome/sample": "AdGuard", "route53-resolver/sample-ocsf.json": "Route 53",
-    "knot-resolver/": "Knot Resolver", "iptables/": "netfilter", "nftables/": "netfilter", "azure-flow/": "Azure",
-    "aws-vpcflow/sample-ocsf-v8-csv.csv": "AWS", "pdns-recursor/sample-5": "PowerDNS", "sysmon-22/": "Sysmon",
+    "knot-resolver/": "Knot Resolver", "iptables/": "netfilter", "nftables/": "netfilter",
+    "pdns-recursor/sample-5": "PowerDNS", "sysmon-22/": "Sysmon",
 }  # fmt: skip
 
 

@@ -1,0 +1,9 @@
+"""Formats that are a map, not code: a TOML file says how a log is split, told, and which columns its fields are."""
+
+from flowwatch.sources.maps.language import Map
+from flowwatch.sources.maps.loading import load, own, shipped
+from flowwatch.sources.maps.parquet import ParquetRecords, is_parquet
+from flowwatch.sources.maps.reader import MapRecords
+from flowwatch.sources.maps.telling import score
+
+__all__ = ["Map", "MapRecords", "ParquetRecords", "is_parquet", "load", "own", "score", "shipped"]

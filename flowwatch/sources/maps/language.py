@@ -1,0 +1,201 @@
+"""The language of maps: closed, checked before a byte is read, nothing in it is executed.
+
+Patterns are RE2 (linear in the line, no backtracking). Refuses unknown keys, unknown columns, and a conversion that
+does not fit its column.
+"""
+
+from typing import Literal
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowwatch.model.records import FLOWS, LOOKUPS
+
+Table = Literal["flows", "lookups"]
+Unit = Literal["iso", "s", "ms", "us", "ns", "since"]
+Answers = Literal["objects", "records", "addresses", "wire"]
+UNITS = ("iso", "s", "ms", "us", "ns", "since")
+ANSWERS = ("objects", "records", "addresses", "wire")
+_BOOKKEEPING = frozenset(
+    {"source", "record", "offset", "first_record", "last_record", "first_offset", "parts", "name_exact", "time_basis"}
+)
+_FACTS = frozenset({"bytes_scope", "counter", "direction_basis", "sampled", "vantage", "name_source"})
+_TIMES = frozenset({"start", "end", "time", "asked"})
+_MOST_PATTERN = 4096
+_KINDS = (pa.types.is_string, pa.types.is_dictionary, pa.types.is_uint16, pa.types.is_uint64, pa.types.is_timestamp)
+
+
+class Json(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="form", tag="json"):
+    """JSON: one object a line, an array, or objects that span lines."""
+
+    explode: tuple[str, ...] = ()
+    """Paths, each within the one before, of arrays whose every item becomes a record with the values around it."""
+    tuples: dict[str, tuple[str, ...]] = {}
+    """Where the last items are text: its columns, by their count, separated by commas."""
+
+
+class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="form", tag="columns"):
+    """Lines of values in a fixed order."""
+
+    delimiter: str
+    quoted: bool = False
+    """Values may stand in double quotes."""
+    header: tuple[str, ...] = ()
+    """Columns that make a line a header; it names the columns of the lines after it (`-` and case do not count)."""
+    columns: dict[str, tuple[str, ...]] = {}
+    """Columns where no header stands, by their count."""
+
+
+class Pairs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="form", tag="pairs"):
+    """Lines of `key=value` or `key="value"`."""
+
+
+class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="form", tag="pattern"):
+    """Lines that fit a regular expression (RE2) as a whole; its named groups are the values."""
+
+    pattern: str
+
+
+class Detect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What an input shows in its first bytes; all that is given must hold."""
+
+    keys: tuple[str, ...] = ()
+    """Of the first JSON object, dotted."""
+    header: bool = False
+    """The first line is a header (`split.header`)."""
+    pattern: str | None = None
+    """RE2, that four lines of five fit."""
+
+
+class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where the value of a column comes from, and what it is written in."""
+
+    path: str | tuple[str, ...] = ()
+    """Of these the first that says something."""
+    const: str | None = None
+    unit: Unit | None = None
+    """Of a time: ISO 8601, or a count since 1970; `since` is one whose unit its number of digits tells."""
+    after: Unit | None = None
+    """Of a time: a span that begins at `start`."""
+    words: dict[str, str] | None = None
+    """What a value is called here; other values are null."""
+    answers: Answers | None = None
+    names: dict[str, str] = {}
+    """Of answers as objects: the key of `name`, `type`, `data`, `ttl`."""
+    prefix: str = ""
+    """Left out where the value begins with it."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths, one or many."""
+        return (self.path,) if isinstance(self.path, str) else self.path
+
+
+class Noise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Records that are known and are no event: all of `when` holds."""
+
+    when: dict[str, tuple[str, ...]]
+    note: str
+    hole: bool = False
+    """The source says here that it lost records: the input is incomplete."""
+
+
+class Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Records that become rows of one table: those where all of `when` holds, the first such entry."""
+
+    table: Table
+    fields: dict[str, str | tuple[str, ...] | Field]
+    when: dict[str, tuple[str, ...]] = {}
+    orientation: Literal["initiator", "record"] = "initiator"
+    """`record`: each direction is its own record, and the source may be the responder."""
+    flags: str | None = None
+    """Path of the TCP flags of the record as a number, which show the initiator."""
+
+
+class Map(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One format."""
+
+    name: str
+    about: str
+    split: Json | Columns | Pairs | Pattern
+    detect: tuple[Detect, ...] = ()
+    rows: tuple[Rows, ...]
+    noise: tuple[Noise, ...] = ()
+    nulls: tuple[str, ...] = ("", "-")
+    """Texts that say nothing."""
+    notes: tuple[str, ...] = ()
+    """Told with the coverage: what this format cannot show."""
+
+
+def field(value: str | tuple[str, ...] | Field) -> Field:
+    """The field in full."""
+    return value if isinstance(value, Field) else Field(path=value)
+
+
+def faults(found: Map) -> list[tuple[str, str]]:
+    """(key, what is wrong) of everything that the types cannot say."""
+    wrong = [(f"detect[{at}].pattern", why) for at, one in enumerate(found.detect) if (why := _bad(one.pattern))]
+    split = found.split
+    if isinstance(split, Pattern) and (why := _bad(split.pattern, named=True)):
+        wrong.append(("split.pattern", why))
+    if isinstance(split, Columns) and len(split.delimiter) == 0:
+        wrong.append(("split.delimiter", "is empty"))
+    if isinstance(split, Columns) and split.quoted and len(split.delimiter) != 1:
+        wrong.append(("split.delimiter", "is one character where values may be quoted"))
+    for columns in [split.columns] if isinstance(split, Columns) else [split.tuples] if isinstance(split, Json) else []:
+        wrong += [
+            (f"split.{count}", "the count of its columns is another")
+            for count, names in columns.items()
+            if count != str(len(names))
+        ]
+    if not found.rows:
+        wrong.append(("rows", "none is given"))
+    for at, rows in enumerate(found.rows):
+        wrong += [(f"rows[{at}].{key}", why) for key, why in _of_rows(rows)]
+    return wrong
+
+
+def _of_rows(rows: Rows) -> list[tuple[str, str]]:
+    schema = FLOWS if rows.table == "flows" else LOOKUPS
+    needed = ("src_ip", "dst_ip", "bytes_scope", "counter") if rows.table == "flows" else ("qname", "vantage")
+    wrong = [(f"fields.{name}", "is needed") for name in needed if name not in rows.fields]
+    for name, value in rows.fields.items():
+        if name not in schema.names or name in _BOOKKEEPING or not _can_be(name, schema):
+            wrong.append((f"fields.{name}", f"no map gives such a column of {rows.table}"))
+        elif why := _of_field(name, field(value)):
+            wrong.append((f"fields.{name}", why))
+    return wrong
+
+
+def _can_be(name: str, schema: pa.Schema) -> bool:
+    kind = schema.field(name).type
+    return name in ("answers", "sampled") or any(test(kind) for test in _KINDS)
+
+
+def _of_field(name: str, one: Field) -> str | None:
+    if name in _FACTS and one.const is None:
+        return "is a fact of the format: give it as `const`"
+    if bool(one.paths) == (one.const is not None):
+        return "needs one of `path` and `const`"
+    if name in _TIMES and (one.unit is None) == (one.after is None):
+        return f"is a time: needs `unit` or `after`, one of {', '.join(UNITS)}"
+    if name == "answers" and one.answers is None:
+        return f"needs `answers`, one of {', '.join(ANSWERS)}"
+    if name == "sampled" and not (one.const or "").isdecimal():
+        return "is a number"
+    return None
+
+
+def _bad(pattern: str | None, *, named: bool = False) -> str | None:
+    if pattern is None:
+        return None
+    if len(pattern) > _MOST_PATTERN:
+        return f"is longer than {_MOST_PATTERN} characters"
+    try:
+        pc.match_substring_regex(pa.array([""]), pattern)
+        if named:
+            pc.extract_regex(pa.array([""]), pattern)
+    except pa.ArrowInvalid as error:
+        return str(error)
+    return None

@@ -1,0 +1,205 @@
+"""Bytes of a log to records of named values, as its map says: JSON, columns, pairs, or a pattern.
+
+Every record is given once, with its place, and with either its values or the reason code why it has none; a line
+that is blank or a header is counted as noise.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterator
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowwatch.sources.lines import LONGEST, Block
+from flowwatch.sources.maps.language import Columns, Json, Map, Pairs, Pattern
+from flowwatch.sources.objects import Found, Objects, broken_code
+
+Row = dict[str, Any]
+_PAIR = re.compile(r'([A-Za-z_][\w.\-]{0,63})=(?:"((?:[^"\\]++|\\.)*+)"|([^\s"]*+))', re.ASCII)
+_ESCAPED = re.compile(r"\\(.)")
+_MOST_ITEMS = 1 << 16
+"""Records that one object may hold."""
+
+
+class Placed(NamedTuple):
+    """Records of a block, in order."""
+
+    rows: list[tuple[int, int, Row]]
+    """(line number, byte offset, values)."""
+    refusals: list[tuple[int, int, str]]
+    noise: int
+
+
+class Splitter:
+    """Takes the blocks of one log in order; keeps what spans them: a header, a begun object."""
+
+    def __init__(self, found: Map) -> None:
+        self._split = found.split
+        self._objects: Objects[Row] = Objects(_decode)
+        self._header: list[str] | None = None
+        by_kind: dict[type, Callable[[str], Row | str | None]] = {Columns: self._columns, Pairs: _pairs}
+        self._line = by_kind.get(type(self._split), _no_line)
+
+    def split(self, block: Block) -> Placed:
+        """The records of the block."""
+        if isinstance(self._split, Json):
+            found, blank = self._objects.split(block)
+            return self._exploded(found, blank)
+        return self._lines(block)
+
+    def end(self) -> Placed:
+        """The object that never ended."""
+        return self._exploded(self._objects.end(), 0)
+
+    def _exploded(self, found: list[Found[Row]], blank: int) -> Placed:
+        placed = Placed([], [], blank)
+        for one in found:
+            if one.row is None:
+                placed.refusals.append((one.number, one.offset, one.code))
+                continue
+            items = list(_explode(one.row, self._split)) if isinstance(self._split, Json) else []
+            placed.rows.extend((one.number, one.offset, row) for row in items if isinstance(row, dict))
+            placed.refusals.extend((one.number, one.offset, code) for code in items if isinstance(code, str))
+            if not items:
+                placed = placed._replace(noise=placed.noise + 1)
+        return placed
+
+    def _lines(self, block: Block) -> Placed:
+        lines = block.data.split(b"\n")
+        starts = accumulate((len(line) + 1 for line in lines), initial=block.offset)
+        read = _by_pattern(lines, self._split.pattern) if isinstance(self._split, Pattern) else map(self._read, lines)
+        placed = Placed([], [], 0)
+        noise = 0
+        for number, (offset, row) in enumerate(zip(starts, read, strict=False), block.number):
+            if row is None:
+                noise += 1
+            elif not block.ended and isinstance(self._split, Pairs):  # its last value may be cut
+                placed.refusals.append((number, offset, "foreign_line"))
+            elif isinstance(row, str):
+                placed.refusals.append((number, offset, row))
+            else:
+                placed.rows.append((number, offset, row))
+        return placed._replace(noise=noise)
+
+    def _read(self, line: bytes) -> Row | str | None:
+        text = _text(line)
+        return text if text is None or text in _CODES else self._line(text)
+
+    def _columns(self, text: str) -> Row | str | None:
+        split = self._split
+        assert isinstance(split, Columns)  # noqa: S101 - chosen by type
+        values = parts(text, split)
+        if values is None:
+            return "foreign_line"
+        if split.header and (names := [named(value) for value in values]) and set(split.header) <= set(names):
+            self._header = names
+            return None
+        columns = self._header or split.columns.get(str(len(values)))
+        if columns is None:
+            return "no_header"
+        if len(values) != len(columns):
+            return "short_row" if len(values) < len(columns) else "extra_columns"
+        return dict(zip(columns, values, strict=True))
+
+
+_CODES = frozenset({"line_too_long", "not_utf8"})
+
+
+def _text(line: bytes) -> str | None:
+    """The line, None where it is blank, or the reason code why it is no text."""
+    if len(line) > LONGEST:
+        return "line_too_long"
+    try:
+        text = line.removesuffix(b"\r").decode()
+    except UnicodeDecodeError:
+        return "not_utf8"
+    return text if text and not text.isspace() else None
+
+
+def named(column: str) -> str:
+    """A column's name as maps write it: AWS writes hyphens in text and underscores in Parquet."""
+    return column.strip().lower().replace("-", "_")
+
+
+def parts(text: str, split: Columns) -> list[str] | None:
+    """The values of a line; None where its quotes do not fit."""
+    if not split.quoted:
+        return text.split(split.delimiter)
+    try:
+        return next(csv.reader([text], delimiter=split.delimiter, skipinitialspace=True, strict=True), None)
+    except csv.Error:
+        return None
+
+
+def _pairs(text: str) -> Row | str | None:
+    row = {
+        key: _ESCAPED.sub(r"\1", quoted) if bare == "" and quoted else bare or quoted
+        for key, quoted, bare in _PAIR.findall(text)
+    }
+    return row or "foreign_line"
+
+
+def _no_line(_text: str) -> Row | str | None:
+    return "foreign_line"
+
+
+def _by_pattern(lines: list[bytes], pattern: str) -> Iterator[Row | str | None]:
+    texts = [_text(line) for line in lines]
+    plain = pa.array([None if text in _CODES else text for text in texts], pa.utf8())
+    found = pc.extract_regex(plain, f"^(?:{pattern})$")
+    for text, row in zip(texts, found.to_pylist(), strict=True):
+        yield text if text is None or text in _CODES else row or "foreign_line"
+
+
+def _decode(data: bytes) -> Row | str:
+    try:
+        row = msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        return broken_code(data)
+    except (ValueError, UnicodeDecodeError):
+        return "not_utf8"
+    return row if isinstance(row, dict) else "json_syntax"
+
+
+def _explode(row: Row, split: Json) -> Iterator[Row | str]:
+    """The object, or each item of its innermost array with what stands around it; a code where it is no such item."""
+    rows: list[Row | str] = [row]
+    for path in split.explode:
+        rows = [item for one in rows for item in (_items(one, path, split) if isinstance(one, dict) else [one])]
+        if len(rows) > _MOST_ITEMS:
+            yield "line_too_long"
+            return
+    yield from rows
+
+
+def _items(row: Row, path: str, split: Json) -> Iterator[Row | str]:
+    items = at_path(row, path)
+    for item in items if isinstance(items, list) else []:
+        if isinstance(item, dict):
+            yield {**row, **item}
+        elif isinstance(item, str):
+            values = item.split(",")
+            columns = split.tuples.get(str(len(values)))
+            yield {**row, **dict(zip(columns, values, strict=True))} if columns else f"bad_field:{path}"
+        else:
+            yield f"bad_field:{path}"
+
+
+def at_path(row: object, path: str) -> object:
+    """What stands there: at a key as it is, or at keys joined by dots; `.` is the record itself; None: nothing."""
+    if isinstance(row, dict) and path in row:
+        return row[path]
+    if path == ".":
+        return row
+    for key in path.split("."):
+        if isinstance(row, list) and key.isdecimal() and len(key) < 6:
+            row = row[int(key)] if int(key) < len(row) else None
+        elif isinstance(row, dict):
+            row = row.get(key)
+        else:
+            return None
+    return row

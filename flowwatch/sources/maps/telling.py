@@ -1,0 +1,48 @@
+"""Whether the first bytes of an input are of a map: keys of its first object, its header, or the share of lines."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowwatch.sources.maps.language import Columns, Detect, Map
+from flowwatch.sources.maps.splitting import at_path, named, parts
+from flowwatch.sources.zeek.sniff import first_object
+
+_CERTAIN = 95
+_MOST_LINES, _LONGEST = 200, 4096
+
+
+def score(found: Map, head: bytes) -> int:
+    """0 (is not) to 95 (is): the best of its ways to be told."""
+    return max((_score(found, one, head) for one in found.detect), default=0)
+
+
+def _score(found: Map, one: Detect, head: bytes) -> int:
+    if b"\x00" in head[:1024]:
+        return 0
+    text = head.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").lstrip()
+    if one.keys:
+        row = first_object(text) if text.startswith(("{", "[")) else {}
+        return _CERTAIN if row and all(_has(row, key) for key in one.keys) else 0
+    if one.header:
+        split = found.split
+        if not isinstance(split, Columns):
+            return 0
+        first = parts(text.partition("\n")[0].rstrip("\r")[:_LONGEST], split) or []
+        return _CERTAIN if set(map(named, first)) >= set(split.header) and split.header else 0
+    return _share(one.pattern, text) if one.pattern else 0
+
+
+def _has(row: dict[str, object], key: str) -> bool:
+    """Whether the path is there; of an object that does not end within the first bytes only the keys are known."""
+    if at_path(row, key) is not None:
+        return True
+    cut = all(value is None for value in row.values())
+    return cut and all(part in row for part in key.split("."))
+
+
+def _share(pattern: str, text: str) -> int:
+    lines = [line[:_LONGEST] for line in text.splitlines() if line.strip()][:_MOST_LINES]
+    if not lines:
+        return 0
+    fit = pc.sum(pc.match_substring_regex(pa.array(lines, pa.utf8()), pattern)).as_py() or 0
+    return _CERTAIN * int(fit) // len(lines)

@@ -1,0 +1,319 @@
+"""Values of a map's records as columns of the two tables: a small closed set of conversions.
+
+Which conversion a column has follows from the column, save the unit of times and the words of enumerations. A value
+that says something and is not of its type refuses its record (`bad_field:COLUMN`, `bad_timestamp`); one that says
+nothing is null.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowwatch.model.records import FLOWS, LOOKUPS
+from flowwatch.sources import moments, text
+from flowwatch.sources.columns import by_value, instants
+from flowwatch.sources.maps.language import Field, Rows, field
+from flowwatch.sources.maps.splitting import Row, at_path
+from flowwatch.sources.mnemonics import class_word, rcode_word, spelt, type_word
+
+_ADDRESSES = frozenset({"src_ip", "dst_ip", "client_ip", "server_ip", "nat_src_ip", "nat_dst_ip"})
+_NAMES = frozenset({"qname", "name", "sni", "http_host"})
+_BY_DIGITS = {10: 1_000_000_000, 13: 1_000_000, 16: 1_000, 19: 1}
+_SCALE = {"since": 0, "s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+_NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,9})?", re.ASCII)
+_DIGITS = re.compile(r"\d{1,19}", re.ASCII)
+_PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp"}
+_NAMED = re.compile(r"[a-z][a-z0-9-]{0,15}", re.ASCII)
+_NUMBERED = re.compile(r"(?:TYPE|CLASS)?(\d{1,5})(?: \((\w{1,16})\))?", re.ASCII)
+_ESCAPE = re.compile(r"\\(?:(\d{3})|(.))")
+_RECORD = re.compile(r"(\S+)\s+(\d{1,10})\s+in\s+(\S+)\s+(.*\S)", re.ASCII | re.IGNORECASE)
+_COUNT = (1 << 63) - 1
+_MOST_ANSWERS = 1000
+_DIGITS_NAMED = {"type": type_word, "rcode": rcode_word, "class": class_word}
+
+
+class Made:
+    """Columns of the rows; `refused` has the reason codes, `unnamed` marks what has no name or lacks an address."""
+
+    def __init__(self, rows: Rows, places: Sequence[tuple[int, int | None, Row]], nulls: frozenset[str]) -> None:
+        self._rows = rows
+        self._values = [row for _, _, row in places]
+        self._nulls = nulls
+        count = len(places)
+        self.refused = pa.nulls(count, pa.utf8())
+        self.number = pa.array([place[0] for place in places], pa.uint64())
+        self.offset = pa.array([place[1] for place in places], pa.uint64())
+        self.unzoned = 0
+        self.unnamed = pa.repeat(pa.scalar(value=False), count)
+        schema = FLOWS if rows.table == "flows" else LOOKUPS
+        fields = {name: field(value) for name, value in rows.fields.items()}
+        times = [name for name in ("start", "time") if name in fields]
+        self.columns: dict[str, pa.Array] = {}
+        for name in [*times, *(name for name in fields if name not in times)]:
+            self.columns[name] = self._column(name, fields[name], schema.field(name).type)
+        if rows.table == "flows":
+            self._flows()
+        else:
+            self._lookups()
+
+    def _flows(self) -> None:
+        count = len(self._values)
+        self.unnamed = pc.or_(pc.is_null(self.columns["src_ip"]), pc.is_null(self.columns["dst_ip"]))
+        self.columns |= {"first_record": self.number, "last_record": self.number, "first_offset": self.offset}
+        self.columns["parts"] = pa.repeat(pa.scalar(1, pa.uint32()), count)
+        self.columns.setdefault("direction_basis", pa.repeat("log", count))
+        if "start" in self.columns:
+            self._refuse(pc.is_null(self.columns["start"]), "bad_timestamp")
+        if "end" in self.columns:
+            self._refuse(pc.less(self.columns["end"], self.columns["start"]), "bad_timestamp")
+        if self._rows.orientation == "record":
+            self._orient()
+
+    def _lookups(self) -> None:
+        self.columns |= {"record": self.number, "offset": self.offset}
+        names = self.columns["qname"]
+        self.unnamed = pc.is_null(names)
+        self.columns["name_exact"] = by_value(names, text.exact, pa.bool_())
+        if "time" in self.columns:
+            self._refuse(pc.is_null(self.columns["time"]), "bad_timestamp")
+        self.columns.setdefault("time_basis", pa.repeat("none", len(names)))
+
+    def _orient(self) -> None:
+        """A record of what the responder sent becomes a row of its initiator with the bytes on the other side."""
+        count = len(self._values)
+        none = pa.nulls(count, pa.uint16())
+        ports = [pc.fill_null(self.columns.get(name, none), 0) for name in ("src_port", "dst_port")]
+        served = pc.and_(pc.and_(pc.greater(ports[0], 0), pc.less(ports[0], 1024)), pc.greater_equal(ports[1], 1024))
+        serving = pc.and_(pc.and_(pc.greater(ports[1], 0), pc.less(ports[1], 1024)), pc.greater_equal(ports[0], 1024))
+        flags = by_value(self._texts((self._rows.flags,) if self._rows.flags else ()), _count, pa.uint64())
+        flags = pc.fill_null(flags, 0).cast(pa.int64())
+        begun = pc.equal(pc.bit_wise_and(flags, 0x02), 0x02)
+        answered = pc.and_(begun, pc.equal(pc.bit_wise_and(flags, 0x10), 0x10))
+        answered, begun = (pc.fill_null(one, fill_value=False) for one in (answered, begun))
+        swapped = pc.if_else(begun, answered, served)
+        guessed = pc.if_else(pc.or_(served, serving), "port", "first_record")
+        self.columns["direction_basis"] = pc.if_else(begun, "handshake", guessed)
+        for one, other in (("src_ip", "dst_ip"), ("src_port", "dst_port")):
+            if one in self.columns and other in self.columns:
+                ours, theirs = self.columns[one], self.columns[other]
+                self.columns[one] = pc.if_else(swapped, theirs, ours)
+                self.columns[other] = pc.if_else(swapped, ours, theirs)
+        for ending in ("bytes", "packets"):
+            if f"src_{ending}" in self.columns:
+                sent = self.columns[f"src_{ending}"]
+                self.columns[f"dst_{ending}"] = pc.if_else(swapped, sent, None)
+                self.columns[f"src_{ending}"] = pc.if_else(swapped, None, sent)
+
+    def _column(self, name: str, one: Field, kind: pa.DataType) -> pa.Array:
+        if one.const is not None:
+            constant = pa.scalar(int(one.const), kind) if name == "sampled" else pa.scalar(one.const)
+            return pa.repeat(constant, len(self._values))
+        if name == "answers":
+            return self._answers(one, kind)
+        texts = self._texts(one.paths, one.prefix)
+        if one.words is not None:
+            return by_value(texts, one.words.get)
+        if pa.types.is_timestamp(kind):
+            return self._time(name, one, texts)
+        change = _count if pa.types.is_uint64(kind) else _port if pa.types.is_uint16(kind) else _words(name)
+        return self._checked(name, texts, by_value(texts, change, kind if pa.types.is_integer(kind) else None))
+
+    def _time(self, name: str, one: Field, texts: pa.StringArray) -> pa.Array:
+        unit = one.unit or one.after
+        if unit == "iso":
+            times = moments.column(texts)
+            unzoned = pc.fill_null(pc.match_substring_regex(texts, moments.UNZONED), fill_value=False)
+            self.unzoned += (pc.sum(unzoned).as_py() or 0) if name in ("start", "time") else 0
+            basis = pc.if_else(unzoned, "assumed_utc", "explicit")
+        else:
+            scale = _SCALE[unit or "s"]
+            times = by_value(texts, lambda value: _scaled(value, scale), pa.int64())
+            basis = pa.repeat("explicit", len(texts))
+        if name == "time" and self._rows.table == "lookups":
+            self.columns["time_basis"] = basis
+        if one.after:
+            start = self.columns.get("start", self.columns.get("time", pa.nulls(len(texts), pa.int64())))
+            times = pc.add(times, start.cast(pa.int64()))
+        self._refuse(pc.and_(pc.is_valid(texts), pc.is_null(times)), "bad_timestamp")
+        return instants(times)
+
+    def _answers(self, one: Field, kind: pa.DataType) -> pa.Array:
+        found = [_first(row, one.paths) for row in self._values]
+        made = [None if value is None else _read_answers(value, one) for value in found]
+        bad = pa.array([value is not None and got is None for value, got in zip(found, made, strict=True)], pa.bool_())
+        self._refuse(bad, "bad_field:answers")
+        return pa.array(made, kind)
+
+    def _texts(self, paths: Sequence[str], prefix: str = "") -> pa.StringArray:
+        """The first value that says something, as text."""
+        found = [self._told(row, paths) for row in self._values]
+        return pa.array([one and one.removeprefix(prefix) for one in found] if prefix else found, pa.utf8())
+
+    def _told(self, row: Row, paths: Sequence[str]) -> str | None:
+        for path in paths:
+            told = as_text(at_path(row, path))
+            if told is not None and told not in self._nulls:
+                return told
+        return None
+
+    def _checked(self, name: str, texts: pa.StringArray, column: pa.Array) -> pa.Array:
+        self._refuse(pc.and_(pc.is_valid(texts), pc.is_null(column)), f"bad_field:{name}")
+        return column
+
+    def _refuse(self, bad: pa.BooleanArray, code: str) -> None:
+        if pc.any(bad).as_py():
+            self.refused = pc.coalesce(self.refused, pc.if_else(bad, code, pa.scalar(None, pa.utf8())))
+
+
+def as_text(value: object) -> str | None:
+    """A JSON value or a cell as text; what is no single value, and a binary fraction that is no number, says itself."""
+    if value is None or isinstance(value, str):
+        return None if value is None else value.encode("utf-8", "replace").decode()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else format(Decimal(repr(value)), "f") if _plain(value) else "?"
+
+
+def _plain(value: object) -> bool:
+    return isinstance(value, float) and abs(value) < 1e15
+
+
+def _first(row: Row, paths: Sequence[str]) -> object:
+    return next((value for path in paths if (value := at_path(row, path)) is not None), None)
+
+
+def _words(name: str) -> Callable[[str], str | None]:
+    """The change of a column of words."""
+    if name in _ADDRESSES:
+        return text.address
+    if name in _NAMES:
+        return dns_name
+    return {"proto": _protocol, "qtype": _type, "qclass": _class, "rcode": _rcode, "transport": _protocol}.get(
+        name, lambda value: text.printable(value.encode())
+    )
+
+
+def dns_name(value: str) -> str | None:
+    r"""A name as a log prints it, in lower case, without the last dot, its `\DDD` kept; None where it is none."""
+    plain = value.removesuffix(".") if not value.endswith("\\.") else value
+    if not value or len(plain) > 1024:
+        return None
+    try:
+        parts = _ESCAPE.split(plain.encode().decode("latin-1"))
+        made = "".join(
+            text.label(bytes([int(parts[at]) if parts[at] else ord(parts[at + 1])]))
+            if at % 3 == 1
+            else ""
+            if at % 3 == 2
+            else text.name(parts[at].encode("latin-1"))
+            if parts[at]
+            else ""
+            for at in range(len(parts))
+        )
+    except ValueError:
+        return None
+    return made or "."
+
+
+def _protocol(value: str) -> str | None:
+    if value.isdecimal() and len(value) < 4:
+        return _PROTOCOLS.get(int(value), value if int(value) < 256 else None)
+    word = value.lower()
+    return {"ipv6-icmp": "icmp6"}.get(word, word) if _NAMED.fullmatch(word) else None
+
+
+def _type(value: str) -> str | None:
+    numbered = _NUMBERED.fullmatch(value)
+    if numbered:
+        return type_word(int(numbered[1])) if int(numbered[1]) <= 0xFFFF else None
+    return spelt(value)
+
+
+def _class(value: str) -> str | None:
+    numbered = _NUMBERED.fullmatch(value)
+    if numbered:
+        return class_word(int(numbered[1])) if int(numbered[1]) <= 0xFFFF else None
+    return spelt(value)
+
+
+def _rcode(value: str) -> str | None:
+    if value.isdecimal() and len(value) < 5:
+        return rcode_word(int(value))
+    word = value.upper().replace("_", "")
+    return {"NAMEERROR": "NXDOMAIN", "SERVERFAILURE": "SERVFAIL"}.get(word, spelt(word))
+
+
+def _count(value: str) -> int | None:
+    return int(value) if _DIGITS.fullmatch(value) and int(value) <= _COUNT else None
+
+
+def _port(value: str) -> int | None:
+    return int(value) if value.isdecimal() and value.isascii() and len(value) < 6 and int(value) <= 0xFFFF else None
+
+
+def _scaled(value: str, scale: int) -> int | None:
+    if not _NUMBER.fullmatch(value):
+        return None
+    found = int(Decimal(value) * (scale or _BY_DIGITS.get(len(value.partition(".")[0]), 0)))
+    return found if found <= moments.LATEST else None
+
+
+def _read_answers(value: object, one: Field) -> list[dict[str, object]] | None:
+    if one.answers == "wire":
+        return _of_message(value) if isinstance(value, str) else None
+    if one.answers == "records":
+        return _records(value) if isinstance(value, str) else None
+    taken = value[:_MOST_ANSWERS] if isinstance(value, list) else [value]
+    if not isinstance(value, list | dict):
+        return None
+    if one.answers == "addresses":
+        found = [text.address(item) if isinstance(item, str) else None for item in taken]
+        return [_answer(None, "AAAA" if ":" in item else "A", item, None) for item in found if item]
+    return [_of_object(item, one.names) for item in taken if isinstance(item, dict)]
+
+
+def _of_object(item: Row, names: dict[str, str]) -> dict[str, object]:
+    told = {part: as_text(at_path(item, names[part])) if part in names else None for part in _PARTS}
+    kind = _type(told["type"]) if told["type"] else None
+    ttl = _count(told["ttl"]) if told["ttl"] else None
+    return _answer(dns_name(told["name"]) if told["name"] else None, kind, told["data"], ttl)
+
+
+_PARTS = ("name", "type", "data", "ttl")
+
+
+def _records(value: str) -> list[dict[str, object]]:
+    """Resource records in text, one a line; the last may be cut (`...`) and is left out then."""
+    lines = value.split("\n")[:_MOST_ANSWERS]
+    found = [_RECORD.fullmatch(line.strip()) for line in lines if not line.rstrip().endswith("...")]
+    return [_answer(dns_name(one[1]), _type(one[3]), one[4], _count(one[2])) for one in found if one]
+
+
+def _of_message(value: str) -> list[dict[str, object]] | None:
+    """The answers of a DNS message in base64; None where it is none."""
+    import dns.exception  # noqa: PLC0415 - start-up time
+    import dns.message  # noqa: PLC0415
+
+    try:
+        message = dns.message.from_wire(base64.b64decode(value, validate=True), ignore_trailing=True)
+        found = [
+            _answer(dns_name(some.name.to_text()), type_word(some.rdtype), one.to_text(), some.ttl)
+            for some in message.answer
+            for one in some
+        ]
+    except (dns.exception.DNSException, ValueError):
+        return None
+    return found[:_MOST_ANSWERS]
+
+
+def _answer(name: str | None, kind: str | None, data: str | None, ttl: int | None) -> dict[str, object]:
+    if data is not None:
+        if kind in ("A", "AAAA"):
+            data = text.address(data) or text.printable(data.encode())
+        else:
+            data = (dns_name(data) if kind in ("CNAME", "NS", "PTR") else None) or text.printable(data.encode())
+    return {"name": name, "type": kind, "data": data, "ttl": ttl if ttl is None or ttl < 1 << 32 else None}

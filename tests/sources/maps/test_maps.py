@@ -1,0 +1,332 @@
+"""Maps: what each shipped one reads, the language's refusals, and the laws of every reader."""
+
+import base64
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from flowwatch.errors import UsageError
+from flowwatch.model.records import ReadOptions
+from flowwatch.sources.maps import MapRecords, load, shipped
+from flowwatch.sources.maps.values import dns_name
+from flowwatch.sources.opened import Opened
+from flowwatch.sources.reading import Collected, collect
+
+LOGS = Path(__file__).parents[4] / "shared" / "logs"
+DOCS = Path(__file__).parents[3] / "docs" / "maps.md"
+AWS_HEAD = (
+    "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
+)
+AWS = [
+    "2 123456789012 eni-1 192.0.2.10 203.0.113.66 40000 443 6 7 5000 1795333000 1795333060 ACCEPT OK",
+    "2 123456789012 eni-1 203.0.113.66 192.0.2.10 443 40000 6 5 900 1795333000 1795333060 ACCEPT OK",
+    "2 123456789012 eni-1 192.0.2.10 203.0.113.67 40001 25 6 1 40 1795333000 1795333060 REJECT OK",
+    "2 123456789012 eni-1 - - - - - - - 1795333000 1795333060 - NODATA",
+    "2 123456789012 eni-1 - - - - - - - 1795333000 1795333060 - SKIPDATA",
+]
+ROUTE53 = {
+    "query_timestamp": "2026-11-22T07:00:00Z",
+    "query_name": "api.vendor.test.",
+    "query_type": "A",
+    "query_class": "IN",
+    "rcode": "NOERROR",
+    "answers": [{"Rdata": "198.51.100.7", "Type": "A", "Class": "IN"}],
+    "srcaddr": "192.0.2.10",
+    "srcport": "15083",
+    "transport": "UDP",
+}
+GCP_DNS = {
+    "timestamp": "2026-11-22T07:00:00.123456789Z",
+    "jsonPayload": {
+        "queryName": "api.vendor.test.",
+        "queryType": "A",
+        "sourceIP": "192.0.2.10",
+        "responseCode": "NOERROR",
+        "rdata": "api.vendor.test.\t300\tIN\ta\t198.51.100.7\napi.vendor.test.\t300\tIN\ta\t198.51...",
+    },
+}
+GCP_VPC = {
+    "jsonPayload": {
+        "connection": {
+            "src_ip": "192.0.2.10", "src_port": 40000, "dest_ip": "203.0.113.66", "dest_port": 443, "protocol": 6,
+        },
+        "bytes_sent": "5000",
+        "packets_sent": "7",
+        "start_time": "2026-11-22T07:00:00.1Z",
+        "end_time": "2026-11-22T07:00:05.1Z",
+        "reporter": "SRC",
+    }
+}  # fmt: skip
+VNET = {
+    "records": [
+        {
+            "macAddress": "00",
+            "flowRecords": {
+                "flows": [
+                    {
+                        "aclID": "x",
+                        "flowGroups": [
+                            {
+                                "rule": "r",
+                                "flowTuples": [
+                                    "1795333000123,192.0.2.10,203.0.113.66,40000,443,6,O,B,NX,0,0,0,0",
+                                    "1795333001123,192.0.2.10,203.0.113.66,40000,443,6,O,E,NX,7,5000,5,900",
+                                    "short,tuple",
+                                ],
+                            }
+                        ],
+                    }
+                ]
+            },
+        }
+    ]
+}
+OCSF = {
+    "class_uid": 4003, "category_uid": 4, "time": 1795333000123, "src_endpoint": {"ip": "192.0.2.10", "port": 5},
+    "query": {"hostname": "API.vendor.test", "type": "AAAA", "class": "IN"}, "rcode": "NOERROR",
+    "answers": [{"type": "AAAA", "rdata": "2001:DB8::7", "ttl": 60}],
+}  # fmt: skip
+ECS = {
+    "@timestamp": "2026-11-22T07:00:00Z", "ecs": {"version": "8"},
+    "source": {"ip": "192.0.2.10", "port": 4, "bytes": 5}, "destination": {"ip": "203.0.113.66", "port": 443},
+    "network": {"transport": "tcp"},
+}  # fmt: skip
+ADGUARD = {
+    "IP": "192.0.2.10", "T": "2026-11-22T08:00:00.5+01:00", "QH": "api.vendor.test", "QT": "A", "QC": "IN", "CP": "doh",
+    "Answer": base64.b64encode(
+        bytes.fromhex("000081800001000100000000036170690676656e646f7204746573740000010001c00c000100010000003c0004c6336407")
+    ).decode(),
+    "Result": {"IsFiltered": False},
+}  # fmt: skip
+FORTI = (
+    'date=2026-11-22 time=07:00:00 devname="fw" eventtime=1795333000123456789 type="traffic" srcip=192.0.2.10 '
+    'srcport=40000 dstip=203.0.113.66 dstport=443 proto=6 action="close" sentbyte=5000 rcvdbyte=900 sessionid=7'
+)
+ENVOY = (
+    '[2026-11-22T07:00:00.310Z] "POST /a HTTP/2" 204 - 154 0 226 100 "192.0.2.10" "agent" "id" "api.vendor.test" '
+    '"tcp://203.0.113.66:80"'
+)
+SAMPLES: dict[str, str] = {
+    "aws-vpc-flow": "\n".join([AWS_HEAD, *AWS]),
+    "route53-resolver": json.dumps(ROUTE53),
+    "gcp-dns": json.dumps(GCP_DNS),
+    "gcp-vpc-flow": json.dumps(GCP_VPC),
+    "azure-vnet-flow": json.dumps(VNET),
+    "ocsf": json.dumps(OCSF),
+    "ecs": json.dumps(ECS, indent=1),
+    "passivedns": "1795333000.5||192.0.2.10||192.0.2.53||IN||api.vendor.test.||A||198.51.100.7||60||5",
+    "envoy": ENVOY,
+    "coredns": '[INFO] 192.0.2.10:5 - 7 "A IN api.vendor.test. udp 41 false 512" NOERROR qr,rd 68 0.03s',
+    "fortinet-traffic": FORTI,
+    "adguard-home": json.dumps(ADGUARD),
+    "umbrella-dns": '"2026-11-22 07:00:00","a","a,b","192.0.2.10","198.51.100.1","Allowed","1 (A)","NOERROR",'
+    '"api.vendor.test.","x"',
+}
+
+
+def read(tmp_path: Path, data: str | bytes, maps: tuple[str, ...] = (), input_format: str | None = None) -> Collected:
+    path = tmp_path / "log"
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return collect([str(path)], ReadOptions(maps=maps, input_format=input_format))
+
+
+def law(found: Collected) -> None:
+    told = found.coverage[0]
+    ends = told.events + told.noise + told.unattributable + told.rejected + told.held_back
+    assert told.records == ends
+    assert told.events == found.flows.num_rows + found.lookups.num_rows
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_each_shipped_map_is_told_by_content_and_reads(tmp_path, name):
+    found = read(tmp_path, SAMPLES[name] + "\n")
+    assert found.coverage[0].format == name
+    assert found.coverage[0].events
+    law(found)
+
+
+def test_aws_rows_are_of_the_initiator_and_a_hole_makes_the_source_incomplete(tmp_path):
+    told = read(tmp_path, SAMPLES["aws-vpc-flow"] + "\n")
+    first, second, third = told.flows.to_pylist()
+    assert (first["src_ip"], first["src_bytes"], first["dst_bytes"]) == ("192.0.2.10", 5000, None)
+    assert (second["src_ip"], second["src_bytes"], second["dst_bytes"]) == ("192.0.2.10", None, 900)
+    assert {first["direction_basis"], second["direction_basis"]} == {"port"}
+    assert (third["action"], third["counter"], third["bytes_scope"]) == ("deny", "delta", "ip")
+    assert told.coverage[0].incomplete
+    assert told.coverage[0].limits == {"gap told by the source": 1}
+
+
+def test_aws_without_a_header_gzipped_and_as_parquet_say_the_same(tmp_path):
+    plain = read(tmp_path, "\n".join(AWS) + "\n").flows.drop(["first_record", "last_record", "first_offset", "source"])
+    packed = read(tmp_path, gzip.compress(("\n".join(AWS) + "\n").encode()))
+    assert packed.flows.drop(["first_record", "last_record", "first_offset", "source"]).equals(plain)
+    names = AWS_HEAD.replace("-", "_").split()
+    columns = list(zip(*(line.split() for line in AWS), strict=True))
+    parquet.write_table(pa.table(dict(zip(names, map(list, columns), strict=True))), tmp_path / "one")
+    stored = collect([str(tmp_path / "one")])
+    assert stored.coverage[0].format == "aws-vpc-flow"
+    assert stored.flows.drop(["first_record", "last_record", "first_offset", "source"]).equals(plain)
+
+
+def test_a_broken_parquet_is_an_error_and_no_exception(tmp_path):
+    found = read(tmp_path, b"PAR1" + bytes(range(200)) + b"PAR1")
+    assert found.coverage[0].error
+    law(found)
+
+
+def test_a_format_of_ones_own_without_a_header_takes_over_the_shipped_map(tmp_path):
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'like = "aws-vpc-flow"\nname = "our-flows"\n[split]\n'
+        'columns.8 = ["srcaddr", "dstaddr", "srcport", "dstport", "protocol", "bytes", "start", "log_status"]\n'
+    )
+    data = "192.0.2.10 203.0.113.66 40000 443 6 5000 1795333000 OK\n"
+    found = read(tmp_path, data, maps=(str(own),), input_format="our-flows")
+    assert found.flows["src_bytes"].to_pylist() == [5000]
+    assert found.coverage[0].format == "our-flows"
+
+
+def test_a_last_line_of_pairs_that_nothing_ends_may_be_cut_in_a_number_and_is_held_back(tmp_path):
+    found = read(tmp_path, FORTI + "\n" + FORTI[: FORTI.index("000 rcvdbyte")])
+    assert found.flows["src_bytes"].to_pylist() == [5000]
+    assert found.coverage[0].held_back == 1
+    law(found)
+
+
+def test_a_flow_without_an_address_is_unattributable_and_not_refused(tmp_path):
+    found = read(tmp_path, ENVOY + "\n" + ENVOY.replace('"192.0.2.10"', '"-"') + "\n")
+    assert (found.coverage[0].unattributable, found.coverage[0].rejected) == (1, 0)
+    law(found)
+
+
+def test_answers_of_a_cut_record_are_left_out(tmp_path):
+    (row,) = read(tmp_path, SAMPLES["gcp-dns"]).lookups.to_pylist()
+    assert [one["data"] for one in row["answers"]] == ["198.51.100.7"]
+
+
+def test_a_whole_message_gives_its_answers(tmp_path):
+    (row,) = read(tmp_path, SAMPLES["adguard-home"]).lookups.to_pylist()
+    assert row["answers"] == [{"name": "api.vendor.test", "type": "A", "data": "198.51.100.7", "ttl": 60}]
+    assert row["transport"] == "doh"
+
+
+def test_tuples_of_azure_are_records_and_a_short_one_is_refused(tmp_path):
+    found = read(tmp_path, SAMPLES["azure-vnet-flow"] + "\n")
+    assert found.flows["src_bytes"].to_pylist() == [0, 5000]
+    assert (found.coverage[0].records, found.coverage[0].rejected) == (3, 1)
+
+
+def test_a_name_of_joined_labels_keeps_its_escapes():
+    assert dns_name("Api.Vendor.test.") == "api.vendor.test"
+    assert dns_name("a\\032b.test") == "a\\032b.test"
+    assert dns_name("a b.test") == "a\\032b.test"
+    assert dns_name("a\\.b.test") == "a\\046b.test"
+    assert dns_name(".") == "."
+    assert dns_name("a\\999.test") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name = ", "own.toml"),
+        ('name = "x"\nabout = "y"\nrows = []\n[split]\nform = "json"\n', "rows: none is given"),
+        ('like = "nothing"', "like"),
+        ('like = "ocsf"\nrun = "x"', "run"),
+        ('like = "ocsf"\n[split]\nform = "pattern"\npattern = "(?P<a>x"\n', "split.pattern"),
+        ('like = "ocsf"\n[[rows]]\ntable = "lookups"\nfields.qname = "n"\n', "rows[0].fields.vantage"),
+        ('like = "ocsf"\n[[rows]]\ntable = "lookups"\nfields.qname = "n"\nfields.vantage = "x"\n', "const"),
+        ('like = "ocsf"\n[[rows]]\ntable = "lookups"\nfields.source = "n"\n', "rows[0].fields"),
+        ('like = "aws-vpc-flow"\n[split]\ncolumns.2 = ["a"]\n', "split.2"),
+    ],
+)
+def test_a_map_that_cannot_be_used_says_file_and_key(tmp_path, text, words):
+    path = tmp_path / "own.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=re.escape(words)) as told:
+        load(str(path))
+    assert "own.toml" in str(told.value)
+
+
+def test_the_example_of_the_manual_runs(tmp_path):
+    text, log = re.findall(r"```(?:toml|text)\n(.*?)```", DOCS.read_text(), re.DOTALL)[:2]
+    path = tmp_path / "own.toml"
+    path.write_text(text)
+    found = read(tmp_path, log, maps=(str(path),))
+    assert found.coverage[0].format == load(str(path)).name
+    assert found.coverage[0].rejected == 0
+    assert found.flows.num_rows == 2
+    law(found)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(SAMPLES)), st.data())
+def test_whatever_a_log_holds_is_booked_once_and_alike_for_any_block(tmp_path_factory, name, data):
+    sample = (SAMPLES[name] + "\n").encode() * 2
+    at = data.draw(st.integers(0, len(sample)))
+    junk = data.draw(
+        st.binary(max_size=12) | st.sampled_from([b"-1", b"9" * 40, b"1e999", b"null", b"[]", b'"', b"\n"])
+    )
+    end = data.draw(st.integers(at, len(sample)))
+    path = tmp_path_factory.mktemp("maps") / "log"
+    path.write_bytes(sample[:at] + junk + sample[end:])
+    found = next(one for one in shipped() if one.name == name)
+    told = []
+    for block in (1 << 22, 7):
+        with Opened(str(path)) as opened:
+            records = MapRecords(opened, found, block=block)
+            rows = sum(made.num_rows for _, made in records)
+        one = records.coverage
+        assert one.records == one.events + one.noise + one.unattributable + one.rejected + one.held_back
+        assert rows == one.events
+        told.append((one.records, one.events, one.noise, one.unattributable, one.rejected, one.held_back))
+    assert told[0] == told[1]
+
+
+@pytest.mark.skipif(not LOGS.exists(), reason="the shared samples are not here")
+class TestShared:
+    def test_aws_v8_has_what_the_expected_event_says(self):
+        expected = json.loads((LOGS / "aws-vpcflow/sample-ocsf-v8-csv.expected.ocsf.json").read_text())
+        (row,) = collect([str(LOGS / "aws-vpcflow/sample-ocsf-v8-csv.csv")]).flows.to_pylist()
+        ends = {expected["src_endpoint"]["ip"], expected["dst_endpoint"]["ip"]}
+        assert {row["src_ip"], row["dst_ip"]} == ends
+        assert expected["traffic"]["bytes"] in (row["src_bytes"], row["dst_bytes"])
+
+    def test_route53_has_what_the_expected_event_says(self):
+        expected = json.loads((LOGS / "route53-resolver/sample-ocsf.expected.ocsf.json").read_text())
+        (row,) = collect([str(LOGS / "route53-resolver/sample-ocsf.json")]).lookups.to_pylist()
+        assert row["qname"] == expected["query"]["hostname"].removesuffix(".")
+        assert row["client_ip"] == expected["src_endpoint"]["ip"]
+        assert [one["data"] for one in row["answers"]] == [one["rdata"] for one in expected["answers"]]
+
+    @pytest.mark.parametrize(
+        ("ip", "port", "count"),
+        [("203.0.113.66", 443, 51697), ("203.0.113.99", 8443, 21547), ("203.0.113.67", 443, 21544)],
+    )
+    def test_ulogd_counts_the_ip_bytes_of_the_scenario(self, ip, port, count):
+        rows = collect([str(LOGS / "scenario/ulogd-flow.jsonl")]).flows.to_pylist()
+        assert count in [row["src_bytes"] for row in rows if (row["dst_ip"], row["dst_port"]) == (ip, port)]
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "aws-vpcflow/sample-v2-typed.parquet",
+            "adguardhome/sample-querylog.json",
+            "azure-flow/sample-msdocs-nsg-v2-PT1H.json",
+            "coredns/sample-readme-and-issue.log",
+            "envoy/sample-docs-default.log",
+            "passivedns/sample-readme.log",
+            "scenario/ulogd-flow.jsonl",
+        ],
+    )
+    def test_nothing_of_the_samples_is_refused(self, path):
+        found = collect([str(LOGS / path)])
+        assert found.coverage[0].events
+        assert not found.coverage[0].rejected
+        law(found)
