@@ -5,12 +5,14 @@ Refuses to guess: what is not certain enough is unread, and the refusal names th
 
 from flowwatch.errors import UsageError
 from flowwatch.model.records import Skip
-from flowwatch.sources.formats import Format, formats
+from flowwatch.sources.formats import FORMATS, Format, formats
 from flowwatch.sources.known import guesses
 from flowwatch.sources.zeek.sniff import path as zeek_path
 
 CERTAIN = 80
 """Score from which an input is read as the format."""
+SURE = 100
+"""Score of what its first bytes tell beyond doubt."""
 _MAP = "docs/maps.md says how to write a map for another (--map)"
 
 
@@ -33,7 +35,9 @@ def detect(head: bytes, maps: tuple[str, ...] = ()) -> Format | Skip:
     """
     if not head:
         return Skip("empty", "the input is empty")
-    best = max(formats(maps), key=lambda entry: entry.score(head))
+    best = _best(FORMATS, head)
+    if maps or best.score(head) < SURE:  # the shipped maps need not be opened to tell a capture
+        best = _best(formats(maps), head)
     if best.score(head) >= CERTAIN:
         return best
     path, score = zeek_path(head)
@@ -41,6 +45,10 @@ def detect(head: bytes, maps: tuple[str, ...] = ()) -> Format | Skip:
         log = f"{path}.log" if path and path.isidentifier() else "log"
         return Skip("unsupported_format", f"a Zeek {log}, which this version does not read (it reads {_names()})")
     return Skip("unknown_format", _refusal(head))
+
+
+def _best(among: tuple[Format, ...], head: bytes) -> Format:
+    return max(among, key=lambda entry: entry.score(head))
 
 
 def _refusal(head: bytes) -> str:

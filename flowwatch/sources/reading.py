@@ -38,7 +38,8 @@ class Reading:
         self._then = then
         self._options = options
         self._progress = progress
-        formats(options.maps)
+        if options.maps:
+            formats(options.maps)  # what is wrong with a map is told before anything is read
         self._forced = named(options.input_format, options.maps) if options.input_format is not None else None
         self._coverages = tuple(Coverage(source=Opened.text(one)) for one in (source, *then))
 
@@ -107,7 +108,7 @@ def read(
     """The source, opened when it is iterated: ("flows" | "lookups", batch of that schema).
 
     `progress` is told how many more bytes have been read; `then` are captures that go on with it (`rotation.runs`).
-    Raises UsageError for an unknown `options.input_format`; bad input never raises.
+    Raises UsageError for an unknown `options.input_format` or a map that cannot be used; bad input never raises.
     """
     return Reading(source, options, progress, then)
 

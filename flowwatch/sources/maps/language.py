@@ -193,7 +193,7 @@ def _bad(pattern: str | None, *, named: bool = False) -> str | None:
     if len(pattern) > _MOST_PATTERN:
         return f"is longer than {_MOST_PATTERN} characters"
     try:
-        pc.match_substring_regex(pa.array([""]), pattern)
+        pc.match_substring_regex(pa.scalar(""), pattern)
         if named:
             pc.extract_regex(pa.array([""]), pattern)
     except pa.ArrowInvalid as error:
