@@ -41,8 +41,6 @@ _KEYS = (
     ({"source", "first_record"}, "flowwatch flows"),
     ({"source", "record", "name_exact"}, "flowwatch lookups"),
     ({"dvc", "timestamp"}, "ulogd JSON"),
-    ({"export_sysid"}, "nfdump JSON"),
-    ({"cnt", "type", "first"}, "nfdump JSON"),
     ({"QueryName"}, "Sysmon JSON"),
     ({"ProcessGuid"}, "Sysmon JSON"),
     ({"log", "stream"}, "Docker container log"),

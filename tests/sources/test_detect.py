@@ -143,7 +143,13 @@ _READ = {
     "envoy/sample": "envoy",
     "passivedns/sample": "passivedns",
     "scenario/ulogd-flow.jsonl": "ulogd-flow",
+    "nfdump/sample-nfdump-1.7.5.ndjson": "nfdump-json",
+    "nfdump/sample-nfdump-1.7.5.json": "nfdump-json",
+    "nfdump/sample-nfdump-1.7.1.json": "nfdump-json",
+    "nfdump/sample-nfdump-1.6.22.quiet.json": "nfdump-json-1.6",
+    "nfdump/sample-nfdump-1.7.5.csv": "nfdump-csv",
 }
+_OTHERWISE = (".xz", ".csv-fast", ".csvfmt")
 _NAMED = {
     ".xz": "xz", ".evtx": "EVTX", ".db": "SQLite", "nfcapd.2": "nfcapd",
     "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
@@ -164,7 +170,7 @@ def test_every_shared_sample_is_detected_right_or_refused(shared_logs):
         if isinstance(found, Format):
             if not any(part in name and expected == found.name for part, expected in _READ.items()):
                 wrong.append((name, found.name))
-        elif any(part in name for part in _READ if not part.startswith("zeek-")) and not name.endswith(".xz"):
+        elif any(part in name for part in _READ if not part.startswith("zeek-")) and not name.endswith(_OTHERWISE):
             wrong.append((name, found.code))
     assert wrong == []
 

@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from flowwatch.model.records import FLOWS, LOOKUPS
 
 Table = Literal["flows", "lookups"]
-Unit = Literal["iso", "s", "ms", "us", "ns", "since"]
+Unit = Literal["iso", "iso_ms", "s", "ms", "us", "ns", "since"]
 Answers = Literal["objects", "records", "addresses", "wire"]
-UNITS = ("iso", "s", "ms", "us", "ns", "since")
+UNITS = ("iso", "iso_ms", "s", "ms", "us", "ns", "since")
 ANSWERS = ("objects", "records", "addresses", "wire")
 _BOOKKEEPING = frozenset(
     {"source", "record", "offset", "first_record", "last_record", "first_offset", "parts", "name_exact", "time_basis"}
@@ -75,7 +75,8 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Of these the first that says something."""
     const: str | None = None
     unit: Unit | None = None
-    """Of a time: ISO 8601, or a count since 1970; `since` is one whose unit its number of digits tells."""
+    """Of a time: ISO 8601, or a count since 1970; `since` is one whose unit its number of digits tells, `iso_ms` is ISO
+    8601 with a whole number of milliseconds behind its point, so that `.5` is five of them."""
     after: Unit | None = None
     """Of a time: a span that begins at `start`."""
     words: dict[str, str] | None = None

@@ -124,8 +124,8 @@ class Made:
 
     def _time(self, name: str, one: Field, texts: pa.StringArray) -> pa.Array:
         unit = one.unit or one.after
-        if unit == "iso":
-            times = moments.column(texts)
+        if unit in ("iso", "iso_ms"):
+            times = moments.column(_padded(texts) if unit == "iso_ms" else texts)
             unzoned = pc.fill_null(pc.match_substring_regex(texts, moments.UNZONED), fill_value=False)
             self.unzoned += (pc.sum(unzoned).as_py() or 0) if name in ("start", "time") else 0
             basis = pc.if_else(unzoned, "assumed_utc", "explicit")
@@ -308,6 +308,12 @@ def _of_message(value: str) -> list[dict[str, object]] | None:
     except (dns.exception.DNSException, ValueError):
         return None
     return found[:_MOST_ANSWERS]
+
+
+def _padded(texts: pa.StringArray) -> pa.StringArray:
+    """Times with the zeros in front of their milliseconds."""
+    two = pc.replace_substring_regex(texts, r"\.(\d)$", r".0\1")
+    return pc.replace_substring_regex(two, r"\.(\d\d)$", r".0\1")
 
 
 def _answer(name: str | None, kind: str | None, data: str | None, ttl: int | None) -> dict[str, object]:

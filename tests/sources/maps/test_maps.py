@@ -113,7 +113,22 @@ ENVOY = (
     '[2026-11-22T07:00:00.310Z] "POST /a HTTP/2" 204 - 154 0 226 100 "192.0.2.10" "agent" "id" "api.vendor.test" '
     '"tcp://203.0.113.66:80"'
 )
+NFDUMP: dict[str, object] = {
+    "type": "FLOW", "export_sysid": 1, "first": "2026-11-22T07:56:07.005", "last": "2026-11-22T07:56:07.110",
+    "in_packets": 23, "in_bytes": 172096, "proto": 6, "tcp_flags": "...AP.SF", "src_port": 48986, "dst_port": 443,
+    "src4_addr": "192.0.2.10", "dst4_addr": "203.0.113.66",
+}  # fmt: skip
+NFDUMP_16 = {key.replace("first", "t_first").replace("last", "t_last"): value for key, value in NFDUMP.items()}
+NFDUMP_16 |= {"t_first": "2026-11-22T07:56:07.5", "t_last": "2026-11-22T07:56:07.110"}
+NFDUMP_CSV = (
+    "firstSeen,duration,proto,srcAddr,srcPort,dstAddr,dstPort,packets,bytes,flows",
+    "2026-11-22 07:56:07.005,0.105,6,192.0.2.10,48986,203.0.113.66,443,23,172096,1",
+    "2026-11-22 07:56:07.005,0.105,1,192.0.2.10,0,203.0.113.66,8.0,1,84,1",
+)
 SAMPLES: dict[str, str] = {
+    "nfdump-json": json.dumps(NFDUMP),
+    "nfdump-json-1.6": json.dumps(NFDUMP_16, indent="\t"),
+    "nfdump-csv": "\n".join(NFDUMP_CSV),
     "aws-vpc-flow": "\n".join([AWS_HEAD, *AWS]),
     "route53-resolver": json.dumps(ROUTE53),
     "gcp-dns": json.dumps(GCP_DNS),
@@ -131,6 +146,9 @@ SAMPLES: dict[str, str] = {
 }
 
 
+NFDUMP_COLUMNS = ("src_ip", "dst_ip", "proto", "start", "end", "src_packets", "dst_packets", "src_bytes", "dst_bytes")
+
+
 def read(tmp_path: Path, data: str | bytes, maps: tuple[str, ...] = (), input_format: str | None = None) -> Collected:
     path = tmp_path / "log"
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
@@ -142,6 +160,14 @@ def law(found: Collected) -> None:
     ends = told.events + told.noise + told.unattributable + told.rejected + told.held_back
     assert told.records == ends
     assert told.events == found.flows.num_rows + found.lookups.num_rows
+
+
+@pytest.mark.parametrize("name", ["nfdump-json", "nfdump-json-1.6", "nfdump-csv"])
+def test_every_form_of_nfdump_tells_the_same_time(tmp_path, name):
+    """Version 1.6 leaves out the zeros in front of milliseconds."""
+    row = read(tmp_path, SAMPLES[name] + "\n").flows.to_pylist()[0]
+    assert [str(row[end])[17:] for end in ("start", "end")] == ["07.005000+00:00", "07.110000+00:00"]
+    assert (row["src_bytes"], row["direction_basis"], row["counter"]) == (172096, "port", "delta")
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -312,6 +338,17 @@ class TestShared:
     def test_ulogd_counts_the_ip_bytes_of_the_scenario(self, ip, port, count):
         rows = collect([str(LOGS / "scenario/ulogd-flow.jsonl")]).flows.to_pylist()
         assert count in [row["src_bytes"] for row in rows if (row["dst_ip"], row["dst_port"]) == (ip, port)]
+
+    @pytest.mark.parametrize("form", ["1.7.5.ndjson", "1.7.5.json", "1.7.1.json", "1.6.22.quiet.json", "1.7.5.csv"])
+    def test_every_form_of_nfdump_tells_the_same_flows_and_its_own_sum(self, form):
+        def told(form):
+            rows = collect([str(LOGS / f"nfdump/sample-nfdump-{form}")]).flows.to_pylist()
+            return sorted(tuple(row[name] or 0 for name in NFDUMP_COLUMNS) for row in rows)
+
+        rows = told(form)
+        assert rows == told("1.7.5.ndjson")
+        # "286,2945855,847" is nfdump's own last line.
+        assert (len(rows), sum(row[-2] + row[-1] for row in rows)) == (286, 2_945_855)
 
     @pytest.mark.parametrize(
         "path",
