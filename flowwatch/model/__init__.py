@@ -11,7 +11,16 @@ from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
 from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, Marker, ReadOptions, Ref, Skip
 from flowwatch.model.report import PolicyInfo, ReferenceData, Report, Tally
 from flowwatch.model.time import Instant
-from flowwatch.model.traffic import Amount, Answer, Encapsulation, Lookup, LookupsRecorded, OpenedBy, Transmission
+from flowwatch.model.traffic import (
+    Account,
+    Amount,
+    Answer,
+    Encapsulation,
+    Lookup,
+    LookupsRecorded,
+    OpenedBy,
+    Transmission,
+)
 from flowwatch.model.verdicts import (
     Check,
     Decision,
@@ -29,6 +38,7 @@ from flowwatch.model.verdicts import (
 __all__ = [
     "FLOWS",
     "LOOKUPS",
+    "Account",
     "Amount",
     "Answer",
     "Basis",

@@ -69,6 +69,16 @@ class LookupsRecorded(msgspec.Struct, frozen=True, gc=False):
     start: Instant
 
 
+class Account(msgspec.Struct, frozen=True, gc=False):
+    """What one source's records tell of a transmission, in the source's own measure."""
+
+    ref: Ref
+    scope: str | None
+    """What its bytes are, as the column `bytes_scope`; None where it counts none."""
+    counted: int | None
+    """Bytes of the sender; None where the source does not count them by sender."""
+
+
 class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     """One direction of a flow that carried payload (or an attempt to open one), from its sender to its receiver."""
 
@@ -126,6 +136,8 @@ class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     """What the conversation was wrapped in, outer to inner; addresses are of this transmission's direction."""
     community_id: str | None = None
     conn_id: str | None = None
+    accounts: tuple[Account, ...] = ()
+    """Every source's, where several tell of it (the one at `ref` among them); figures of two are never added."""
 
     @property
     def responder_is_receiver(self) -> bool:

@@ -1,23 +1,40 @@
-"""Rows of one connection become one flow.
+"""Rows of one connection become one flow, whoever tells of it.
 
 Promises: rows that share a connection id and both ends are one (Zeek's conn row with its ssl rows, Suricata's flow with
-its handshake and its requests, from whatever files); the counts are one row's, never a sum, so a log that is read twice
-counts once; of what several say the earliest counts, but every host asked for is kept; the order of rows changes
-nothing. Refuses to join rows whose ends differ, or that carry no connection id. The protocol is
-the counting row's: a log of TLS does not know over what it ran. What it was wrapped in is one row's as a whole.
+its handshake and its requests, from whatever files); so are rows of several sources with the same ends, in either
+order, that overlap in time, and a connection that files cut: it is counted once. What each source counted stays apart,
+in its own scope (`FlowRow.told`); counts of two sources are never added unless they are files of one recorder that
+follow one another. Of what several say the best counted row's stands, then the earliest's, but every host asked for is
+kept; the order of rows changes nothing. Refuses to join rows of one source without a connection id: those are whole
+(`parts`). The protocol is the counting row's: a log of TLS does not know over what it ran. What it was wrapped in is
+one row's as a whole.
 """
 
-from collections.abc import Iterable
+import collections
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from flowwatch.model import Instant
+from flowwatch.transmissions.directions import opening_seen
+from flowwatch.transmissions.parts import IDLE, OTHER_IDLE
 from flowwatch.transmissions.rows import FlowRow
 
 _Ends = tuple[str, str, int | None, str, int | None]
+_Pair = tuple[object, ...]
+_Span = tuple[Instant, Instant]
 
 
-def connections(rows: Iterable[FlowRow]) -> list[FlowRow]:
-    """One row a connection, ordered by source and record, so that a flow's number is the same in every run."""
+def connections(rows: Iterable[FlowRow], recorders: Mapping[str, object] | None = None, skew: int = 0) -> list[FlowRow]:
+    """One row a connection, ordered by source and record, so that a flow's number is the same in every run.
+
+    `recorders`: by source what recorded it, for files that follow one another; `skew`: by how many nanoseconds two
+    recorders' clocks may differ.
+    """
+    return sorted(_across(_by_id(rows), recorders or {}, skew), key=_position)
+
+
+def _by_id(rows: Iterable[FlowRow]) -> list[FlowRow]:
     alone: list[FlowRow] = []
     joined: dict[_Ends, list[FlowRow]] = {}
     for row in rows:
@@ -27,7 +44,144 @@ def connections(rows: Iterable[FlowRow]) -> list[FlowRow]:
             ends = (row.conn_id, row.src_ip, row.src_port, row.dst_ip, row.dst_port)
             joined.setdefault(ends, []).append(row)
     alone.extend(_one(parts) if len(parts) > 1 else parts[0] for parts in joined.values())
-    return sorted(alone, key=_position)
+    return alone
+
+
+def _across(rows: list[FlowRow], recorders: Mapping[str, object], skew: int) -> Iterable[FlowRow]:
+    """Each connection once, though several sources tell of it."""
+    if len({row.source for row in rows}) < 2:
+        yield from rows
+        return
+    by_pair: dict[_Pair, list[FlowRow]] = collections.defaultdict(list)
+    for row in rows:
+        by_pair[_pair(row)].append(row)
+    for same in by_pair.values():
+        first = same[0].source
+        if all(row.source == first for row in same):
+            yield from same
+            continue
+        for sighting in _sightings(same, recorders, skew):
+            yield sighting.row()
+
+
+def _pair(row: FlowRow) -> _Pair:
+    """The protocol and both ends, in one order whoever is told as the initiator; ICMP has no ports."""
+    ported = row.proto not in ("icmp", "icmp6")
+    ends = [
+        (ip, _number(port) if ported else 0) for ip, port in ((row.src_ip, row.src_port), (row.dst_ip, row.dst_port))
+    ]
+    return (row.proto, *sorted(ends))
+
+
+class _Sighting:
+    """What sources tell of one connection: by recorder its rows, in order of time."""
+
+    __slots__ = ("_opened", "_rows", "_spans")
+
+    def __init__(self) -> None:
+        self._rows: dict[object, list[FlowRow]] = {}
+        self._spans: dict[object, _Span] = {}
+        self._opened: list[Instant] = []
+        """When it was opened, by each row that shows that."""
+
+    def add(self, row: FlowRow, recorder: object) -> None:
+        """Takes a row of the connection."""
+        since, until = span = _span(row)
+        first, last = self._spans.get(recorder, span)
+        self._spans[recorder] = (min(first, since), max(last, until))
+        self._rows.setdefault(recorder, []).append(row)
+        if opening_seen(row):
+            self._opened.append(since)
+
+    def gap(self, row: FlowRow, recorder: object, skew: int) -> int | None:
+        """How far off in time the row is (0: it overlaps); None where it tells of another connection."""
+        since, until = _span(row)
+        opens = row.proto == "tcp" and opening_seen(row)
+        if opens and any(abs(since - opened) > skew for opened in self._opened):
+            return None
+        own = self._spans.get(recorder)
+        if own is None:
+            gap = min(max(0, since - last, first - until) for first, last in self._spans.values())
+            return gap if gap <= skew else None
+        if opens or since < own[1]:
+            return None
+        others = (span for key, span in self._spans.items() if key != recorder)
+        within = any(first - skew <= since and until <= last + skew for first, last in others)
+        return since - own[1] if within or self._goes_on(row, recorder) else None
+
+    def _goes_on(self, row: FlowRow, recorder: object) -> bool:
+        """The recorder's next file goes on with the connection."""
+        before = self._rows[recorder][-1]
+        counted_whole = row.counter == "final" and row.direction_basis == "log"
+        soon = _span(row)[0] - self._spans[recorder][1] <= IDLE.get(row.proto, OTHER_IDLE)
+        return soon and not counted_whole and row.source != before.source
+
+    def row(self) -> FlowRow:
+        """The one row, turned as the row that knows the initiator best."""
+        every = [row for parts in self._rows.values() for row in parts]
+        if len(every) == 1:
+            return every[0]
+        oriented = min(every, key=lambda row: (_BASES.index(row.direction_basis or _BASES[-1]), *_begun(row)))
+        told = [[_turned(row, oriented) for row in parts] for parts in self._rows.values()]
+        told.sort(key=lambda parts: _standing(parts[0]))
+        best = _one([row for parts in told for row in parts])
+        times = [_span(row) for row in told[0] if (row.start, row.end) != (None, None)]
+        return msgspec.structs.replace(
+            best,
+            direction_basis=oriented.direction_basis,
+            start=min((since for since, _ in times), default=best.start),
+            end=max((until for _, until in times), default=best.end),
+            **{field: _largest(field, told) for field in _CARRIED},
+            state=_first("state", [best, *(row for parts in told for row in parts)]),
+            told=told,
+        )
+
+
+_MOST_OPEN = 64
+"""Connections between two ends that a row is compared with: those that began last."""
+
+
+def _sightings(rows: list[FlowRow], recorders: Mapping[str, object], skew: int) -> list[_Sighting]:
+    """The connections between two ends: rows by time, each to the nearest that it can belong to."""
+    found: list[_Sighting] = []
+    for row in sorted(rows, key=lambda row: (_span(row)[0], *_position(row))):
+        recorder = recorders.get(row.source, row.source)
+        near = [(gap, one) for one in found[-_MOST_OPEN:] if (gap := one.gap(row, recorder, skew)) is not None]
+        if near:
+            _, sighting = min(near, key=lambda one: one[0])
+        else:
+            sighting = _Sighting()
+            found.append(sighting)
+        sighting.add(row, recorder)
+    return found
+
+
+def _span(row: FlowRow) -> _Span:
+    since = row.start if row.start is not None else row.end or 0
+    return since, max(since, row.end or 0)
+
+
+def _turned(row: FlowRow, like: FlowRow) -> FlowRow:
+    """The row with source and destination as the other row has them."""
+    one, other = ((each.src_ip, each.src_port if each.proto not in _ICMP else None) for each in (row, like))
+    if one == other:
+        return row
+    fields = [field.removeprefix("src_") for field in FlowRow.__struct_fields__ if field.startswith("src_")]
+    ways = [(f"{ours}_{field}", f"{theirs}_{field}") for field in fields for ours, theirs in _BOTH]
+    return msgspec.structs.replace(row, **{ours: getattr(row, theirs) for ours, theirs in ways})
+
+
+_BOTH = (("src", "dst"), ("dst", "src"))
+_ICMP = ("icmp", "icmp6")
+_BASES = ("handshake", "request", "log", "peer_record", "port", "first_record")
+"""How sure an initiator is, surest first."""
+_CARRIED = ("src_packets", "dst_packets", "src_payload", "dst_payload", "src_acked", "dst_acked")
+
+
+def _largest(field: str, told: list[list[FlowRow]]) -> int | None:
+    """The largest count of a recorder; null where none has it."""
+    counts = [[value for row in parts if (value := getattr(row, field)) is not None] for parts in told]
+    return max((sum(one) for one in counts if one), default=None)
 
 
 def _one(parts: list[FlowRow]) -> FlowRow:
@@ -49,9 +203,15 @@ def _one(parts: list[FlowRow]) -> FlowRow:
 
 
 def _standing(row: FlowRow) -> tuple[object, ...]:
-    """Sorts the row that counts the connection first: with counts, then ended last, then as it stands in its source."""
+    """Sorts the row that counts the connection first: with counts nearest to payload, ended last, then by place."""
     counts = (row.src_payload, row.src_bytes, row.bytes_total, row.src_packets, row.dst_packets, row.state)
-    return (all(count is None for count in counts), -(row.end or 0), *_position(row))
+    scope = "payload" if row.src_payload is not None else row.bytes_scope or _SCOPES[-1]
+    nearness = _SCOPES.index(scope) if scope in _SCOPES else len(_SCOPES)
+    return (all(count is None for count in counts), nearness, -(row.end or 0), *_position(row))
+
+
+_SCOPES = ("payload", "ip", "frame", "body", "unknown")
+"""What bytes may be, nearest to transport payload first."""
 
 
 def _begun(row: FlowRow) -> tuple[object, ...]:
@@ -94,9 +254,9 @@ def _names(row: FlowRow) -> bool:
 
 
 _COUNTED = frozenset(
-    {"source", "first_record", "last_record", "first_offset", "start", "end", "named_by"}
+    {"source", "first_record", "last_record", "first_offset", "start", "end", "named_by", "told"}
     | {"src_packets", "dst_packets", "src_bytes", "dst_bytes", "bytes_scope", "bytes_total"}
     | {"src_payload", "dst_payload", "src_acked", "dst_acked", "state", "sampled", "direction_basis"}
-    | {"tunnel", "tunnel_ends", "http_hosts"}
+    | {"tunnel", "tunnel_ends", "http_hosts", "counter"}
 )
 _ENRICHED = tuple(field for field in FlowRow.__struct_fields__ if field not in _COUNTED)

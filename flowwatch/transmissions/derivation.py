@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import pyarrow as pa
 
 from flowwatch.model import (
+    Account,
     Amount,
     Coverage,
     Encapsulation,
@@ -23,7 +24,9 @@ from flowwatch.transmissions.answers import Answers
 from flowwatch.transmissions.connections import connections
 from flowwatch.transmissions.directions import Sent, Side, begun_before, both_seen, sent
 from flowwatch.transmissions.naming import BoundNames, responder_names
+from flowwatch.transmissions.parts import whole
 from flowwatch.transmissions.questions import questions
+from flowwatch.transmissions.recorders import recorders
 from flowwatch.transmissions.rows import FlowRow, flow_rows
 
 _DEFAULT = DnsBinding()
@@ -37,7 +40,7 @@ def derive(
     `flows` and `lookups` have the schemas FLOWS and LOOKUPS; their order changes nothing. A flow's number is its place
     in the order of (source, first record). Both of a flow stand together, the initiator's first.
     """
-    rows = connections(flow_rows(flows))
+    rows = connections(flow_rows(whole(flows)), recorders(coverage), binding.skew.ns)
     asked = questions(lookups)
     recording = _Recording(rows, asked, coverage, binding)
     return tuple(one for number, row in enumerate(rows) for one in recording.transmissions(number, row))
@@ -57,7 +60,7 @@ class _Recording:
     def transmissions(self, number: int, row: FlowRow) -> Iterator[Transmission]:
         """The two, one or none of a flow."""
         for side in Side:
-            told, amount = sent(row, side, both_recorded=row.source in self._both)
+            told, amount = sent(row, side, both_recorded=self._records_both(row))
             if told is not Sent.NOTHING:
                 yield self._transmission(number, row, side, amount, attempted=told is Sent.ATTEMPT)
 
@@ -110,6 +113,7 @@ class _Recording:
             tunnel=tuple(_encapsulations(row, forth=forth)) if row.tunnel or row.tunnel_ends else (),
             community_id=row.community_id,
             conn_id=row.conn_id,
+            accounts=tuple(_accounts(row, side)),
         )
 
     def _names(
@@ -118,6 +122,10 @@ class _Recording:
         own = responder_names(row) if forth else []
         bound, cut = self._bound.at(receiver, sender, start, before=before)
         return tuple(sorted([*own, *bound], key=lambda one: _RANK[one.evidence])), cut
+
+    def _records_both(self, row: FlowRow) -> bool:
+        rows = [row] if row.told is None else [one for parts in row.told for one in parts]
+        return any(one.source in self._both for one in rows)
 
     def _start(self, row: FlowRow) -> Instant:
         """The row's first time; where it has none, its last, else the source's first, else 1970."""
@@ -149,6 +157,14 @@ def _encapsulations(row: FlowRow, *, forth: bool) -> Iterator[Encapsulation]:
     for kind, ends in itertools.zip_longest(row.tunnel or (), row.tunnel_ends or ()):
         src, dst = (ends["src"], ends["dst"]) if ends else (None, None)
         yield Encapsulation(kind or "unknown", *((src, dst) if forth else (dst, src)))
+
+
+def _accounts(row: FlowRow, side: Side) -> Iterator[Account]:
+    """What each source tells of the side, where several do."""
+    for one in itertools.chain.from_iterable(row.told or ()):
+        payload, octets = (getattr(one, f"{side.value}_{what}") for what in ("payload", "bytes"))
+        scope, counted = ("payload", payload) if payload is not None else (one.bytes_scope, octets)
+        yield Account(one.ref, scope if counted is not None else None, counted)
 
 
 def _asked(row: FlowRow) -> tuple[str, ...] | None:

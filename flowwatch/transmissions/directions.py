@@ -76,8 +76,40 @@ def both_seen(row: FlowRow) -> bool:
 
 
 def _counted(row: FlowRow, side: Side) -> Amount:
-    """The side's transport payload as its source counts it."""
+    """The side's transport payload as its sources count it."""
+    if row.told is None:
+        return _figure(row, side)
+    recorded = [parts for parts in row.told if any(_get(part, side, "packets") != 0 for part in parts)]
+    return _agreed([_added(parts, side) for parts in recorded or row.told])
+
+
+def _added(parts: list[FlowRow], side: Side) -> Amount:
+    """What one recorder counted in rows that follow one another."""
+    figures = [_figure(part, side) for part in parts]
+    if not any(part.counter == "cumulative" for part in parts):
+        return Amount.total(figures)
+    most = [figure.most for figure in figures if figure.most is not None]
+    return Amount(max(figure.least for figure in figures), max(most) if len(most) == len(figures) else None)
+
+
+def _agreed(figures: list[Amount]) -> Amount:
+    """What several recorders' figures leave open: from the lowest to the highest of those that count payload itself.
+
+    Where none does, the most that one proves and the highest bound: a recorder that lost packets counts too little.
+    """
+    exact = [figure.least for figure in figures if figure.exact is not None]
+    if exact:
+        return Amount(min(exact), max(exact))
+    least = max(figure.least for figure in figures)
+    bounds = [figure.most for figure in figures if figure.most is not None]
+    return Amount(least, max(least, *bounds) if bounds else None)
+
+
+def _figure(row: FlowRow, side: Side) -> Amount:
+    """The side's transport payload as one row counts it."""
     payload, octets, packets = (_get(row, side, what) for what in ("payload", "bytes", "packets"))
+    if row.counter == "single_packet":
+        return Amount(payload or 0, None)
     if payload is None and row.bytes_scope == "payload":
         payload = octets
     if payload is None and (packets == 0 or (row.proto == "tcp" and row.state in _UNANSWERED)):

@@ -65,8 +65,11 @@ class FlowRow(msgspec.Struct, gc=False):
     sampled: int | None
     name: str | None
     name_source: str | None
+    counter: str | None
     named_by: Ref | None = None
     """The row that gave the names, where it is another than the one that counted."""
+    told: list[list["FlowRow"]] | None = None
+    """Where several rows with counts tell of it: by recorder its rows, which follow one another; the best first."""
 
     @property
     def ref(self) -> Ref:
@@ -75,7 +78,7 @@ class FlowRow(msgspec.Struct, gc=False):
         return Ref(self.source, self.first_record, last, self.first_offset)
 
 
-_FLOW_COLUMNS = tuple(name for name in FlowRow.__struct_fields__ if name != "named_by")
+_FLOW_COLUMNS = tuple(name for name in FlowRow.__struct_fields__ if name not in ("named_by", "told"))
 
 
 def flow_rows(flows: pa.Table) -> list[FlowRow]:

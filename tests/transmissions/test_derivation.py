@@ -34,7 +34,7 @@ _rows = st.lists(
 
 
 def _table(rows):
-    return [flow(**row, first_record=number + 1) for number, row in enumerate(rows)]
+    return [flow(**row, first_record=number + 1, src_ip=f"192.0.2.{number + 1}") for number, row in enumerate(rows)]
 
 
 @given(_rows)
@@ -72,7 +72,8 @@ def test_attempts_send_nothing_and_only_connections_have_them(rows):
 
 
 def test_flows_are_numbered_by_source_and_record():
-    rows = [flow(source="b", first_record=1), flow(source="a", first_record=10), flow(source="a", first_record=9)]
+    rows = [flow(source="b", first_record=1, src_port=1), flow(source="a", first_record=10)]
+    rows.append(flow(source="a", first_record=9))
     found = derive(flows(*rows), lookups(), ())
     assert [(one.flow, one.ref.source, one.ref.first_record) for one in found[::2]] == [
         (0, "a", 9),

@@ -53,7 +53,7 @@ def test_an_opening_in_a_one_way_recording_is_no_attempt_but_unknown():
 
 
 def test_sources_are_sensors_of_their_own():
-    assert told(attempt(source="a"), flow(source="b"))[0] == ("sender", False, UNKNOWN)
+    assert told(attempt(source="a"), flow(source="b", src_port=1))[0] == ("sender", False, UNKNOWN)
 
 
 @pytest.mark.parametrize("payloads", [(0, 0), (None, None)])

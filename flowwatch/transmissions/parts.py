@@ -1,0 +1,305 @@
+"""Records that are parts of one connection become its one row: a table of FLOWS in, a table of FLOWS out.
+
+An exporter cuts a long connection into records (NetFlow's active timeout, a cloud's interval), counts on in each of
+them, or tells each direction apart. Parts of one source belong together by connection id, else by their two ends and
+time: within the idle timeout (120 s, TCP 3600 s, as in captures) and until an opening of TCP begins another connection.
+
+| `counter` | counts of the parts |
+|---|---|
+| `delta`, `single_packet` | added |
+| `cumulative` | the largest |
+| `final` | whole already; a one-way record is added to that of the other direction |
+
+Promises: rows that are whole stay as they are; null counts stay null unless a part knows; `parts` says how many
+records; the order of rows changes nothing. The initiator is what a handshake shows, else the log's own, else by port
+(below 1024, or outside the range that systems give out), else the record that began first. Refuses to look at other
+sources: what several of them tell of a connection is never added (`connections`).
+"""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowwatch.model import FLOWS
+
+_SECOND = 10**9
+IDLE = {"tcp": 3600 * _SECOND}
+OTHER_IDLE = 120 * _SECOND
+_RESENT = 127 * _SECOND
+"""An opening is sent again for so long (six times, RFC 6298 2): packets logged one by one are one attempt."""
+_GIVEN_OUT = 32768
+"""From here on systems give ports to those who open connections (Linux; RFC 6335 has 49152)."""
+_ADDED = ("delta", "single_packet")
+_COUNTS = ("packets", "bytes", "payload", "acked")
+_SIDED = (*_COUNTS, "markers", "clear", "payload_sha256")
+_SUMS = (*(f"{side}_{what}" for side in ("src", "dst") for what in _COUNTS), "bytes_total", "missing_bytes")
+_BASES = ("handshake", "request", "log", "peer_record", "port", "first_record")
+_OPENED = ("S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "SH")
+
+
+def whole(flows: pa.Table) -> pa.Table:
+    """The same connections, each source's parts of one merged; rows are in no promised order."""
+    partial = _partial(flows)
+    if not pc.any(partial).as_py():
+        return flows
+    parts = _in_order(flows.filter(partial))
+    connection = _connections(parts)
+    several = _several(connection)
+    if not pc.any(several).as_py():
+        return flows
+    merged = _merged(parts.filter(several), connection.filter(several))
+    alone = parts.filter(pc.invert(several)).select(FLOWS.names)
+    return pa.concat_tables([flows.filter(pc.invert(partial)), alone, merged]).unify_dictionaries()
+
+
+def _partial(flows: pa.Table) -> pa.ChunkedArray:
+    """Rows that may be parts: counted on or added up, or final and of one direction."""
+    counter = pc.fill_null(flows["counter"], "")
+    silent = [
+        pc.equal(pc.fill_null(pc.coalesce(flows[f"{side}_packets"], flows[f"{side}_bytes"]), 0), 0) for side in _SIDES
+    ]
+    one_way = pc.and_(pc.equal(counter, "final"), pc.and_(pc.xor(*silent), pc.is_null(flows["state"])))
+    one_way = pc.and_(one_way, pc.is_null(flows["conn_id"]))
+    return pc.or_(pc.is_in(counter, pa.array([*_ADDED, "cumulative"])), one_way)
+
+
+_SIDES = ("src", "dst")
+
+
+def _in_order(parts: pa.Table) -> pa.Table:
+    """The parts sorted by source, ends and time, with what they are told apart by as columns of numbers."""
+    ends = pa.chunked_array([*parts["src_ip"].chunks, *parts["dst_ip"].chunks], parts["src_ip"].type)
+    codes = _codes(ends)
+    count = len(parts)
+    ported = pc.invert(pc.is_in(parts["proto"], pa.array(["icmp", "icmp6"])))  # its type and code differ by direction
+    ports = [pc.if_else(ported, parts[f"{side}_port"], None) for side in _SIDES]
+    src, dst = (_end(codes.slice(at, count), port) for at, port in zip((0, count), ports, strict=True))
+    times = [parts[name].cast(pa.int64()) for name in ("start", "end")]
+    start = pc.fill_null(pc.coalesce(*times), 0)
+    parts = parts.append_column("_lo", pc.min_element_wise(src, dst))
+    parts = parts.append_column("_hi", pc.max_element_wise(src, dst))
+    parts = parts.append_column("_forth", pc.less_equal(src, dst))
+    parts = parts.append_column("_start", start)
+    parts = parts.append_column("_end", pc.max_element_wise(start, pc.coalesce(*times[::-1])))
+    parts = parts.append_column("_opens", _opens(parts).cast(pa.int8()))
+    for name in ("source", "proto", "conn_id"):
+        parts = parts.append_column(f"_{name}", _codes(parts[name]))
+    keys = [(name, "ascending") for name in (*_TOLD_APART, "_start")]
+    return parts.take(pc.sort_indices(parts, [*keys, ("_opens", "descending"), ("first_record", "ascending")]))
+
+
+_TOLD_APART = ("_source", "_proto", "_lo", "_hi", "_conn_id")
+
+
+def _codes(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A number a distinct value, -1 for null; which number says nothing."""
+    texts = column.cast(pa.utf8()).combine_chunks()
+    texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    return pc.fill_null(texts.dictionary_encode().indices.cast(pa.int64()), -1)
+
+
+def _end(codes: pa.Array, ports: pa.ChunkedArray) -> pa.ChunkedArray:
+    """An address and its port as one number."""
+    return pc.add(pc.multiply(codes, 1 << 17), pc.fill_null(pc.add(ports.cast(pa.int64()), 1), 0))
+
+
+def _opens(parts: pa.Table) -> pa.ChunkedArray:
+    """The row shows the opening of a TCP connection, from who opened it."""
+    shown = pc.or_(
+        pc.equal(pc.fill_null(parts["direction_basis"], ""), "handshake"),
+        pc.is_in(parts["state"], pa.array(_OPENED)),
+    )
+    initiator = pc.is_valid(pc.coalesce(parts["src_packets"], parts["src_bytes"], parts["src_payload"]))
+    return pc.and_(pc.and_(pc.equal(parts["proto"], "tcp"), initiator), shown)
+
+
+def _connections(parts: pa.Table) -> pa.Array:
+    """The number of each part's connection, rising."""
+    count = len(parts)
+    columns = {
+        name: parts[name].combine_chunks() for name in (*_TOLD_APART, "_start", "_end", "_opens", "counter", "proto")
+    }
+    another = _changes(*(columns[name] for name in _TOLD_APART))
+    since = pc.subtract(columns["_start"].slice(1), _latest(another, columns["_end"]).slice(0, count - 1))
+    since = pa.concat_arrays([pa.array([0], pa.int64()), since])
+    tcp = pc.equal(columns["proto"], "tcp")
+    idle = pc.greater(since, pc.if_else(tcp, IDLE["tcp"], OTHER_IDLE))
+    idle = pc.and_(idle, pc.equal(columns["_conn_id"], -1))
+    single = pc.equal(pc.fill_null(columns["counter"], ""), "single_packet")
+    opens = pc.and_(pc.equal(columns["_opens"], 1), pc.equal(columns["_conn_id"], -1))
+    opens = pc.and_(opens, pc.or_(pc.invert(single), pc.greater(since, _RESENT)))
+    again = pc.and_(pc.equal(pc.fill_null(columns["counter"], ""), "final"), _same_way(parts))
+    return _numbered(pc.or_(pc.or_(another, idle), pc.or_(opens, again)))
+
+
+def _same_way(parts: pa.Table) -> pa.Array:
+    """The row counts the same direction as the row before."""
+    forth = pc.xor(parts["_forth"], pc.is_null(pc.coalesce(parts["src_packets"], parts["src_bytes"]))).combine_chunks()
+    same = pc.equal(forth.slice(1), forth.slice(0, len(forth) - 1))
+    return pa.concat_arrays([pa.array([False]), same])
+
+
+def _changes(*columns: pa.Array) -> pa.Array:
+    """True where one of the columns differs from the row before; of the first row too."""
+    found = None
+    for column in columns:
+        differs = pc.not_equal(column.slice(1), column.slice(0, len(column) - 1))
+        found = differs if found is None else pc.or_(found, differs)
+    return pa.concat_arrays([pa.array([True]), found])
+
+
+def _numbered(first: pa.Array) -> pa.Array:
+    return pc.cumulative_sum(first.cast(pa.int64()))
+
+
+def _latest(first: pa.Array, ends: pa.Array) -> pa.Array:
+    """The latest end so far among the rows since the last `first`.
+
+    Ends are compared by their place in order, so that a running maximum of one number keeps the runs apart.
+    """
+    distinct = pc.unique(ends)
+    distinct = distinct.take(pc.sort_indices(distinct))
+    places = pc.index_in(ends, distinct).cast(pa.int64())
+    base = pc.multiply(_numbered(first), len(distinct))
+    return distinct.take(pc.subtract(pc.cumulative_max(pc.add(base, places)), base))
+
+
+def _several(connection: pa.Array) -> pa.Array:
+    """The row is not its connection's only one."""
+    count = len(connection)
+    same = pc.equal(connection.slice(1), connection.slice(0, count - 1))
+    no = pa.array([False])
+    return pc.or_(pa.concat_arrays([no, same]), pa.concat_arrays([same, no]))
+
+
+def _merged(parts: pa.Table, connection: pa.Array) -> pa.Table:
+    """One row a connection."""
+    number = pc.subtract(_numbered(_changes(connection)), 1)
+    forth, basis = _initiators(parts, number)
+    flipped = pc.not_equal(parts["_forth"].combine_chunks(), forth.take(number))
+    parts = _turned(parts, flipped)
+    firsts = _first_valid(parts, number)
+    sums = _sums(parts, number)
+    spans = _grouped(parts, number, [("_start", "min"), ("_end", "max"), ("last_record", "max"), ("parts", "sum")])
+    sampled = _grouped(parts, number, [("sampled", "max")])["sampled_max"]
+    made = {
+        "start": spans["_start_min"].cast(FLOWS.field("start").type),
+        "end": spans["_end_max"].cast(FLOWS.field("end").type),
+        "last_record": spans["last_record_max"],
+        "parts": pc.min_element_wise(spans["parts_sum"], (1 << 32) - 1).cast(pa.uint32()),
+        "direction_basis": basis,
+        "sampled": sampled,
+        **sums,
+    }
+    untimed = pc.is_null(firsts["start"])
+    made["start"], made["end"] = (pc.if_else(untimed, firsts[name], made[name]) for name in ("start", "end"))
+    return pa.Table.from_arrays([made.get(name, firsts[name]) for name in FLOWS.names], schema=firsts.schema)
+
+
+def _initiators(parts: pa.Table, number: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """(the initiator is the lower end, how that was decided) of each connection."""
+    basis = pc.fill_null(parts["direction_basis"], "first_record").combine_chunks()
+    src, dst = (pc.fill_null(parts[f"{side}_port"].cast(pa.int64()), 0).combine_chunks() for side in _SIDES)
+    fixed = [pc.and_(pc.greater(one, 0), pc.less(one, _GIVEN_OUT)) for one in (src, dst)]
+    guessed = pc.and_(pc.equal(basis, "first_record"), pc.xor(*fixed))
+    forth = pc.xor(parts["_forth"].combine_chunks(), pc.and_(guessed, fixed[0]))
+    basis = pc.if_else(guessed, "port", basis)
+    rank = pc.fill_null(pc.index_in(basis, pa.array(_BASES)), len(_BASES)).cast(pa.int64())
+    place = pc.add(pc.multiply(rank, len(parts)), pa.array(range(len(parts)), pa.int64()))
+    least = _grouped(pa.table({"place": place}), number, [("place", "min")])["place_min"].combine_chunks()
+    best = pc.subtract(least, pc.multiply(pc.divide(least, len(parts)), len(parts)))
+    paired = _both_ways(parts, number)
+    decided = basis.take(best)
+    told = pc.if_else(pc.and_(paired, pc.is_in(decided, pa.array(["port", "first_record"]))), "peer_record", decided)
+    return forth.take(best), told
+
+
+def _both_ways(parts: pa.Table, number: pa.Array) -> pa.Array:
+    """No record of the connection counted both directions, yet both were counted."""
+    counted = [
+        pc.is_valid(pc.coalesce(*(parts[f"{side}_{what}"] for what in _COUNTS))).combine_chunks() for side in _SIDES
+    ]
+    forth = parts["_forth"].combine_chunks()
+    lower = pc.or_(pc.and_(counted[0], forth), pc.and_(counted[1], pc.invert(forth)))
+    upper = pc.or_(pc.and_(counted[0], pc.invert(forth)), pc.and_(counted[1], forth))
+    table = pa.table({"lower": lower, "upper": upper, "both": pc.and_(*counted)})
+    found = _grouped(table, number, [("lower", "any"), ("upper", "any"), ("both", "any")])
+    either = pc.and_(found["lower_any"], found["upper_any"])
+    return pc.and_(either, pc.invert(found["both_any"])).combine_chunks()
+
+
+def _turned(parts: pa.Table, flipped: pa.Array) -> pa.Table:
+    """The parts with source and destination exchanged where they are flipped."""
+    pairs = [(f"src_{what}", f"dst_{what}") for what in ("ip", "port", *_SIDED)]
+    pairs += [(f"nat_src_{what}", f"nat_dst_{what}") for what in ("ip", "port")]
+    for src, dst in pairs:
+        ours, theirs = _plain(parts[src]), _plain(parts[dst])
+        for name, here, there in ((src, ours, theirs), (dst, theirs, ours)):
+            turned = _chosen(flipped, there, here).cast(FLOWS.field(name).type)
+            parts = parts.set_column(parts.schema.get_field_index(name), name, turned)
+    return parts
+
+
+def _plain(column: pa.ChunkedArray) -> pa.Array:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return pa.chunked_array(column.cast(kind).chunks, kind).combine_chunks()
+
+
+def _chosen(flipped: pa.Array, there: pa.Array, here: pa.Array) -> pa.Array:
+    count = len(flipped)
+    places = pc.add(pa.array(range(count), pa.int64()), pc.if_else(flipped, 0, count))
+    return pa.concat_arrays([there, here]).take(places)
+
+
+def _first_valid(parts: pa.Table, number: pa.Array) -> pa.Table:
+    """Of each column the first value that is there, by connection; where a record stands is the first record's."""
+    count = len(parts)
+    place = pa.array(range(count), pa.int64())
+    columns = []
+    for name in FLOWS.names:
+        column = parts[name]
+        standing = name in ("source", "first_record", "first_offset")
+        valid = (
+            place
+            if standing or not column.null_count
+            else pc.if_else(pc.is_valid(column).combine_chunks(), place, None)
+        )
+        if not standing and column.null_count == count:
+            columns.append(pa.nulls(number[count - 1].as_py() + 1, column.type))
+            continue
+        first = _grouped(pa.table({"at": valid}), number, [("at", "min")])["at_min"]
+        columns.append(column.take(first))
+    return pa.Table.from_arrays(columns, schema=FLOWS)
+
+
+def _sums(parts: pa.Table, number: pa.Array) -> dict[str, pa.ChunkedArray]:
+    """The counts of each connection: added, or where they count on the largest."""
+    added = pc.not_equal(pc.fill_null(parts["counter"], ""), "cumulative")
+    made = {}
+    for name in _SUMS:
+        values = parts[name].cast(pa.uint64())
+        table = pa.table({"added": pc.if_else(added, values, None), "counted": pc.if_else(added, None, values)})
+        table = table.set_column(0, "added", _roomy(table["added"]))
+        found = _grouped(table, number, [("added", "sum"), ("counted", "max")])
+        total = found["added_sum"]
+        if not pa.types.is_uint64(total.type):
+            total = pc.if_else(pc.greater(total, _MOST), pa.scalar(_MOST, total.type), total).cast(pa.uint64())
+        made[name] = pc.max_element_wise(total, found["counted_max"])
+    return made
+
+
+_MOST = (1 << 63) - 1
+"""The largest count the tables hold."""
+
+
+def _roomy(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values in a type whose sum cannot overflow."""
+    largest = pc.max(values).as_py()
+    return values if largest is None or largest * len(values) < _MOST else values.cast(pa.decimal128(38, 0))
+
+
+def _grouped(table: pa.Table, number: pa.Array, wanted: list[tuple[str, str]]) -> pa.Table:
+    """Aggregates by connection, in its order; a null is passed over, nothing but nulls stays null."""
+    table = table.append_column("_number", number)
+    options = pc.ScalarAggregateOptions(skip_nulls=True, min_count=1)
+    found = table.group_by("_number", use_threads=False).aggregate([(*one, options) for one in wanted])
+    return found.sort_by("_number")
