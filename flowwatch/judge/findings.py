@@ -246,7 +246,7 @@ def _confidence(worst: Decision) -> tuple[Sureness, str]:
         return Sureness.LOW, "a condition could not be seen"
     if any(check.truth is Truth.UNSEEN for check in worst.checks):
         return Sureness.MEDIUM, "one condition differs, another could not be seen"
-    if transmission.direction_basis in ("port", "first_record"):
+    if transmission.direction_basis in ("port", "first_record", "peer_record"):
         return Sureness.MEDIUM, "which side opened the flow was inferred"
     if transmission.sent.exact is None:
         return Sureness.MEDIUM, "the size is known only as a range"
@@ -285,10 +285,12 @@ def _ref(ref: Ref) -> tuple[str, int, int]:
 
 
 def _evidence(transmissions: list[Transmission], digests: Mapping[str, str | None]) -> tuple[Evidence, ...]:
-    """The records of the first transmissions, and of what named their receiver."""
+    """The records of the first transmissions, those of other sources with them, and of what named their receiver."""
     shown = transmissions[:EVIDENCE_MOST]
-    own = {one.ref for one in shown}
     found = [_record(one.ref, one.start, _how(one), digests) for one in shown]
+    also = {account.ref: one for one in shown for account in one.accounts if account.ref != one.ref}
+    found += [_record(ref, also[ref].start, _how(also[ref]), digests) for ref in sorted(also, key=_ref)[:EVIDENCE_MOST]]
+    own = {one.ref for one in shown} | also.keys()
     naming = {name.ref: name for one in shown for name in one.names if name.ref is not None and name.ref not in own}
     for ref in sorted(naming, key=_ref)[: EVIDENCE_MOST // 2]:
         name = naming[ref]

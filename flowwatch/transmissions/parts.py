@@ -16,6 +16,8 @@ records; the order of rows changes nothing. The initiator is what a handshake sh
 sources: what several of them tell of a connection is never added (`connections`).
 """
 
+from collections.abc import Iterator
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -41,14 +43,37 @@ def whole(flows: pa.Table) -> pa.Table:
     partial = _partial(flows)
     if not pc.any(partial).as_py():
         return flows
-    parts = _in_order(flows.filter(partial))
+    found = [flows.filter(pc.invert(partial)), *map(_joined_parts, _shares(flows.filter(partial)))]
+    return pa.concat_tables(found).unify_dictionaries()
+
+
+_SHARE = 1 << 20
+"""Rows that are looked at together, so that sorting them takes little memory."""
+
+
+def _shares(parts: pa.Table) -> Iterator[pa.Table]:
+    """The rows in shares, those between two addresses always in one."""
+    count = len(parts) // _SHARE + 1
+    if count == 1:
+        yield parts
+        return
+    codes = pc.fill_null(_joined(parts["src_ip"], parts["dst_ip"]).indices.cast(pa.int64()), -1)
+    pair = pc.add(codes.slice(0, len(parts)), codes.slice(len(parts)))
+    share = pc.subtract(pair, pc.multiply(pc.divide(pair, count), count))
+    for one in range(count):
+        yield parts.filter(pc.equal(share, one))
+
+
+def _joined_parts(parts: pa.Table) -> pa.Table:
+    if not len(parts):
+        return parts
+    parts = _in_order(parts)
     connection = _connections(parts)
     several = _several(connection)
     if not pc.any(several).as_py():
-        return flows
+        return parts.select(FLOWS.names)
     merged = _merged(parts.filter(several), connection.filter(several))
-    alone = parts.filter(pc.invert(several)).select(FLOWS.names)
-    return pa.concat_tables([flows.filter(pc.invert(partial)), alone, merged]).unify_dictionaries()
+    return pa.concat_tables([parts.select(FLOWS.names).filter(pc.invert(several)), merged])
 
 
 def _partial(flows: pa.Table) -> pa.ChunkedArray:
@@ -67,8 +92,7 @@ _SIDES = ("src", "dst")
 
 def _in_order(parts: pa.Table) -> pa.Table:
     """The parts sorted by source, ends and time, with what they are told apart by as columns of numbers."""
-    ends = pa.chunked_array([*parts["src_ip"].chunks, *parts["dst_ip"].chunks], parts["src_ip"].type)
-    codes = _codes(ends)
+    codes = pc.fill_null(_joined(parts["src_ip"], parts["dst_ip"]).indices.cast(pa.int64()), -1)
     count = len(parts)
     ported = pc.invert(pc.is_in(parts["proto"], pa.array(["icmp", "icmp6"])))  # its type and code differ by direction
     ports = [pc.if_else(ported, parts[f"{side}_port"], None) for side in _SIDES]
@@ -84,17 +108,23 @@ def _in_order(parts: pa.Table) -> pa.Table:
     for name in ("source", "proto", "conn_id"):
         parts = parts.append_column(f"_{name}", _codes(parts[name]))
     keys = [(name, "ascending") for name in (*_TOLD_APART, "_start")]
-    return parts.take(pc.sort_indices(parts, [*keys, ("_opens", "descending"), ("first_record", "ascending")]))
+    order = pc.sort_indices(parts, [*keys, ("_opens", "descending"), ("first_record", "ascending")])
+    return pa.Table.from_arrays([_taken(column, order) for column in parts.columns], schema=parts.schema)
 
 
 _TOLD_APART = ("_source", "_proto", "_lo", "_hi", "_conn_id")
 
 
-def _codes(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _codes(column: pa.ChunkedArray) -> pa.Array:
     """A number a distinct value, -1 for null; which number says nothing."""
-    texts = column.cast(pa.utf8()).combine_chunks()
-    texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    return pc.fill_null(texts.dictionary_encode().indices.cast(pa.int64()), -1)
+    return pc.fill_null(_encoded(column).indices.cast(pa.int64()), -1)
+
+
+def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """The words of a column, in one dictionary."""
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    whole = encoded.unify_dictionaries().combine_chunks()
+    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
 
 
 def _end(codes: pa.Array, ports: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -231,60 +261,55 @@ def _turned(parts: pa.Table, flipped: pa.Array) -> pa.Table:
     """The parts with source and destination exchanged where they are flipped."""
     pairs = [(f"src_{what}", f"dst_{what}") for what in ("ip", "port", *_SIDED)]
     pairs += [(f"nat_src_{what}", f"nat_dst_{what}") for what in ("ip", "port")]
-    for src, dst in pairs:
-        ours, theirs = _plain(parts[src]), _plain(parts[dst])
-        for name, here, there in ((src, ours, theirs), (dst, theirs, ours)):
-            turned = _chosen(flipped, there, here).cast(FLOWS.field(name).type)
-            parts = parts.set_column(parts.schema.get_field_index(name), name, turned)
+    count = len(parts)
+    here = pa.array(range(count), pa.int64())
+    turned = [pc.add(here, pc.if_else(flipped, *offsets)) for offsets in ((count, 0), (0, count))]
+    for pair in pairs:
+        if all(parts[name].null_count == count for name in pair):
+            continue
+        both = _joined(*(parts[name] for name in pair))
+        for name, places in zip(pair, turned, strict=True):
+            parts = parts.set_column(parts.schema.get_field_index(name), name, both.take(places))
     return parts
 
 
-def _plain(column: pa.ChunkedArray) -> pa.Array:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    return pa.chunked_array(column.cast(kind).chunks, kind).combine_chunks()
-
-
-def _chosen(flipped: pa.Array, there: pa.Array, here: pa.Array) -> pa.Array:
-    count = len(flipped)
-    places = pc.add(pa.array(range(count), pa.int64()), pc.if_else(flipped, 0, count))
-    return pa.concat_arrays([there, here]).take(places)
+def _joined(*columns: pa.ChunkedArray) -> pa.Array:
+    """The columns one below the other."""
+    below = pa.chunked_array([chunk for column in columns for chunk in column.chunks], columns[0].type)
+    return _encoded(below) if pa.types.is_dictionary(below.type) else below.combine_chunks()
 
 
 def _first_valid(parts: pa.Table, number: pa.Array) -> pa.Table:
     """Of each column the first value that is there, by connection; where a record stands is the first record's."""
     count = len(parts)
     place = pa.array(range(count), pa.int64())
-    columns = []
-    for name in FLOWS.names:
-        column = parts[name]
-        standing = name in ("source", "first_record", "first_offset")
-        valid = (
-            place
-            if standing or not column.null_count
-            else pc.if_else(pc.is_valid(column).combine_chunks(), place, None)
-        )
-        if not standing and column.null_count == count:
-            columns.append(pa.nulls(number[count - 1].as_py() + 1, column.type))
-            continue
-        first = _grouped(pa.table({"at": valid}), number, [("at", "min")])["at_min"]
-        columns.append(column.take(first))
+    gaps = [name for name in FLOWS.names if 0 < parts[name].null_count < count and name != "first_offset"]
+    places = pa.table([place, *(pc.if_else(pc.is_valid(parts[name]), place, None) for name in gaps)], ["", *gaps])
+    found = _grouped(places, number, [(name, "min") for name in ("", *gaps)])
+    columns = [_taken(parts[name], found[f"{name if name in gaps else ''}_min"]) for name in FLOWS.names]
     return pa.Table.from_arrays(columns, schema=FLOWS)
+
+
+def _taken(column: pa.ChunkedArray, places: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """The values at the places; of a column without values that costs nothing."""
+    return pa.nulls(len(places), column.type) if column.null_count == len(column) else column.take(places)
 
 
 def _sums(parts: pa.Table, number: pa.Array) -> dict[str, pa.ChunkedArray]:
     """The counts of each connection: added, or where they count on the largest."""
     added = pc.not_equal(pc.fill_null(parts["counter"], ""), "cumulative")
-    made = {}
-    for name in _SUMS:
-        values = parts[name].cast(pa.uint64())
-        table = pa.table({"added": pc.if_else(added, values, None), "counted": pc.if_else(added, None, values)})
-        table = table.set_column(0, "added", _roomy(table["added"]))
-        found = _grouped(table, number, [("added", "sum"), ("counted", "max")])
-        total = found["added_sum"]
-        if not pa.types.is_uint64(total.type):
-            total = pc.if_else(pc.greater(total, _MOST), pa.scalar(_MOST, total.type), total).cast(pa.uint64())
-        made[name] = pc.max_element_wise(total, found["counted_max"])
-    return made
+    names = [name for name in _SUMS if parts[name].null_count < len(parts)]
+    columns = {f"{name}+": _roomy(pc.if_else(added, parts[name], None)) for name in names}
+    columns |= {name: pc.if_else(added, None, parts[name]) for name in names}
+    found = _grouped(pa.table(columns), number, [(name, "sum" if name.endswith("+") else "max") for name in columns])
+    return {name: pc.max_element_wise(_fitting(found[f"{name}+_sum"]), found[f"{name}_max"]) for name in names}
+
+
+def _fitting(sums: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The sums as counts; one that is too large is the largest."""
+    if pa.types.is_uint64(sums.type):
+        return sums
+    return pc.if_else(pc.greater(sums, _MOST), pa.scalar(_MOST, sums.type), sums).cast(pa.uint64())
 
 
 _MOST = (1 << 63) - 1
@@ -301,5 +326,5 @@ def _grouped(table: pa.Table, number: pa.Array, wanted: list[tuple[str, str]]) -
     """Aggregates by connection, in its order; a null is passed over, nothing but nulls stays null."""
     table = table.append_column("_number", number)
     options = pc.ScalarAggregateOptions(skip_nulls=True, min_count=1)
-    found = table.group_by("_number", use_threads=False).aggregate([(*one, options) for one in wanted])
-    return found.sort_by("_number")
+    # one thread gives the groups as they come
+    return table.group_by("_number", use_threads=False).aggregate([(*one, options) for one in wanted])
