@@ -10,8 +10,10 @@ kept; the order of rows changes nothing. Refuses to join rows of one source with
 one row's as a whole.
 """
 
+import bisect
 import collections
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -50,23 +52,70 @@ def _by_id(rows: Iterable[FlowRow]) -> list[FlowRow]:
 def _across(rows: list[FlowRow], recorders: Mapping[str, object], skew: int) -> Iterable[FlowRow]:
     """Each connection once, though several sources tell of it."""
     if len({row.source for row in rows}) < 2:
-        yield from rows
-        return
+        return rows
+    portless = [row for row in rows if _portless(row)]
+    asked_for = {_hosts_of(row) for row in portless}
     by_pair: dict[_Pair, list[FlowRow]] = collections.defaultdict(list)
     for row in rows:
-        by_pair[_pair(row)].append(row)
+        if not asked_for or not _portless(row):
+            by_pair[_pair(row)].append(row)
+    whole: list[FlowRow] = []
+    between: dict[_Pair, list[_Sighting]] = collections.defaultdict(list)
     for same in by_pair.values():
-        first = same[0].source
-        if all(row.source == first for row in same):
-            yield from same
-            continue
-        for sighting in _sightings(same, recorders, skew):
-            yield sighting.row()
+        hosts = _hosts_of(same[0])
+        if hosts in asked_for:
+            between[hosts].extend(_sightings(same, recorders, skew))
+        elif all(row.source == same[0].source for row in same):
+            whole.extend(same)
+        else:
+            whole.extend(one.row() for one in _sightings(same, recorders, skew))
+    loose = _Loose(between, recorders, skew)
+    for row in sorted(portless, key=lambda row: (_span(row)[0], *_position(row))):
+        loose.add(row)
+    whole.extend(one.row() for one in loose.sightings())
+    return whole
+
+
+def _portless(row: FlowRow) -> bool:
+    """A log that leaves a port out (a proxy's leaves out its client's)."""
+    return row.proto not in _ICMP and (row.src_port is None) != (row.dst_port is None)
+
+
+def _hosts_of(row: FlowRow) -> _Pair:
+    return (row.proto, *sorted((row.src_ip, row.dst_ip)))
+
+
+class _Loose:
+    """Rows without a port, each beside the connection between its hosts that is nearest in time."""
+
+    def __init__(self, between: dict[_Pair, list["_Sighting"]], recorders: Mapping[str, object], skew: int) -> None:
+        self._ported = {hosts: sorted(found, key=_Sighting.began) for hosts, found in between.items()}
+        self._portless: dict[_Pair, list[_Sighting]] = collections.defaultdict(list)
+        self._recorders, self._skew = recorders, skew
+
+    def add(self, row: FlowRow) -> None:
+        """Takes the next row in order of time."""
+        hosts, recorder = _hosts_of(row), self._recorders.get(row.source, row.source)
+        ported, portless = self._ported.get(hosts, []), self._portless[hosts]
+        last = bisect.bisect_right(ported, _span(row)[1] + self._skew, key=_Sighting.began)
+        begun = [*ported[max(0, last - _MOST_OPEN) : last], *portless[-_MOST_OPEN:]]
+        found = [(near, place) for place, one in enumerate(begun) if (near := one.apart(row, recorder, self._skew))]
+        if found:
+            sighting = begun[min(found)[1]]
+        else:
+            sighting = _Sighting()
+            portless.append(sighting)
+        sighting.add(row, recorder)
+
+    def sightings(self) -> Iterator["_Sighting"]:
+        """Every connection between the hosts."""
+        found = (*self._ported.values(), *self._portless.values())
+        return itertools.chain.from_iterable(found)
 
 
 def _pair(row: FlowRow) -> _Pair:
     """The protocol and both ends, in one order whoever is told as the initiator; ICMP has no ports."""
-    ported = row.proto not in ("icmp", "icmp6")
+    ported = row.proto not in _ICMP
     ends = [
         (ip, _number(port) if ported else 0) for ip, port in ((row.src_ip, row.src_port), (row.dst_ip, row.dst_port))
     ]
@@ -108,6 +157,23 @@ class _Sighting:
         others = (span for key, span in self._spans.items() if key != recorder)
         within = any(first - skew <= since and until <= last + skew for first, last in others)
         return since - own[1] if within or self._goes_on(row, recorder) else None
+
+    def began(self) -> Instant:
+        """When it began, as far as told."""
+        return min(first for first, _ in self._spans.values())
+
+    def apart(self, row: FlowRow, recorder: object, skew: int) -> tuple[int, int] | None:
+        """How far off a row without a port is, and its beginning; None where it tells of another connection.
+
+        Several requests of one connection have a row each; where no row has the port, only the same request is one.
+        """
+        since, until = _span(row)
+        gap = min(max(0, since - last, first - until) for first, last in self._spans.values())
+        known = next(iter(self._rows.values()))[0]
+        another = _portless(known) and (recorder in self._spans or row.name != known.name)
+        if gap > skew or another or not _ends_fit(row, known):
+            return None
+        return gap, min(abs(since - first) for first, _ in self._spans.values())
 
     def _goes_on(self, row: FlowRow, recorder: object) -> bool:
         """The recorder's next file goes on with the connection."""
@@ -163,12 +229,24 @@ def _span(row: FlowRow) -> _Span:
 
 def _turned(row: FlowRow, like: FlowRow) -> FlowRow:
     """The row with source and destination as the other row has them."""
-    one, other = ((each.src_ip, each.src_port if each.proto not in _ICMP else None) for each in (row, like))
-    if one == other:
+    if _same_end(row.src_ip, row.src_port, like.src_ip, like.src_port, row.proto):
         return row
     fields = [field.removeprefix("src_") for field in FlowRow.__struct_fields__ if field.startswith("src_")]
     ways = [(f"{ours}_{field}", f"{theirs}_{field}") for field in fields for ours, theirs in _BOTH]
     return msgspec.structs.replace(row, **{ours: getattr(row, theirs) for ours, theirs in ways})
+
+
+def _same_end(ip: str, port: int | None, other_ip: str, other_port: int | None, proto: str) -> bool:
+    return ip == other_ip and (proto in _ICMP or port is None or other_port is None or port == other_port)
+
+
+def _ends_fit(row: FlowRow, other: FlowRow) -> bool:
+    """The ports that both know are the same, one way or the other."""
+    ends = ((other.src_ip, other.src_port), (other.dst_ip, other.dst_port))
+    return any(
+        _same_end(row.src_ip, row.src_port, *src, row.proto) and _same_end(row.dst_ip, row.dst_port, *dst, row.proto)
+        for src, dst in (ends, ends[::-1])
+    )
 
 
 _BOTH = (("src", "dst"), ("dst", "src"))
@@ -228,6 +306,9 @@ def _hosts(rows: list[FlowRow]) -> list[str] | None:
     targets = {row.http_path: None for row in rows if row.http_method == "CONNECT" and row.http_path}
     if len(targets) > 1:
         told.append(list(targets))
+    connected = {row.name: None for row in rows if row.name and row.name_source == "connect"}
+    if len(connected) > 1:
+        told.append(list(connected))
     return list(dict.fromkeys(host for hosts in told for host in hosts)) if told else None
 
 

@@ -28,6 +28,7 @@ from flowwatch.transmissions.parts import whole
 from flowwatch.transmissions.questions import questions
 from flowwatch.transmissions.recorders import recorders
 from flowwatch.transmissions.rows import FlowRow, flow_rows
+from flowwatch.transmissions.translation import untranslated
 
 _DEFAULT = DnsBinding()
 
@@ -40,7 +41,8 @@ def derive(
     `flows` and `lookups` have the schemas FLOWS and LOOKUPS; their order changes nothing. A flow's number is its place
     in the order of (source, first record). Both of a flow stand together, the initiator's first.
     """
-    rows = connections(flow_rows(whole(flows)), recorders(coverage), binding.skew.ns)
+    skew = binding.skew.ns
+    rows = connections(untranslated(flow_rows(whole(flows)), skew), recorders(coverage), skew)
     asked = questions(lookups)
     recording = _Recording(rows, asked, coverage, binding)
     return tuple(one for number, row in enumerate(rows) for one in recording.transmissions(number, row))

@@ -66,6 +66,10 @@ class FlowRow(msgspec.Struct, gc=False):
     name: str | None
     name_source: str | None
     counter: str | None
+    nat_src_ip: str | None
+    nat_src_port: int | None
+    nat_dst_ip: str | None
+    nat_dst_port: int | None
     named_by: Ref | None = None
     """The row that gave the names, where it is another than the one that counted."""
     told: list[list["FlowRow"]] | None = None
