@@ -16,7 +16,7 @@ _UNCOUNTED = dict.fromkeys(["src_payload", "dst_payload", "src_acked", "dst_acke
 
 def record(number=1, *, back=False, at=1000, last=9, octets=100, **given):
     """An exporter's record of one direction, 192.0.2.17:40000 to 198.51.100.20:8443."""
-    counts = {"src_packets": None, "src_bytes": None, "dst_packets": None, "dst_bytes": None}
+    counts: dict[str, int | None] = {"src_packets": None, "src_bytes": None, "dst_packets": None, "dst_bytes": None}
     side = "dst" if back else "src"
     counts |= {f"{side}_packets": 1, f"{side}_bytes": octets}
     told = {"first_record": number, "last_record": number, "parts": 1, "counter": "delta", "direction_basis": "log"}

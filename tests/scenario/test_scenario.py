@@ -1,0 +1,155 @@
+"""The lab scenario: what each format alone can say of its 17 steps, and that all together say the truth.
+
+A format is one entry of `FORMATS`: its files, when it was recorded, and what is told of the steps that it tells
+otherwise than `ALLOWED` and `REFUSED` do.
+"""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from flowwatch.audit import audit
+from flowwatch.model import Amount, Reason, Report, Verdict
+from tests.scenario.told import asked, judged, verdict
+
+POLICY = Path(__file__).with_name("policy.toml")
+APPROVED, UNLISTED = "approved channel.approved", "unapproved destination.unlisted"
+OTHER_NAME = "deviation name.unlisted"
+UNNAMED = "indeterminate name.unobserved"
+UNREAD = "indeterminate proxy.requests_unread"
+NOTHING = "0 transmissions"
+
+TRUTH = {
+    "allowed-upload": APPROVED,
+    "not-allowed-upload": UNLISTED,
+    "bare-ip-upload": UNLISTED,
+    "http-upload": APPROVED,
+    "ipv6-upload": APPROVED,
+    "udp-syslog": UNLISTED,
+    "shared-ip-other-name": OTHER_NAME,
+    "download-heavy": APPROVED,
+    "proxy-connect-upload": APPROVED,
+    "proxy-connect-notallowed": UNLISTED,
+    "proxy-http-post": APPROVED,
+    "refused": UNLISTED,
+    "blackhole": UNLISTED,
+    "impersonation": UNLISTED,
+    "icmp-payload": UNLISTED,
+    "long-lived": APPROVED,
+}
+"""By step what is to be told; `dns-tunnel` is told by its lookups."""
+WITHOUT_NAMES = TRUTH | {
+    **dict.fromkeys(["allowed-upload", "http-upload", "ipv6-upload", "download-heavy", "long-lived"], UNNAMED),
+    "shared-ip-other-name": UNNAMED,
+    **dict.fromkeys(["proxy-connect-upload", "proxy-connect-notallowed", "proxy-http-post"], UNREAD),
+}
+"""Flows whose names were not recorded: an address that is not listed is enough to refuse, none to approve."""
+ASKED_ONLY = dict.fromkeys(TRUTH, NOTHING)
+"""A query log proves that a name was asked, never that anything was sent."""
+
+
+class Format(msgspec.Struct, frozen=True):
+    """A format of the scenario, alone."""
+
+    files: tuple[str, ...]
+    told: dict[str, str]
+    lookups: bool = True
+    """It holds the client's lookups."""
+    shift: float = 0
+    """Seconds by which it was recorded later than the rest (a replay)."""
+
+
+FORMATS = {
+    "pcap": Format(("scenario/inside.pcap",), TRUTH),
+    "suricata 7": Format(("scenario/suricata-7.0.10-eve.json",), TRUTH),
+    "suricata 8": Format(("scenario/suricata-8.0.7-eve.json",), TRUTH),
+    "bind query log": Format(("scenario/bind-query.log",), ASKED_ONLY),
+    # conversations that ended before the log did: of these steps the refused one alone
+    "ulogd flows": Format(("scenario/ulogd-flow.jsonl",), ASKED_ONLY | {"refused": UNLISTED}, lookups=False),
+    "nfdump lines": Format(("nfdump/sample-nfdump-1.7.5.ndjson",), WITHOUT_NAMES, lookups=False, shift=294.75),
+    "nfdump json": Format(("nfdump/sample-nfdump-1.7.5.json",), WITHOUT_NAMES, lookups=False, shift=294.75),
+}
+
+
+@pytest.fixture(scope="module")
+def logs() -> Path:
+    folder = Path(__file__).parents[3] / "shared" / "logs"
+    if not (folder / "scenario" / "truth.json").exists():
+        pytest.skip("the shared sample logs are not here")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def steps(logs):
+    """The steps by name, each with the port its client used and the bytes in every scope."""
+    flows = [json.loads(line) for line in (logs / "scenario/truth-flows-inside.jsonl").read_text().splitlines()]
+    found = {}
+    for step in json.loads((logs / "scenario/truth.json").read_text()):
+        port = int(step["result"].partition("lp=")[2] or 0) or None
+        counted = [one for one in flows if one["dst"] == step["ip"] and one["dport"] == step["port"]]
+        counted = [one for one in counted if one["sport"] == port or port is None]
+        octets = {scope: counted[0][f"{scope}_bytes_out"] for scope in ("payload", "ip", "frame")} if counted else {}
+        found[step["step"]] = step | {"client_port": port, "octets": octets}
+    return found
+
+
+def _read(logs: Path, *names: str) -> Report:
+    report = audit([logs / name for name in names], POLICY)
+    assert [one.error for one in report.coverage] == [None] * len(names)
+    return report
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_alone_says_what_it_can_and_no_more(name, logs, steps):
+    one = FORMATS[name]
+    report = _read(logs, *one.files)
+    assert {step: verdict(judged(report, steps[step], one.shift)) for step in TRUTH} == one.told
+    assert asked(report, ".evil.test") == ({"unapproved"} if one.lookups else set())
+    tunnel = {finding.asked for finding in report.findings if finding.kind is Reason.DATA_IN_NAMES}
+    assert tunnel == ({"evil.test"} if one.lookups else set())
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_a_format_counts_holds_what_was_sent(name, logs, steps):
+    one = FORMATS[name]
+    report = _read(logs, *one.files)
+    lossy = {"allowed-upload", "long-lived", "download-heavy"} if one.shift else set()
+    for step in TRUTH.keys() - lossy:
+        for decision in judged(report, steps[step], one.shift):
+            sent, payload = decision.transmission.sent, steps[step]["octets"]["payload"]
+            assert sent.least <= payload, step
+            assert sent.most is None or payload <= sent.most, step
+
+
+@pytest.fixture(scope="module")
+def together(logs):
+    names = [name for one in FORMATS.values() if not one.shift for name in one.files]
+    return _read(logs, *names)
+
+
+def test_all_together_tell_the_truth_and_count_each_step_once(together, steps):
+    assert {step: verdict(judged(together, steps[step])) for step in TRUTH} == TRUTH
+    for step, told in steps.items():
+        if step in TRUTH:
+            assert told["allow_listed"] == (TRUTH[step] == APPROVED), step
+
+
+def test_all_together_agree_in_bytes_each_in_its_scope(together, steps):
+    for step in TRUTH:
+        (decision,) = judged(together, steps[step])
+        octets = steps[step]["octets"]
+        assert decision.transmission.sent == Amount.exactly(octets["payload"]), step
+        accounts = decision.transmission.accounts
+        assert len({one.ref.source for one in accounts}) >= 3, step
+        assert [one.counted for one in accounts] == [octets[one.scope or ""] for one in accounts], step
+
+
+def test_all_together_no_name_that_mimics_an_approved_one_is_approved(together):
+    mimics = [one for one in together.lookups if one.lookup.qname.startswith("api.vendor.test\\032")]
+    assert mimics
+    assert {one.verdict for one in mimics} == {Verdict.UNAPPROVED}
+    assert {one.verdict for one in together.decisions if one.transmission.receiver_ip == "203.0.113.67"} == {
+        Verdict.UNAPPROVED
+    }
