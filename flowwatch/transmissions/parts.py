@@ -83,7 +83,8 @@ def _partial(flows: pa.Table) -> pa.ChunkedArray:
         pc.equal(pc.fill_null(pc.coalesce(flows[f"{side}_packets"], flows[f"{side}_bytes"]), 0), 0) for side in _SIDES
     ]
     one_way = pc.and_(pc.equal(counter, "final"), pc.and_(pc.xor(*silent), pc.is_null(flows["state"])))
-    one_way = pc.and_(one_way, pc.is_null(flows["conn_id"]))
+    uncounted = pc.is_null(pc.coalesce(flows["src_payload"], flows["dst_payload"], flows["src_acked"]))
+    one_way = pc.and_(one_way, pc.and_(pc.is_null(flows["conn_id"]), uncounted))  # captures have put theirs together
     return pc.or_(pc.is_in(counter, pa.array([*_ADDED, "cumulative"])), one_way)
 
 
