@@ -93,7 +93,7 @@ def _unapproved(lookup: Lookup, zone: str | None, book: Rulebook) -> LookupDecis
 
 def _blocked(lookup: Lookup) -> bool:
     """A resolver or DNS firewall withheld or rewrote the answer: the name was not contacted."""
-    return lookup.policy_action is not None or "refused_by_policy" in lookup.flags or lookup.rcode == "REFUSED"
+    return lookup.withheld or lookup.rcode == "REFUSED"
 
 
 def _answer(lookup: Lookup, servers: list[Matcher], book: Rulebook) -> tuple[tuple[Reason, ...], tuple[Reason, ...]]:

@@ -154,6 +154,10 @@ class Answer(msgspec.Struct, frozen=True):
     ttl: int | None = None
 
 
+_LET_THROUGH = frozenset({"", "none", "alert", "allow", "allowed", "log", "passthru"})
+"""Actions of DNS firewalls that leave the answer as it is: of RPZ, Umbrella, Route 53 and others, in lower case."""
+
+
 class Lookup(msgspec.Struct, frozen=True, kw_only=True):
     """One DNS question with its answer where the source has it: a row of LOOKUPS as the judge reads it."""
 
@@ -170,3 +174,8 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True):
     answers: tuple[Answer, ...] | None = None
     flags: tuple[str, ...] = ()
     policy_action: str | None = None
+
+    @property
+    def withheld(self) -> bool:
+        """A resolver or DNS firewall withheld or rewrote the answer: the name was not contacted."""
+        return (self.policy_action or "").lower() not in _LET_THROUGH or "refused_by_policy" in self.flags

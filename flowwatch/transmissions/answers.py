@@ -145,14 +145,11 @@ def _timeline(answers: list[Bound], *, by_client: bool) -> Timeline:
     return Timeline(run for spans in runs.values() for run in spans)
 
 
-_BINDING_ACTIONS = frozenset({"", "none", "allow", "allowed", "log", "passthru"})
-
-
 def _bound(lookup: Lookup, binding: DnsBinding) -> Iterator[tuple[str, Bound]]:
     """The addresses a lookup's answer gives, each with its span of life."""
     if not lookup.answers or lookup.time is None or lookup.rcode not in (None, "NOERROR"):
         return
-    if (lookup.policy_action or "").lower() not in _BINDING_ACTIONS or "refused_by_policy" in lookup.flags:
+    if lookup.withheld:
         return
     client = canonical(lookup.client_ip or "") or ""
     for address, chain, ttl in resolved(lookup.qname, lookup.answers):

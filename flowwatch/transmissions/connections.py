@@ -19,7 +19,7 @@ import msgspec
 
 from flowwatch.model import Instant
 from flowwatch.transmissions.directions import opening_seen
-from flowwatch.transmissions.parts import IDLE, OTHER_IDLE
+from flowwatch.transmissions.parts import BASES, IDLE, OTHER_IDLE
 from flowwatch.transmissions.rows import FlowRow
 
 _Ends = tuple[str, str, int | None, str, int | None]
@@ -70,7 +70,7 @@ def _across(rows: list[FlowRow], recorders: Mapping[str, object], skew: int) -> 
         else:
             whole.extend(one.row() for one in _sightings(same, recorders, skew))
     loose = _Loose(between, recorders, skew)
-    for row in sorted(portless, key=lambda row: (_span(row)[0], *_position(row))):
+    for row in sorted(portless, key=lambda row: (row.span[0], *_position(row))):
         loose.add(row)
     whole.extend(one.row() for one in loose.sightings())
     return whole
@@ -97,7 +97,7 @@ class _Loose:
         """Takes the next row in order of time."""
         hosts, recorder = _hosts_of(row), self._recorders.get(row.source, row.source)
         ported, portless = self._ported.get(hosts, []), self._portless[hosts]
-        last = bisect.bisect_right(ported, _span(row)[1] + self._skew, key=_Sighting.began)
+        last = bisect.bisect_right(ported, row.span[1] + self._skew, key=_Sighting.began)
         begun = [*ported[max(0, last - _MOST_OPEN) : last], *portless[-_MOST_OPEN:]]
         found = [(near, place) for place, one in enumerate(begun) if (near := one.apart(row, recorder, self._skew))]
         if found:
@@ -135,7 +135,7 @@ class _Sighting:
 
     def add(self, row: FlowRow, recorder: object) -> None:
         """Takes a row of the connection."""
-        since, until = span = _span(row)
+        since, until = span = row.span
         first, last = self._spans.get(recorder, span)
         self._spans[recorder] = (min(first, since), max(last, until))
         self._rows.setdefault(recorder, []).append(row)
@@ -144,7 +144,7 @@ class _Sighting:
 
     def gap(self, row: FlowRow, recorder: object, skew: int) -> int | None:
         """How far off in time the row is (0: it overlaps); None where it tells of another connection."""
-        since, until = _span(row)
+        since, until = row.span
         opens = row.proto == "tcp" and opening_seen(row)
         if opens and any(abs(since - opened) > skew for opened in self._opened):
             return None
@@ -167,7 +167,7 @@ class _Sighting:
 
         Several requests of one connection have a row each; where no row has the port, only the same request is one.
         """
-        since, until = _span(row)
+        since, until = row.span
         gap = min(max(0, since - last, first - until) for first, last in self._spans.values())
         known = next(iter(self._rows.values()))[0]
         another = _portless(known) and (recorder in self._spans or row.name != known.name)
@@ -179,7 +179,7 @@ class _Sighting:
         """The recorder's next file goes on with the connection."""
         before = self._rows[recorder][-1]
         counted_whole = row.counter == "final" and row.direction_basis == "log"
-        soon = _span(row)[0] - self._spans[recorder][1] <= IDLE.get(row.proto, OTHER_IDLE)
+        soon = row.span[0] - self._spans[recorder][1] <= IDLE.get(row.proto, OTHER_IDLE)
         return soon and not counted_whole and row.source != before.source
 
     def row(self) -> FlowRow:
@@ -187,11 +187,11 @@ class _Sighting:
         every = [row for parts in self._rows.values() for row in parts]
         if len(every) == 1:
             return every[0]
-        oriented = min(every, key=lambda row: (_BASES.index(row.direction_basis or _BASES[-1]), *_begun(row)))
+        oriented = min(every, key=lambda row: (BASES.index(row.direction_basis or BASES[-1]), *_begun(row)))
         told = [[_turned(row, oriented) for row in parts] for parts in self._rows.values()]
         told.sort(key=lambda parts: _standing(parts[0]))
         best = _one([row for parts in told for row in parts])
-        times = [_span(row) for row in told[0] if (row.start, row.end) != (None, None)]
+        times = [row.span for row in told[0] if (row.start, row.end) != (None, None)]
         return msgspec.structs.replace(
             best,
             direction_basis=oriented.direction_basis,
@@ -210,7 +210,7 @@ _MOST_OPEN = 64
 def _sightings(rows: list[FlowRow], recorders: Mapping[str, object], skew: int) -> list[_Sighting]:
     """The connections between two ends: rows by time, each to the nearest that it can belong to."""
     found: list[_Sighting] = []
-    for row in sorted(rows, key=lambda row: (_span(row)[0], *_position(row))):
+    for row in sorted(rows, key=lambda row: (row.span[0], *_position(row))):
         recorder = recorders.get(row.source, row.source)
         near = [(gap, one) for one in found[-_MOST_OPEN:] if (gap := one.gap(row, recorder, skew)) is not None]
         if near:
@@ -220,11 +220,6 @@ def _sightings(rows: list[FlowRow], recorders: Mapping[str, object], skew: int) 
             found.append(sighting)
         sighting.add(row, recorder)
     return found
-
-
-def _span(row: FlowRow) -> _Span:
-    since = row.start if row.start is not None else row.end or 0
-    return since, max(since, row.end or 0)
 
 
 def _turned(row: FlowRow, like: FlowRow) -> FlowRow:
@@ -251,8 +246,6 @@ def _ends_fit(row: FlowRow, other: FlowRow) -> bool:
 
 _BOTH = (("src", "dst"), ("dst", "src"))
 _ICMP = ("icmp", "icmp6")
-_BASES = ("handshake", "request", "log", "peer_record", "port", "first_record")
-"""How sure an initiator is, surest first."""
 _CARRIED = ("src_packets", "dst_packets", "src_payload", "dst_payload", "src_acked", "dst_acked")
 
 

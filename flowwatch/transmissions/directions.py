@@ -12,6 +12,8 @@ TCP and SCTP without a sender's payload:
 | not seen | the sender's was recorded | nothing: keep-alives and bare acknowledgements carry no payload |
 | not seen | the sender's was not | unknown if its peer sent payload or answered an opening, else nothing |
 
+What every source says was denied, with nothing from the other side, is an attempt: a firewall counts what it dropped.
+
 An unanswered datagram says nothing of another direction, so UDP and ICMP never give an unknown one. In a capture the
 basis of direction tells whether a TCP handshake was seen (`SF` there only says that both sides closed); in a log that
 speaks of initiators the `conn_state` word does. Of SCTP neither is known: a flow without payload counts as an opening.
@@ -40,6 +42,10 @@ class Sent(enum.Enum):
 
 def sent(row: FlowRow, side: Side, *, both_recorded: bool) -> tuple[Sent, Amount]:
     """What that side sent and how much; `both_recorded`: the source records both directions of some flow."""
+    if _denied(row):
+        other = Side.DST if side is Side.SRC else Side.SRC
+        tried = side is Side.SRC if _silent(row, side) == _silent(row, other) else not _silent(row, side)
+        return (Sent.ATTEMPT if tried else Sent.NOTHING), Amount.exactly(0)
     amount = _counted(row, side)
     unrecorded = _get(row, side, "packets") == 0
     if row.proto not in _CONNECTED:
@@ -73,6 +79,17 @@ def both_seen(row: FlowRow) -> bool:
     if row.src_packets is not None and row.dst_packets is not None:
         return row.src_packets > 0 and row.dst_packets > 0
     return bool(row.src_payload and row.dst_payload) or row.state in _BOTH_SEEN
+
+
+def _denied(row: FlowRow) -> bool:
+    """A firewall let nothing of it through."""
+    parts = [part for recorder in row.told for part in recorder] if row.told else [row]
+    return all(part.action == "deny" for part in parts) and not any(map(both_seen, parts))
+
+
+def _silent(row: FlowRow, side: Side) -> bool:
+    """Nothing of the side was counted."""
+    return not any(_get(row, side, what) for what in ("packets", "bytes", "payload"))
 
 
 def _counted(row: FlowRow, side: Side) -> Amount:

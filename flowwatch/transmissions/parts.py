@@ -34,7 +34,8 @@ _ADDED = ("delta", "single_packet")
 _COUNTS = ("packets", "bytes", "payload", "acked")
 _SIDED = (*_COUNTS, "markers", "clear", "payload_sha256")
 _SUMS = (*(f"{side}_{what}" for side in ("src", "dst") for what in _COUNTS), "bytes_total", "missing_bytes")
-_BASES = ("handshake", "request", "log", "peer_record", "port", "first_record")
+BASES = ("handshake", "request", "log", "peer_record", "port", "first_record")
+"""How an initiator was decided, surest first."""
 _OPENED = ("S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "SH")
 
 
@@ -234,7 +235,7 @@ def _initiators(parts: pa.Table, number: pa.Array) -> tuple[pa.Array, pa.Array]:
     guessed = pc.and_(pc.equal(basis, "first_record"), pc.xor(*fixed))
     forth = pc.xor(parts["_forth"].combine_chunks(), pc.and_(guessed, fixed[0]))
     basis = pc.if_else(guessed, "port", basis)
-    rank = pc.fill_null(pc.index_in(basis, pa.array(_BASES)), len(_BASES)).cast(pa.int64())
+    rank = pc.fill_null(pc.index_in(basis, pa.array(BASES)), len(BASES)).cast(pa.int64())
     place = pc.add(pc.multiply(rank, len(parts)), pa.array(range(len(parts)), pa.int64()))
     least = _grouped(pa.table({"place": place}), number, [("place", "min")])["place_min"].combine_chunks()
     best = pc.subtract(least, pc.multiply(pc.divide(least, len(parts)), len(parts)))

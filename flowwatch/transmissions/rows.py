@@ -66,6 +66,7 @@ class FlowRow(msgspec.Struct, gc=False):
     name: str | None
     name_source: str | None
     counter: str | None
+    action: str | None
     nat_src_ip: str | None
     nat_src_port: int | None
     nat_dst_ip: str | None
@@ -74,6 +75,12 @@ class FlowRow(msgspec.Struct, gc=False):
     """The row that gave the names, where it is another than the one that counted."""
     told: list[list["FlowRow"]] | None = None
     """Where several rows with counts tell of it: by recorder its rows, which follow one another; the best first."""
+
+    @property
+    def span(self) -> tuple[Instant, Instant]:
+        """First and last moment, as far as told."""
+        since = self.start if self.start is not None else self.end or 0
+        return since, max(since, self.end or 0)
 
     @property
     def ref(self) -> Ref:

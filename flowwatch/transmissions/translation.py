@@ -53,7 +53,7 @@ def _translations(row: FlowRow) -> list[tuple[_Key, _Translation]]:
         _translated(inside[1], row.nat_dst_ip, row.nat_dst_port),
     )
     real = (inside[0], outside[1])
-    since, until = _span(row)
+    since, until = row.span
     looks = {(row.proto, frozenset(ends)): dict(zip(ends, real, strict=True)) for ends in (inside, outside)}
     return [(key, _Translation(since, until, ends)) for key, ends in looks.items()]
 
@@ -64,7 +64,7 @@ def _translated(end: _End, ip: str | None, port: int | None) -> _End:
 
 def _undone(row: FlowRow, told: dict[_Key, list[_Translation]], skew: int) -> FlowRow:
     src, dst = (row.src_ip, row.src_port), (row.dst_ip, row.dst_port)
-    since, until = _span(row)
+    since, until = row.span
     found = told.get((row.proto, frozenset((src, dst))), [])
     last = bisect.bisect_right(found, until + skew, key=lambda one: one.since)
     lasting = [one for one in found[max(0, last - _MOST_LASTING) : last] if since - one.until <= skew]
@@ -75,8 +75,3 @@ def _undone(row: FlowRow, told: dict[_Key, list[_Translation]], skew: int) -> Fl
     if (src, dst) == (ends[src], ends[dst]):
         return row
     return msgspec.structs.replace(row, src_ip=src_ip, src_port=src_port, dst_ip=dst_ip, dst_port=dst_port)
-
-
-def _span(row: FlowRow) -> tuple[Instant, Instant]:
-    since = row.start if row.start is not None else row.end or 0
-    return since, max(since, row.end or 0)

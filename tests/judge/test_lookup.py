@@ -37,6 +37,11 @@ def test_one_step_lower_when_it_was_blocked_or_did_not_exist(make, court, change
     assert _told(court.asked(make.asked("x.example", rcode="SERVFAIL")))[2] == "low"
 
 
+@pytest.mark.parametrize("action", ["Allowed", "ALERT", "PASSTHRU", ""])
+def test_an_action_that_lets_the_answer_through_lowers_nothing(make, court, action):
+    assert _told(court.asked(make.asked("x.example", policy_action=action)))[2] == "low"
+
+
 def test_an_approved_name_answered_with_an_unlisted_address(make, court):
     right = make.asked("ingest.results.example", answers=(Answer("ingest.results.example", "A", "198.51.100.20"),))
     wrong = make.asked("ingest.results.example", answers=(Answer("ingest.results.example", "A", "203.0.113.9"),))

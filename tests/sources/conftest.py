@@ -33,6 +33,11 @@ CONN = {
     "resp_ip_bytes": 4736,
     "tunnel_parents": None,
 }
+_TOLD_OF_CONN = {
+    **{name: CONN[name] for name in CONN if name == "uid" or name.startswith("id.")},
+    "ts": "1795333872.720000",
+}
+"""What the logs of its protocols say of the same connection."""
 DNS = {
     "ts": "1795333870.000001",
     "uid": "CDns1",
@@ -59,12 +64,7 @@ DNS = {
     "rejected": False,
 }
 SSL = {
-    "ts": "1795333872.720000",
-    "uid": "CAbc1",
-    "id.orig_h": "192.0.2.10",
-    "id.orig_p": 48986,
-    "id.resp_h": "198.51.100.7",
-    "id.resp_p": 443,
+    **_TOLD_OF_CONN,
     "version": "TLSv12",
     "cipher": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
     "server_name": "Results.Example",
@@ -74,11 +74,7 @@ SSL = {
     "issuer": "CN=Test CA,O=Example",
 }
 HTTP = {
-    "ts": "1795333872.720000",
-    "uid": "CAbc1",
-    "id.orig_h": "192.0.2.10",
-    "id.orig_p": 48986,
-    "id.resp_h": "198.51.100.7",
+    **_TOLD_OF_CONN,
     "id.resp_p": 80,
     "trans_depth": 1,
     "method": "POST",
@@ -91,12 +87,7 @@ HTTP = {
     "tags": [],
 }
 QUIC = {
-    "ts": "1795333872.720000",
-    "uid": "CAbc1",
-    "id.orig_h": "192.0.2.10",
-    "id.orig_p": 48986,
-    "id.resp_h": "198.51.100.7",
-    "id.resp_p": 443,
+    **_TOLD_OF_CONN,
     "version": "1",
     "client_initial_dcid": "95412c47018cdfe8",
     "server_name": "Results.Example",

@@ -52,6 +52,21 @@ def test_an_opening_in_a_one_way_recording_is_no_attempt_but_unknown():
     assert told(attempt()) == [("sender", False, UNKNOWN)]
 
 
+@pytest.mark.parametrize("proto", ["tcp", "udp"])
+def test_what_a_firewall_let_nothing_of_through_is_an_attempt(proto):
+    """It counts what it dropped: that never arrived."""
+    uncounted = dict.fromkeys(["src_payload", "dst_payload", "src_acked", "dst_acked", "dst_packets", "state"])
+    denied = flow(proto=proto, action="deny", src_packets=3, src_bytes=180, bytes_scope="ip", **uncounted)
+    assert told(denied) == [("sender", True, Amount.exactly(0))]
+    turned = {**denied, "src_packets": None, "src_bytes": None, "dst_packets": 3, "dst_bytes": 180}
+    assert told(turned) == [("receiver", True, Amount.exactly(0))]
+    assert told({**denied, "action": "allow"})[0][1] is False
+
+
+def test_a_flow_that_was_denied_while_it_ran_did_send():
+    assert told(flow(action="deny")) == told(flow())
+
+
 def test_sources_are_sensors_of_their_own():
     assert told(attempt(source="a"), flow(source="b", src_port=1))[0] == ("sender", False, UNKNOWN)
 

@@ -111,7 +111,8 @@ class Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     orientation: Literal["initiator", "record"] = "initiator"
     """`record`: each direction is its own record, and the source may be the responder."""
     flags: str | None = None
-    """Path of the TCP flags of the record as a number, which show the initiator."""
+    """Path of the TCP flags of the record as a number, where ACK is told of an answered SYN alone (AWS); NetFlow's are
+    those of all packets, which show no initiator."""
 
 
 class Map(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -32,8 +32,6 @@ _NUMBERED = re.compile(r"(?:TYPE|CLASS)?(\d{1,5})(?: \((\w{1,16})\))?", re.ASCII
 _ESCAPE = re.compile(r"\\(?:(\d{3})|(.))")
 _RECORD = re.compile(r"(\S+)\s+(\d{1,10})\s+in\s+(\S+)\s+(.*\S)", re.ASCII | re.IGNORECASE)
 _COUNT = (1 << 63) - 1
-_MOST_ANSWERS = 1000
-_DIGITS_NAMED = {"type": type_word, "rcode": rcode_word, "class": class_word}
 
 
 class Made:
@@ -105,8 +103,9 @@ class Made:
         for ending in ("bytes", "packets"):
             if f"src_{ending}" in self.columns:
                 sent = self.columns[f"src_{ending}"]
-                self.columns[f"dst_{ending}"] = pc.if_else(swapped, sent, None)
-                self.columns[f"src_{ending}"] = pc.if_else(swapped, None, sent)
+                back = self.columns.get(f"dst_{ending}", pa.nulls(count, sent.type))
+                self.columns[f"dst_{ending}"] = pc.if_else(swapped, sent, back)
+                self.columns[f"src_{ending}"] = pc.if_else(swapped, back, sent)
 
     def _column(self, name: str, one: Field, kind: pa.DataType) -> pa.Array:
         if one.const is not None:
@@ -267,7 +266,7 @@ def _read_answers(value: object, one: Field) -> list[dict[str, object]] | None:
         return _of_message(value) if isinstance(value, str) else None
     if one.answers == "records":
         return _records(value) if isinstance(value, str) else None
-    taken = value[:_MOST_ANSWERS] if isinstance(value, list) else [value]
+    taken = value if isinstance(value, list) else [value]
     if not isinstance(value, list | dict):
         return None
     if one.answers == "addresses":
@@ -286,10 +285,12 @@ def _of_object(item: Row, names: dict[str, str]) -> dict[str, object]:
 _PARTS = ("name", "type", "data", "ttl")
 
 
-def _records(value: str) -> list[dict[str, object]]:
-    """Resource records in text, one a line; the last may be cut (`...`) and is left out then."""
-    lines = value.split("\n")[:_MOST_ANSWERS]
-    found = [_RECORD.fullmatch(line.strip()) for line in lines if not line.rstrip().endswith("...")]
+def _records(value: str) -> list[dict[str, object]] | None:
+    """Resource records in text, one a line; one that is cut (`...`) is left out. None where a line is none."""
+    lines = [line.strip() for line in value.split("\n")]
+    found = [_RECORD.fullmatch(line) for line in lines if line and not line.endswith("...")]
+    if not all(found):
+        return None
     return [_answer(dns_name(one[1]), _type(one[3]), one[4], _count(one[2])) for one in found if one]
 
 
@@ -307,7 +308,7 @@ def _of_message(value: str) -> list[dict[str, object]] | None:
         ]
     except (dns.exception.DNSException, ValueError):
         return None
-    return found[:_MOST_ANSWERS]
+    return found
 
 
 def _padded(texts: pa.StringArray) -> pa.StringArray:

@@ -31,15 +31,11 @@ def rows(cells: Cells) -> Rows:
         "community_id": cells.printable("community_id"),
         "app": cells.all("quic"),
         "sni": by_value(cells.raw("server_name"), text.host),
-        "alpn": by_value(cells.raw("client_protocol"), _alone, pa.list_(pa.utf8())),
+        "alpn": by_value(cells.raw("client_protocol"), text.alone, pa.list_(pa.utf8())),
         "tls_version": by_value(cells.raw("version"), _tls),
         **{f"{side}_clear": cells.all(value=False, kind=pa.bool_()) for side in ("src", "dst")},
     }
     return Rows(table="flows", columns=columns, time=start)
-
-
-def _alone(word: str) -> list[str] | None:
-    return [text.printable(word)] if word else None
 
 
 def _tls(version: str) -> str | None:

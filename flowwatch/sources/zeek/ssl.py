@@ -43,7 +43,7 @@ def rows(cells: Cells) -> Rows:
         "community_id": cells.printable("community_id"),
         "app": pc.if_else(http3, "quic", "tls"),
         "sni": by_value(cells.raw("server_name"), text.host),
-        "alpn": by_value(cells.raw("next_protocol"), _alone, pa.list_(pa.utf8())),
+        "alpn": by_value(cells.raw("next_protocol"), text.alone, pa.list_(pa.utf8())),
         "tls_version": by_value(cells.raw("version"), _VERSIONS.get),
         "ja4": cells.printable("ja4"),
         "cert_sha256": _leaf(cells),
@@ -51,10 +51,6 @@ def rows(cells: Cells) -> Rows:
         "cert_issuer": cells.printable("issuer"),
     }
     return Rows(table="flows", columns=columns, time=start)
-
-
-def _alone(word: str) -> list[str] | None:
-    return [text.printable(word)] if word else None
 
 
 def _leaf(cells: Cells) -> pa.StringArray:

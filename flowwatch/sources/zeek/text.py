@@ -29,6 +29,11 @@ def printable(text: str) -> str:
     return ours.printable(unescaped(text))
 
 
+def alone(text: str) -> list[str] | None:
+    """A list of the one word; None where empty."""
+    return [printable(text)] if text else None
+
+
 def host(text: str) -> str | None:
     """A host name from SNI: lower-case, one trailing dot stripped; None where empty."""
     return printable(text).lower().removesuffix(".") or None

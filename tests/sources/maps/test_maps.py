@@ -19,7 +19,6 @@ from flowwatch.sources.maps.values import dns_name
 from flowwatch.sources.opened import Opened
 from flowwatch.sources.reading import Collected, collect
 
-LOGS = Path(__file__).parents[4] / "shared" / "logs"
 DOCS = Path(__file__).parents[3] / "docs" / "maps.md"
 AWS_HEAD = (
     "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status"
@@ -170,6 +169,25 @@ def test_every_form_of_nfdump_tells_the_same_time(tmp_path, name):
     assert (row["src_bytes"], row["direction_basis"], row["counter"]) == (172096, "port", "delta")
 
 
+@pytest.mark.parametrize(("ports", "sent", "back"), [((40000, 443), 700, 90), ((443, 40000), 90, 700)])
+def test_a_record_of_both_directions_keeps_both(tmp_path, ports, sent, back):
+    both = NFDUMP | {"in_bytes": 700, "out_bytes": 90} | dict(zip(("src_port", "dst_port"), ports, strict=True))
+    (row,) = read(tmp_path, json.dumps(both)).flows.to_pylist()
+    assert (row["src_bytes"], row["dst_bytes"], row["dst_port"]) == (sent, back, 443)
+
+
+def test_answers_are_all_kept_and_what_is_none_is_refused(tmp_path):
+    def told(data):
+        payload = json.loads(json.dumps(GCP_DNS))["jsonPayload"] | {"rdata": data}
+        return read(tmp_path, json.dumps(GCP_DNS | {"jsonPayload": payload}) + "\n")
+
+    many = "\n".join(f"a.example.\t300\tIN\ta\t192.0.2.{at % 250}" for at in range(2000))
+    (row,) = told(many + "\na.example.\t300\tIN\ta\t198...").lookups.to_pylist()
+    assert len(row["answers"]) == 2000
+    (refused,) = told("a.example. no record").coverage[0].rejects
+    assert refused.code == "bad_field:answers"
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_each_shipped_map_is_told_by_content_and_reads(tmp_path, name):
     found = read(tmp_path, SAMPLES[name] + "\n")
@@ -315,55 +333,57 @@ def test_whatever_a_log_holds_is_booked_once_and_alike_for_any_block(tmp_path_fa
     assert told[0] == told[1]
 
 
-@pytest.mark.skipif(not LOGS.exists(), reason="the shared samples are not here")
-class TestShared:
-    def test_aws_v8_has_what_the_expected_event_says(self):
-        expected = json.loads((LOGS / "aws-vpcflow/sample-ocsf-v8-csv.expected.ocsf.json").read_text())
-        (row,) = collect([str(LOGS / "aws-vpcflow/sample-ocsf-v8-csv.csv")]).flows.to_pylist()
-        ends = {expected["src_endpoint"]["ip"], expected["dst_endpoint"]["ip"]}
-        assert {row["src_ip"], row["dst_ip"]} == ends
-        assert expected["traffic"]["bytes"] in (row["src_bytes"], row["dst_bytes"])
+def test_aws_v8_has_what_the_expected_event_says(shared_logs):
+    expected = json.loads((shared_logs / "aws-vpcflow/sample-ocsf-v8-csv.expected.ocsf.json").read_text())
+    (row,) = collect([str(shared_logs / "aws-vpcflow/sample-ocsf-v8-csv.csv")]).flows.to_pylist()
+    ends = {expected["src_endpoint"]["ip"], expected["dst_endpoint"]["ip"]}
+    assert {row["src_ip"], row["dst_ip"]} == ends
+    assert expected["traffic"]["bytes"] in (row["src_bytes"], row["dst_bytes"])
 
-    def test_route53_has_what_the_expected_event_says(self):
-        expected = json.loads((LOGS / "route53-resolver/sample-ocsf.expected.ocsf.json").read_text())
-        (row,) = collect([str(LOGS / "route53-resolver/sample-ocsf.json")]).lookups.to_pylist()
-        assert row["qname"] == expected["query"]["hostname"].removesuffix(".")
-        assert row["client_ip"] == expected["src_endpoint"]["ip"]
-        assert [one["data"] for one in row["answers"]] == [one["rdata"] for one in expected["answers"]]
 
-    @pytest.mark.parametrize(
-        ("ip", "port", "count"),
-        [("203.0.113.66", 443, 51697), ("203.0.113.99", 8443, 21547), ("203.0.113.67", 443, 21544)],
-    )
-    def test_ulogd_counts_the_ip_bytes_of_the_scenario(self, ip, port, count):
-        rows = collect([str(LOGS / "scenario/ulogd-flow.jsonl")]).flows.to_pylist()
-        assert count in [row["src_bytes"] for row in rows if (row["dst_ip"], row["dst_port"]) == (ip, port)]
+def test_route53_has_what_the_expected_event_says(shared_logs):
+    expected = json.loads((shared_logs / "route53-resolver/sample-ocsf.expected.ocsf.json").read_text())
+    (row,) = collect([str(shared_logs / "route53-resolver/sample-ocsf.json")]).lookups.to_pylist()
+    assert row["qname"] == expected["query"]["hostname"].removesuffix(".")
+    assert row["client_ip"] == expected["src_endpoint"]["ip"]
+    assert [one["data"] for one in row["answers"]] == [one["rdata"] for one in expected["answers"]]
 
-    @pytest.mark.parametrize("form", ["1.7.5.ndjson", "1.7.5.json", "1.7.1.json", "1.6.22.quiet.json", "1.7.5.csv"])
-    def test_every_form_of_nfdump_tells_the_same_flows_and_its_own_sum(self, form):
-        def told(form):
-            rows = collect([str(LOGS / f"nfdump/sample-nfdump-{form}")]).flows.to_pylist()
-            return sorted(tuple(row[name] or 0 for name in NFDUMP_COLUMNS) for row in rows)
 
-        rows = told(form)
-        assert rows == told("1.7.5.ndjson")
-        # "286,2945855,847" is nfdump's own last line.
-        assert (len(rows), sum(row[-2] + row[-1] for row in rows)) == (286, 2_945_855)
+@pytest.mark.parametrize(
+    ("ip", "port", "count"),
+    [("203.0.113.66", 443, 51697), ("203.0.113.99", 8443, 21547), ("203.0.113.67", 443, 21544)],
+)
+def test_ulogd_counts_the_ip_bytes_of_the_scenario(shared_logs, ip, port, count):
+    rows = collect([str(shared_logs / "scenario/ulogd-flow.jsonl")]).flows.to_pylist()
+    assert count in [row["src_bytes"] for row in rows if (row["dst_ip"], row["dst_port"]) == (ip, port)]
 
-    @pytest.mark.parametrize(
-        "path",
-        [
-            "aws-vpcflow/sample-v2-typed.parquet",
-            "adguardhome/sample-querylog.json",
-            "azure-flow/sample-msdocs-nsg-v2-PT1H.json",
-            "coredns/sample-readme-and-issue.log",
-            "envoy/sample-docs-default.log",
-            "passivedns/sample-readme.log",
-            "scenario/ulogd-flow.jsonl",
-        ],
-    )
-    def test_nothing_of_the_samples_is_refused(self, path):
-        found = collect([str(LOGS / path)])
-        assert found.coverage[0].events
-        assert not found.coverage[0].rejected
-        law(found)
+
+@pytest.mark.parametrize("form", ["1.7.5.ndjson", "1.7.5.json", "1.7.1.json", "1.6.22.quiet.json", "1.7.5.csv"])
+def test_every_form_of_nfdump_tells_the_same_flows_and_its_own_sum(shared_logs, form):
+    def told(form):
+        rows = collect([str(shared_logs / f"nfdump/sample-nfdump-{form}")]).flows.to_pylist()
+        return sorted(tuple(row[name] or 0 for name in NFDUMP_COLUMNS) for row in rows)
+
+    rows = told(form)
+    assert rows == told("1.7.5.ndjson")
+    # "286,2945855,847" is nfdump's own last line.
+    assert (len(rows), sum(row[-2] + row[-1] for row in rows)) == (286, 2_945_855)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "aws-vpcflow/sample-v2-typed.parquet",
+        "adguardhome/sample-querylog.json",
+        "azure-flow/sample-msdocs-nsg-v2-PT1H.json",
+        "coredns/sample-readme-and-issue.log",
+        "envoy/sample-docs-default.log",
+        "passivedns/sample-readme.log",
+        "scenario/ulogd-flow.jsonl",
+    ],
+)
+def test_nothing_of_the_samples_is_refused(shared_logs, path):
+    found = collect([str(shared_logs / path)])
+    assert found.coverage[0].events
+    assert not found.coverage[0].rejected
+    law(found)

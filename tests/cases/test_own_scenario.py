@@ -12,7 +12,7 @@ import pytest
 
 from flowwatch.audit import audit
 from flowwatch.model import Amount, Report
-from tests.scenario.told import asked, judged, verdict
+from tests.cases.told import asked, judged, verdict
 
 POLICY = """
 schema = "flowwatch.policy/1"

@@ -1,7 +1,6 @@
 """The lab scenario: what each format alone can say of its 17 steps, and that all together say the truth.
 
-A format is one entry of `FORMATS`: its files, when it was recorded, and what is told of the steps that it tells
-otherwise than `ALLOWED` and `REFUSED` do.
+A format is one entry of `FORMATS`: its files, what is told of each step, and when it was recorded.
 """
 
 import json
@@ -12,7 +11,7 @@ import pytest
 
 from flowwatch.audit import audit
 from flowwatch.model import Amount, Reason, Report, Verdict
-from tests.scenario.told import asked, judged, verdict
+from tests.cases.told import asked, judged, verdict
 
 POLICY = Path(__file__).with_name("policy.toml")
 APPROVED, UNLISTED = "approved channel.approved", "unapproved destination.unlisted"
@@ -75,10 +74,8 @@ FORMATS = {
 
 @pytest.fixture(scope="module")
 def logs() -> Path:
-    folder = Path(__file__).parents[3] / "shared" / "logs"
-    if not (folder / "scenario" / "truth.json").exists():
-        pytest.skip("the shared sample logs are not here")
-    return folder
+    """The folder of sample logs."""
+    return Path(__file__).parents[4] / "shared" / "logs"
 
 
 @pytest.fixture(scope="module")
