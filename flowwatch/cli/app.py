@@ -1,5 +1,6 @@
 """The list of commands, and what becomes of an error: one line and its exit code."""
 
+import contextlib
 import os
 import sys
 from typing import Annotated, Any
@@ -89,4 +90,17 @@ def options(
 def main() -> None:
     """Run the command line and end the process."""
     open_standard_streams()
-    app(prog_name="flowwatch")
+    try:
+        app(prog_name="flowwatch")
+    except SystemExit as end:
+        if end.code == Exit.INTERRUPTED:
+            _leave(end.code)
+        raise
+
+
+def _leave(code: int) -> None:
+    """Ends the process without the interpreter's own end, which aborts where a thread of the core waits for input."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
