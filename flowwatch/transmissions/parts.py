@@ -41,11 +41,18 @@ _OPENED = ("S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "SH")
 
 def whole(flows: pa.Table) -> pa.Table:
     """The same connections, each source's parts of one merged; rows are in no promised order."""
+    if _all_whole(flows):
+        return flows
     partial = _partial(flows)
     if not pc.any(partial).as_py():
         return flows
     found = [flows.filter(pc.invert(partial)), *map(_joined_parts, _shares(flows.filter(partial)))]
     return pa.concat_tables(found).unify_dictionaries()
+
+
+def _all_whole(flows: pa.Table) -> bool:
+    """Captures count payload and put their own parts together."""
+    return not flows["src_payload"].null_count and set(flows["counter"].unique().to_pylist()) <= {"final"}
 
 
 _SHARE = 1 << 20
