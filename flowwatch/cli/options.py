@@ -1,7 +1,8 @@
 """Options and arguments several commands share, each written once."""
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,6 +11,7 @@ import typer
 from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
+    from flowwatch.model.records import Refused
     from flowwatch.policy.terms import PolicySet
 
 DEFAULT_POLICY = Path("flowwatch.policy.toml")
@@ -31,6 +33,17 @@ Maps = Annotated[
     list[Path] | None,
     typer.Option("--map", metavar="FILE", help="A format of your own as a TOML map; may be given several times."),
 ]
+Timezone = Annotated[
+    str | None,
+    typer.Option(
+        "--timezone", metavar="ZONE", help="Zone of log times that name none, as Europe/Berlin [default: UTC]."
+    ),
+]
+RejectsFile = Annotated[
+    Path | None,
+    typer.Option("--rejects", metavar="FILE", help="Write every refused log record here, as JSON lines (mode 0600)."),
+]
+NoRaw = Annotated[bool, typer.Option("--rejects-no-raw", help="Leave the records' own bytes out of that file.")]
 NoDigest = Annotated[
     bool, typer.Option("--no-digest", help="Do not take the SHA-256 of the inputs (the report says so).")
 ]
@@ -92,6 +105,34 @@ def load_policy(given: Path | None) -> "PolicySet":
     if chosen is None:
         raise UsageError("no policy given and no ./flowwatch.policy.toml here", hint="name the file")
     return load(chosen)
+
+
+def known_zone(given: str | None) -> str | None:
+    """The zone of the IANA database; UsageError where there is none of that name."""
+    import zoneinfo
+
+    try:
+        return given and zoneinfo.ZoneInfo(given).key
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UsageError(
+            f"there is no time zone {given!r}", hint="a name of the IANA database, as Europe/Berlin"
+        ) from error
+
+
+@contextlib.contextmanager
+def rejecting(path: Path | None, *, raw: bool) -> "Iterator[Callable[[str, str], Refused] | None]":
+    """What takes refused records into the file; None where none is wanted. Raises UsageError."""
+    from flowwatch.sources.rejects import Rejects
+
+    if path is None:
+        yield None
+        return
+    try:
+        file = Rejects(path, raw=raw)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}", hint="choose another place") from error
+    with file:
+        yield file.of
 
 
 def threads_or_cores(given: int | None) -> int:

@@ -10,11 +10,16 @@ from flowwatch.cli.options import (
     InputFormat,
     Maps,
     NoDigest,
+    NoRaw,
     Output,
     Paths,
+    RejectsFile,
     Threads,
+    Timezone,
     can_be_written,
     keep_inputs,
+    known_zone,
+    rejecting,
     threads_or_cores,
 )
 from flowwatch.errors import UsageError
@@ -62,8 +67,13 @@ def flows(
     threads: Threads = None,
     stream: Stream = False,
     follow: Follow = None,
+    timezone: Timezone = None,
+    rejects: RejectsFile = None,
+    rejects_no_raw: NoRaw = False,
 ) -> None:
     """Print the conversations, one row each."""
+    from msgspec.structs import replace
+
     from flowwatch.model import ReadOptions
 
     options = ReadOptions(
@@ -71,9 +81,13 @@ def flows(
         input_format=input_format,
         maps=tuple(map(str, maps or ())),
         threads=threads_or_cores(threads),
+        timezone=known_zone(timezone),
         follow=follow or None,
     )
-    _records("flows", paths, fmt, output, options, stream=stream, follow=follow)
+    can_be_written((rejects,))
+    keep_inputs(paths, (rejects,))
+    with rejecting(rejects, raw=not rejects_no_raw) as refused:
+        _records("flows", paths, fmt, output, replace(options, rejects=refused), stream=stream, follow=follow)
 
 
 def lookups(
@@ -87,8 +101,13 @@ def lookups(
     threads: Threads = None,
     stream: Stream = False,
     follow: Follow = None,
+    timezone: Timezone = None,
+    rejects: RejectsFile = None,
+    rejects_no_raw: NoRaw = False,
 ) -> None:
     """Print the DNS questions with their answers, one row each."""
+    from msgspec.structs import replace
+
     from flowwatch.model import ReadOptions
 
     options = ReadOptions(
@@ -96,9 +115,13 @@ def lookups(
         input_format=input_format,
         maps=tuple(map(str, maps or ())),
         threads=threads_or_cores(threads),
+        timezone=known_zone(timezone),
         follow=follow or None,
     )
-    _records("lookups", paths, fmt, output, options, stream=stream, follow=follow)
+    can_be_written((rejects,))
+    keep_inputs(paths, (rejects,))
+    with rejecting(rejects, raw=not rejects_no_raw) as refused:
+        _records("lookups", paths, fmt, output, replace(options, rejects=refused), stream=stream, follow=follow)
 
 
 def _records(

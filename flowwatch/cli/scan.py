@@ -16,13 +16,18 @@ from flowwatch.cli.options import (
     InputFormat,
     Maps,
     NoDigest,
+    NoRaw,
     Output,
     Paths,
     PolicyFile,
+    RejectsFile,
     Threads,
+    Timezone,
     can_be_written,
     keep_inputs,
+    known_zone,
     policy_or_default,
+    rejecting,
     same_file,
     threads_or_cores,
 )
@@ -72,10 +77,15 @@ def scan(
     allow_undecided: AllowUndecided = 0,
     input_format: InputFormat = None,
     maps: Maps = None,
+    timezone: Timezone = None,
+    rejects: RejectsFile = None,
+    rejects_no_raw: NoRaw = False,
     no_digest: NoDigest = False,
     threads: Threads = None,
 ) -> None:
     """Read captures and logs, judge where data went, and report."""
+    import msgspec
+
     from flowwatch import sources
     from flowwatch.audit import audit
     from flowwatch.cli.terminal import progress
@@ -89,16 +99,18 @@ def scan(
     rules = policy_or_default(policy)
     found = but_rules(sources.expand(paths), paths, rules)
     written = _written(chosen, output, decisions)
-    keep_inputs((*found, rules, *(places or ())), written)
-    can_be_written(written if len(chosen) == 1 else [decisions])
+    keep_inputs((*found, rules, *(places or ())), [*written, rejects])
+    can_be_written([*written, rejects] if len(chosen) == 1 else [decisions, rejects])
     options = ReadOptions(
         digest=not no_digest,
         input_format=input_format,
         maps=tuple(map(str, maps or ())),
+        timezone=known_zone(timezone),
         threads=threads_or_cores(threads),
     )
     gc.disable()  # frozen values form no circles, and the process ends with its report: a fifth of the judging time
-    with progress(found) as advance:
+    with progress(found) as advance, rejecting(rejects, raw=not rejects_no_raw) as refused:
+        options = msgspec.structs.replace(options, rejects=refused)
         report = audit(found, rules, databases=places or (), options=options, progress=advance)
     deliver(report, chosen, output, decisions)
     conclude(report, fail_on, allow_undecided)

@@ -1,5 +1,7 @@
 """The two Arrow tables every source produces, and the Coverage that says what it could not see."""
 
+from collections.abc import Callable
+
 import msgspec
 import pyarrow as pa
 
@@ -122,6 +124,10 @@ class Marker(msgspec.Struct, frozen=True, order=True):
     pattern: bytes
 
 
+Refused = Callable[[str, str, int, int, bytes | None], None]
+"""Takes a refused record: reason code, message, record number, byte offset, its bytes where they are known."""
+
+
 class ReadOptions(msgspec.Struct, frozen=True):
     """What a source is asked to extract."""
 
@@ -131,6 +137,10 @@ class ReadOptions(msgspec.Struct, frozen=True):
     """Read as this format instead of detecting one."""
     maps: tuple[str, ...] = ()
     """Files of the operator's own maps of formats; tried before what is built in."""
+    timezone: str | None = None
+    """Zone of times that name none, by its IANA name; None: UTC is assumed, and said."""
+    rejects: Callable[[str, str], Refused] | None = None
+    """What takes the refused records of a source (its name as text) that is read as a format (its name)."""
     threads: int = 1
     """That read at once; the rows are the same for any number."""
     eager: bool = False
@@ -141,6 +151,10 @@ class ReadOptions(msgspec.Struct, frozen=True):
     """Seconds without growth after which the end of a capture is believed; None: at once."""
     digests: bool = False
     """Take the SHA-256 of bodies and files sent in clear, for `src_payload_sha256` and `dst_payload_sha256`."""
+
+    def refused(self, source: str, name: str) -> Refused | None:
+        """What takes refused records of that source, read as the format of that name."""
+        return self.rejects(source, name) if self.rejects is not None else None
 
 
 class Ref(msgspec.Struct, frozen=True, order=True):

@@ -1,62 +1,101 @@
 """The format of an input, by its content and never by its name.
 
-Refuses to guess: what is not certain enough is unread, and the refusal names the three best guesses with their scores.
+What carries another log (`carriers`) is taken off first. A log that syslog wrote for several programs is told by the
+lines of each, and is read as all of their formats at once. Refuses to guess: what is not certain enough is unread, and
+the refusal names the best guesses with their scores, the lines that were tried, and what to do.
 """
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from flowwatch.errors import UsageError
 from flowwatch.model.records import Skip
-from flowwatch.sources.formats import FORMATS, Format, formats
-from flowwatch.sources.known import guesses
-from flowwatch.sources.zeek.sniff import path as zeek_path
+from flowwatch.sources.formats import CAPTURES, Format, formats
+
+if TYPE_CHECKING:
+    from flowwatch.sources.known import Guess
 
 CERTAIN = 80
 """Score from which an input is read as the format."""
 SURE = 100
 """Score of what its first bytes tell beyond doubt."""
 _MAP = "docs/maps.md says how to write a map for another (--map)"
-
-
-def _names(maps: tuple[str, ...] = ()) -> str:
-    return ", ".join(entry.name for entry in formats(maps))
+_SHOWN, _SHORTENED = 3, 120
+"""Lines of an unknown input that are shown, and their characters."""
 
 
 def named(name: str, maps: tuple[str, ...] = ()) -> Format:
     """The format of that name; UsageError, listing the names, where there is none."""
-    for entry in formats(maps):
+    among = formats(maps)
+    for entry in among:
         if entry.name == name:
             return entry
-    raise UsageError(f"no input format is called {name!r}", hint=f"one of {_names(maps)}")
+    raise UsageError(f"no input format is called {name!r}", hint=f"one of {', '.join(entry.name for entry in among)}")
 
 
-def detect(head: bytes, maps: tuple[str, ...] = ()) -> Format | Skip:
+def _zeek() -> str:
+    return ", ".join(entry.name.removeprefix("zeek-") for entry in formats() if entry.name.startswith("zeek-"))
+
+
+def detect(head: bytes, maps: tuple[str, ...] = (), later: Callable[[], bytes] = bytes) -> Format | Skip:
     """The format of an input from its first bytes, or why it cannot be read.
 
-    Codes: `empty`, `unsupported_format` (a Zeek log that is not read), `unknown_format`.
+    `later` gives some from the middle, for a log that begins with what is not of its form. Codes: `empty`,
+    `unsupported_format` (a Zeek log that is not read), `unknown_format`.
     """
     if not head:
         return Skip("empty", "the input is empty")
-    best = _best(FORMATS, head)
-    if maps or best.score(head) < SURE:  # the shipped maps need not be opened to tell a capture
-        best = _best(formats(maps), head)
-    if best.score(head) >= CERTAIN:
+    captured = _best(CAPTURES, head)
+    if captured.score(head) >= SURE:  # nothing of the logs need be loaded to tell a capture
+        return captured
+    return _of_log(head, maps) or _of_log(later(), maps) or _unknown(head)
+
+
+def _of_log(head: bytes, maps: tuple[str, ...]) -> Format | None:
+    if not head:
+        return None
+    from flowwatch.sources.carriers import plain
+    from flowwatch.sources.mixed import by_program, mixed
+
+    among, bare = formats(maps), plain(head)
+    best = _best(among, bare)
+    if best.score(bare) >= CERTAIN:
         return best
-    path, score = zeek_path(head)
-    if score:
-        log = f"{path}.log" if path and path.isidentifier() else "log"
-        return Skip("unsupported_format", f"a Zeek {log}, which this version does not read (it reads {_names()})")
-    return Skip("unknown_format", _refusal(head))
+    found = [one for one, lines in by_program(among, bare) if one.score(lines) >= CERTAIN]
+    return mixed(found) if found else None
 
 
-def _best(among: tuple[Format, ...], head: bytes) -> Format:
+def _best(among: Sequence[Format], head: bytes) -> Format:
     return max(among, key=lambda entry: entry.score(head))
 
 
-def _refusal(head: bytes) -> str:
-    best = guesses(head)[:3]
-    if not best:
-        kind = "binary data" if b"\x00" in head[:1024] else "text of an unknown form"
-        return f"{kind}; this version reads {_names()}; {_MAP}; --input-format names one"
-    listed = ", ".join(f"{guess.name} ({guess.score})" for guess in best)
-    return f"looks like {listed}; " + (
-        best[0].hint or f"this version reads {_names()}; {_MAP}; --input-format names one"
-    )
+def _unknown(head: bytes) -> Skip:
+    from flowwatch.sources.carriers import plain
+    from flowwatch.sources.known import guesses
+    from flowwatch.sources.zeek.sniff import path as zeek_path
+
+    bare = plain(head)
+    path, score = zeek_path(bare)
+    if score:
+        log = f"{path}.log" if path and path.isidentifier() else "log"
+        return Skip(
+            "unsupported_format", f"a Zeek {log}, which this version does not read (of Zeek it reads {_zeek()})"
+        )
+    best = guesses(bare)[:3]
+    if best and best[0].hint:
+        return Skip("unknown_format", f"looks like {_listed(best)}; {best[0].hint}")
+    binary = b"\x00" in bare[:1024]
+    what = f"looks like {_listed(best)}" if best else "binary data" if binary else "text of an unknown form"
+    tried = "" if binary else f"; lines tried: {_tried(bare)}"
+    return Skip("unknown_format", f"{what}{tried}; {_MAP}; --input-format names one")
+
+
+def _listed(best: Sequence["Guess"]) -> str:
+    return ", ".join(f"{guess.name} ({guess.score})" for guess in best)
+
+
+def _tried(head: bytes) -> str:
+    """The first lines that say something, shortened, with what is not printable escaped."""
+    lines = [line for line in head.splitlines() if line.strip()][:_SHOWN]
+    told = [line[: _SHORTENED + 1].decode("utf-8", "backslashreplace") for line in lines]
+    return " | ".join(ascii(line[:_SHORTENED])[1:-1] + ("..." if len(line) > _SHORTENED else "") for line in told)

@@ -1,6 +1,7 @@
 """The input formats, in one ordered list: name, what it is, how its first bytes are told, how it is read.
 
-A new format is a line here. Where two formats score alike the earlier one stands.
+A new format is a line here. Where two formats score alike the earlier one stands. A reader is loaded when it is asked
+for the first time, so that a capture does not wait for the logs.
 """
 
 import functools
@@ -8,18 +9,15 @@ from collections.abc import Callable
 
 import msgspec
 
-from flowwatch.model.records import ReadOptions
-from flowwatch.sources.bind import BindRecords
-from flowwatch.sources.bind import score as bind_score
+from flowwatch.model.records import ReadOptions, Refused
 from flowwatch.sources.capture import CaptureRecords, is_erf, is_pcap, is_pcapng, is_snoop
-from flowwatch.sources.eve import EveRecords
-from flowwatch.sources.eve import score as eve_score
-from flowwatch.sources.maps import Map, MapRecords, ParquetRecords, is_parquet, own, shipped
-from flowwatch.sources.maps import score as map_score
+from flowwatch.sources.logs import Log, LogRecords, written
+from flowwatch.sources.moments import Clock
 from flowwatch.sources.opened import Opened, Progress
 from flowwatch.sources.records import Records
-from flowwatch.sources.zeek import KINDS, ZeekRecords
-from flowwatch.sources.zeek.sniff import path as zeek_path
+
+_Read = Callable[[Opened, ReadOptions, Progress | None], Records]
+_Make = Callable[[str, Clock, Refused | None], Log]
 
 
 class Format(msgspec.Struct, frozen=True):
@@ -29,64 +27,98 @@ class Format(msgspec.Struct, frozen=True):
     about: str
     score: Callable[[bytes], int]
     """From the first bytes, 0 (is not) to 100 (is)."""
-    read: Callable[[Opened, ReadOptions, Progress | None], Records]
+    read: _Read
+    log: _Make | None = None
+    """Of a log that may lie between lines of others."""
+    tags: tuple[str, ...] = ()
+    """Programs that write it, as syslog names them."""
+
+
+def of_log(name: str, about: str, score: Callable[[bytes], int], log: _Make, tags: tuple[str, ...] = ()) -> Format:
+    """The format of a log of lines."""
+
+    def read(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+        del progress  # told by `opened`
+        clock = Clock(written(opened), options.timezone)
+        return LogRecords(opened, log(opened.name, clock, options.refused(opened.name, name)))
+
+    return Format(name, about, score, read, log, tags)
 
 
 def _zeek_score(path: str, head: bytes) -> int:
-    found, score = zeek_path(head)
+    from flowwatch.sources.zeek.sniff import path as told
+
+    found, score = told(head)
     return score if found == path else 0
 
 
 def _zeek(path: str, opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+    from flowwatch.sources.zeek import KINDS, ZeekRecords
+
     del progress  # told by `opened`
     return ZeekRecords(opened, KINDS[path], forced=options.input_format is not None)
 
 
 def _zeek_format(path: str, about: str) -> Format:
-    return Format(KINDS[path].name, about, functools.partial(_zeek_score, path), functools.partial(_zeek, path))
+    return Format(f"zeek-{path}", about, functools.partial(_zeek_score, path), functools.partial(_zeek, path))
+
+
+def _eve_score(head: bytes) -> int:
+    from flowwatch.sources.eve import score
+
+    return score(head)
 
 
 def _eve(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+    from flowwatch.sources.eve import EveRecords
+
     del options, progress  # told by `opened`
     return EveRecords(opened)
 
 
-def _bind(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
-    del options, progress  # told by `opened`
-    return BindRecords(opened)
+def _bind_score(head: bytes) -> int:
+    from flowwatch.sources.bind import score
+
+    return score(head)
 
 
-FORMATS = (
+def _bind(source: str, clock: Clock, refused: Refused | None) -> Log:
+    from flowwatch.sources.bind import BindLog
+
+    return BindLog(source, clock, refused)
+
+
+CAPTURES = (
     Format("pcap", "packet capture, classic", is_pcap, CaptureRecords),
     Format("pcapng", "packet capture, next generation", is_pcapng, CaptureRecords),
     Format("snoop", "packet capture of Solaris", is_snoop, CaptureRecords),
     Format("erf", "packet capture of Endace's cards", is_erf, CaptureRecords),
+)
+FORMATS = (
+    *CAPTURES,
     _zeek_format("conn", "Zeek connections, tab-separated or JSON"),
     _zeek_format("dns", "Zeek DNS lookups, tab-separated or JSON"),
     _zeek_format("ssl", "Zeek TLS handshakes, tab-separated or JSON"),
     _zeek_format("http", "Zeek HTTP requests, tab-separated or JSON"),
     _zeek_format("quic", "Zeek QUIC handshakes, tab-separated or JSON"),
-    Format("eve", "Suricata EVE records: flow, dns, tls, http, quic", eve_score, _eve),
-    Format("bind-query", "BIND 9 query log, plain or behind syslog", bind_score, _bind),
+    Format("eve", "Suricata EVE records: flow, dns, tls, http, quic", _eve_score, _eve),
+    of_log("bind-query", "BIND 9 query log, plain or behind syslog", _bind_score, _bind, ("named",)),
 )
-
-
-def _map(found: Map, opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
-    del options, progress  # told by `opened`
-    return MapRecords(opened, found)
-
-
-def _map_format(found: Map) -> Format:
-    return Format(found.name, found.about, functools.partial(map_score, found), functools.partial(_map, found))
-
-
-def _parquet(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
-    del progress  # told by `opened`
-    return ParquetRecords(opened, (*own(options.maps), *shipped()))
 
 
 @functools.lru_cache(maxsize=8)
 def formats(maps: tuple[str, ...] = ()) -> tuple[Format, ...]:
     """All formats in order, the operator's maps first. Raises UsageError where a map cannot be used."""
-    parquet = Format("parquet", "Parquet whose columns a map knows", is_parquet, _parquet)
-    return (*map(_map_format, own(maps)), *FORMATS, parquet, *map(_map_format, shipped()))
+    from flowwatch.sources.maps import Map, MapLog, ParquetRecords, is_parquet, own, score, shipped
+
+    def parquet(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+        del progress  # told by `opened`
+        return ParquetRecords(opened, (*own(options.maps), *shipped()), options)
+
+    def of_map(found: Map) -> Format:
+        return of_log(
+            found.name, found.about, functools.partial(score, found), functools.partial(MapLog, found), found.tags
+        )
+
+    columns = Format("parquet", "Parquet whose columns a map knows", is_parquet, parquet)
+    return (*map(of_map, own(maps)), *FORMATS, columns, *map(of_map, shipped()))

@@ -33,8 +33,6 @@ _MAGIC = (
     (b"\xa5\x0c", "nfcapd", ""),
     (b"\x83\x65C-DNS", "C-DNS", ""),
     (b"\x83\x68DNS-STAT", "C-DNS", ""),
-    (b"\xff\xfe", "UTF-16 text", "convert it first: iconv -f UTF-16 -t UTF-8 FILE | flowwatch scan -"),
-    (b"\xfe\xff", "UTF-16 text", "convert it first: iconv -f UTF-16 -t UTF-8 FILE | flowwatch scan -"),
 )
 _KEYS = (
     ({"type", "schema", "flowwatch"}, "flowwatch report"),

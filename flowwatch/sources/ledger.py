@@ -1,18 +1,26 @@
 """The account of one log: every record ends as exactly one of event, noise, unattributable or rejected.
 
 Promises `records = events + noise + unattributable + rejected + held_back`; keeps the first refused records with line,
-offset and reason, and counts the rest.
+offset and reason, counts the rest, and gives them all to the file of rejects where there is one.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 
-from flowwatch.model.records import Coverage, Skip
+import pyarrow as pa
+
+from flowwatch.model.records import Coverage, Refused, Skip
 from flowwatch.model.time import Instant
+from flowwatch.sources.lines import Block
+from flowwatch.sources.moments import Clock
 
 MOST_REJECTS = 100
 """Refused records kept in Coverage; all are counted."""
 
+_COUNTS = (
+    "records", "events", "noise", "unattributable", "rejected", "held_back",
+    "flows", "lookups", "one_way_flows", "out_of_order", "drops",
+)  # fmt: skip
 _HELD_BACK = "last line without its end, which cannot be read: more of it may come"
 REASONS = {
     "bad_timestamp": "the time is missing or is not a time",
@@ -36,7 +44,10 @@ REASONS = {
 class Ledger:
     """Counts of one log while it is read; `coverage` closes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, sink: Refused | None = None) -> None:
+        self._sink = sink
+        self.block: Block | None = None
+        """What is being read: the bytes of refused records are taken from it."""
         self.records = self.events = self.noise = self.unattributable = self.rejected = self.held_back = 0
         self.flows = self.lookups = self.one_way_flows = 0
         self.out_of_order = self.drops = 0
@@ -46,13 +57,16 @@ class Ledger:
         self.last: Instant | None = None
         self.notes: Counter[str] = Counter()
         """Sentences to be told, with how often each was due."""
-        self._rejects: list[Skip] = []
+        self.rejects: list[Skip] = []
+        """The first refused records."""
 
     def reject(self, code: str, record: int, offset: int) -> None:
         """Counts one refused record and keeps it while there is room."""
         self.rejected += 1
-        if len(self._rejects) < MOST_REJECTS:
-            self._rejects.append(Skip(code, _reason(code), offset, record))
+        if self._sink is not None:
+            self._sink(code, _reason(code), record, offset, self.block.line(offset) if self.block else None)
+        if len(self.rejects) < MOST_REJECTS:
+            self.rejects.append(Skip(code, _reason(code), offset, record))
 
     def refuse(self, refusals: Iterable[tuple[int, int, str]], *, ended: bool = True) -> None:
         """Books refused records (line, offset, code) in their order; a last line that nothing ends is held back."""
@@ -67,6 +81,25 @@ class Ledger:
         """Widens the time span."""
         self.first = first if self.first is None else min(self.first, first)
         self.last = last if self.last is None else max(self.last, last)
+
+    def absorb(self, other: "Ledger", *, blank: int = 0) -> None:
+        """Adds the account of another reader of the same log, without `blank` of its lines, which were noise there."""
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.records -= blank
+        self.noise -= blank
+        self.limits += other.limits
+        self.notes += other.notes
+        if other.first is not None and other.last is not None:
+            self.seen(other.first, other.last)
+        self.rejects = sorted([*self.rejects, *other.rejects], key=lambda one: one.record or 0)[:MOST_REJECTS]
+
+    def note_times(self, bases: pa.StringArray, clock: Clock) -> None:
+        """Notes how times were read that do not say all, by their `time_basis`."""
+        notes = clock.notes
+        for basis in bases.value_counts().to_pylist():
+            if basis["values"] in notes:
+                self.notes[notes[basis["values"]]] += basis["counts"]
 
     def coverage(self, source: str, name: str, size: int, sha256: str | None, error: Skip | None) -> Coverage:
         """The account closed: what was read of `source`, `size` bytes in format `name`."""
@@ -87,7 +120,7 @@ class Ledger:
             unattributable=self.unattributable,
             rejected=self.rejected,
             held_back=self.held_back,
-            rejects=tuple(self._rejects),
+            rejects=tuple(self.rejects),
             flows=self.flows,
             lookups=self.lookups,
             one_way_flows=self.one_way_flows,

@@ -5,10 +5,14 @@ length still says what it is, and the bytes left out are counted in the offsets.
 mark is stripped from the first line. The last line needs no line end.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import BinaryIO
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
 LONGEST = 1 << 20
 """Bytes of the longest line that is read."""
@@ -28,6 +32,30 @@ class Block(msgspec.Struct, frozen=True):
     """Line number of the first line, from 1."""
     ended: bool = True
     """False for the last line of an input where nothing ends it: more of it may come."""
+    outer: tuple[int, ...] | None = None
+    """Byte offset of each line in the input where another log carried it; `offset` and `data` do not tell it then."""
+
+    def offsets(self) -> Iterator[int]:
+        """Byte offset of each line in the input."""
+        if self.outer is not None:
+            yield from self.outer
+            return
+        yield from accumulate((len(line) + 1 for line in self.data.split(b"\n")[:-1]), initial=self.offset)
+
+    def placed(self, lines: pa.UInt32Array, starts: pa.UInt32Array) -> pa.UInt64Array:
+        """Byte offsets in the input of lines (from 0) that begin at `starts` in `data`."""
+        if self.outer is not None:
+            return pa.array(self.outer, pa.uint64()).take(lines)
+        return pc.add(starts.cast(pa.uint64()), pa.scalar(self.offset, pa.uint64()))
+
+    def line(self, offset: int) -> bytes:
+        """The line that stands there in the input."""
+        if self.outer is not None:
+            at = bisect_left(self.outer, offset)
+            return self.data.split(b"\n")[at] if at < len(self.outer) else b""
+        start = max(offset - self.offset, 0)
+        end = self.data.find(b"\n", start)
+        return self.data[start:] if end < 0 else self.data[start:end]
 
 
 def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:

@@ -1,7 +1,7 @@
 """Times and spans of logs to whole nanoseconds, exactly: no binary fraction comes between.
 
 Seconds since 1970 have six decimals in Zeek's text, in its JSON as many as a double needs (rounded at the ninth). ISO
-8601 stands with or without a zone; a time without one is taken as UTC, and its reader says so.
+8601 stands with or without a zone; a time without one is read by the log's `Clock`, which says how.
 """
 
 import datetime as dt
@@ -22,6 +22,47 @@ LATEST = (1 << 32) * _NANO
 _STRICT = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)?$"
 UNZONED = r"^\d{4}-\d\d-\d\d[T ][0-9:.,]*$"
 """A time in ISO 8601 that names no zone (a regular expression of RE2)."""
+YEARLESS = "year_inferred"
+"""`time_basis` of a time without a year."""
+
+
+class Clock:
+    """What times of a log leave out: the zone of a local time, the year of one that has none.
+
+    `latest`: when the log was last written to, in nanoseconds since 1970. `zone`: the zone the log's writer lived in
+    (a name of the IANA database, known to exist); None: UTC is assumed.
+    """
+
+    def __init__(self, latest: int, zone: str | None = None) -> None:
+        self.latest = latest
+        self.zone = zone
+        self.basis = "assumed_utc" if zone is None else "config"
+        """`time_basis` of a time without a zone."""
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What is to be told of times, by `time_basis`."""
+        return {
+            "assumed_utc": "time without a zone: taken as UTC",
+            "config": f"time without a zone: taken as {self.zone}",
+            YEARLESS: "time without a year: the latest that is not after the file's own",
+            "none": "line without a time",
+        }
+
+    def instants(self, shown: pa.Int64Array) -> pa.Int64Array:
+        """Nanoseconds since 1970 of what this clock showed; the earlier where it showed it twice in its year."""
+        if self.zone is None:
+            return shown
+        local = shown.cast(pa.timestamp("ns"))
+        return pc.assume_timezone(local, self.zone, ambiguous="earliest", nonexistent="latest").cast(pa.int64())
+
+    def column(self, texts: pa.StringArray) -> tuple[pa.Int64Array, pa.StringArray]:
+        """(nanoseconds since 1970, `time_basis`) of times in ISO 8601; null where a text is none."""
+        unzoned = pc.match_substring_regex(texts, UNZONED)
+        found = column(texts)
+        if self.zone is not None:
+            found = pc.if_else(unzoned, self.instants(found), found)
+        return found, pc.if_else(unzoned, self.basis, "explicit")
 
 
 def span(text: str) -> int | None:

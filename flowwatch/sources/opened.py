@@ -1,10 +1,12 @@
 """One input opened for reading: its first bytes for detection, then all of its bytes, once, in order, unpacked.
 
-gzip, zstd, xz, bzip2 and lz4 are told by their first bytes and unpacked by the core, piece by piece. Promises size and
+gzip, zstd, xz, bzip2 and lz4 are told by their first bytes and unpacked by the core, piece by piece; text in UTF-16 is
+given as UTF-8, and offsets count bytes of that. Promises size and
 SHA-256 of the bytes as stored; of a stream that breaks all whole lines before the break, and in `error` where and why.
 A capture reads `stored`, or the path, by itself: the core unpacks it.
 """
 
+import codecs
 import io
 import os
 from typing import TYPE_CHECKING, BinaryIO, Self, cast
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["HEAD", "Opened", "Progress"]
 
 _PIECE = 1 << 16
+_TELLING = 64
+"""Bytes that tell UTF-16 without its mark."""
 
 
 class Opened(io.RawIOBase):
@@ -43,6 +47,11 @@ class Opened(io.RawIOBase):
         self._begun = bytearray()
         self._ready = memoryview(b"")
         self.head = self._head(self.compression) if self.compression else self.stored.head
+        self.wide = _wide(self.head)
+        """The form of UTF-16 that the text is in, as Python names it; None: it is read as it is."""
+        if self.wide:
+            self.head = self.head.decode(self.wide, "replace").encode("utf-8", "replace")
+            self._narrow = codecs.getincrementaldecoder(self.wide)("replace")
 
     @property
     def name(self) -> str:
@@ -70,17 +79,21 @@ class Opened(io.RawIOBase):
         """Digest of the stored bytes read so far, lower-case hexadecimal; None when switched off."""
         return self.stored.sha256
 
+    def middle(self) -> bytes:
+        """Whole lines from the middle, where they can be had without reading up to there; else nothing."""
+        return self.stored.middle()
+
     def readable(self) -> bool:
         """True."""
         return True
 
     def readinto(self, buffer: "bytearray | memoryview", /) -> int:  # type: ignore[override]
         """Fills `buffer` from where reading stands; 0 at the end. Raises OSError."""
-        if self.compression is None:
+        if self.compression is None and self.wide is None:
             return self.stored.readinto(buffer)
         view = memoryview(buffer).cast("B")
         if not self._ready:
-            self._ready = memoryview(self._lines(self.compression))
+            self._ready = memoryview(self._narrowed() if self.wide else self._piece())
         count = min(len(view), len(self._ready))
         view[:count] = self._ready[:count]
         self._ready = self._ready[count:]
@@ -108,6 +121,17 @@ class Opened(io.RawIOBase):
             self.error = Skip(code, message, offset)
         return bytes(head)
 
+    def _narrowed(self) -> bytes:
+        """The next bytes of UTF-16 as UTF-8; empty at the end. Half a character at the end is replaced."""
+        while piece := self._piece():
+            if text := self._narrow.decode(piece):
+                return text.encode("utf-8", "replace")
+        return self._narrow.decode(b"", final=True).encode("utf-8", "replace")
+
+    def _piece(self) -> bytes:
+        """The next bytes, unpacked where they are packed; empty at the end."""
+        return self._lines(self.compression) if self.compression else self.stored.read(_PIECE) or b""
+
     def _lines(self, compression: Compression) -> bytes:
         """The next whole lines, or parts of one too long to be read; empty at the end."""
         self._unpacked = self._unpacked or _unpacked(cast("BinaryIO", self.stored), compression)
@@ -133,6 +157,19 @@ class Opened(io.RawIOBase):
             left = f"; {len(self._begun)} bytes of a line cut short are left out" if self._begun else ""
             self.error = Skip(code, message + left, (self.unpacked_size or 0) - len(self._begun))
             self.drain()
+
+
+def _wide(head: bytes) -> str | None:
+    """The form of UTF-16, by its byte order mark or by the zeros beside the letters; None: it is none."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    first = head[:_TELLING]
+    if len(first) < _TELLING or (first[0] and first[1]) or b"\x00" not in first:
+        return None
+    for form, letters, zeros in (("utf-16-le", first[::2], first[1::2]), ("utf-16-be", first[1::2], first[::2])):
+        if zeros.count(0) * 10 >= len(zeros) * 9 and b"\x00" not in letters and letters.isascii():
+            return form
+    return None
 
 
 def _shown(one: str) -> str:

@@ -26,6 +26,7 @@ from flowwatch.sources.rotation import Run, runs
 DEFAULTS = ReadOptions()
 _SMALL = 64 << 20
 """Bytes of a source that is read by one thread, beside others."""
+_WIDE = "text in UTF-16: offsets count the bytes of the same text in UTF-8"
 _TABLES: dict[TableName, pa.Schema] = {"flows": FLOWS, "lookups": LOOKUPS}
 _RECORD: dict[TableName, str] = {"flows": "first_record", "lookups": "record"}
 
@@ -67,7 +68,7 @@ class Reading:
         return Opened(self.source, digest=options.digest, progress=self._progress, follow=options.follow)
 
     def _read(self, opened: Opened) -> Iterator[tuple[TableName, pa.RecordBatch]]:
-        chosen = self._forced or detect(opened.head, self._options.maps)
+        chosen = self._forced or detect(opened.head, self._options.maps, opened.middle)
         if not isinstance(chosen, Format) or not opened.head:
             refused = chosen if isinstance(chosen, Skip) else Skip("empty", "the input is empty")
             self._coverages = (_unread(opened, opened.error or refused),)
@@ -240,6 +241,8 @@ def _unread(opened: Opened, why: Skip) -> Coverage:
 
 def _unpacked(opened: Opened, coverage: Coverage) -> Coverage:
     """The account of a reader that knows only unpacked bytes, with how they are stored and what is wrong with that."""
+    if opened.wide:
+        coverage = msgspec.structs.replace(coverage, notes=(*coverage.notes, _WIDE))
     if coverage.compression == opened.compression:
         return coverage
     stored = msgspec.structs.replace(coverage, compression=opened.compression, error=opened.error or coverage.error)

@@ -83,6 +83,16 @@ class Stored(io.RawIOBase):
         """The path where the source is a regular file, so that it may be opened again by itself; else None."""
         return self.source if self._owned and stat.S_ISREG(os.fstat(self._file.fileno()).st_mode) else None
 
+    def middle(self) -> bytes:
+        """Whole lines from the middle of a regular file that is longer than its first bytes; else nothing."""
+        if self.path is None or self.compression:
+            return b""
+        size = os.fstat(self._file.fileno()).st_size
+        if size <= 2 * HEAD:
+            return b""
+        found = os.pread(self._file.fileno(), HEAD, size // 2)
+        return found.partition(b"\n")[2].rpartition(b"\n")[0]
+
     @property
     def sha256(self) -> str | None:
         """Digest of the bytes given out so far, lower-case hexadecimal; None when switched off."""

@@ -110,6 +110,7 @@ def test_no_bytes_make_detection_raise(head):
 
 
 _READ = {
+    "wrappers/sample-cri": "coredns",
     "zeek-conn/": "zeek-conn",
     "zeek-dns/": "zeek-dns",
     "zeek-ssl/": "zeek-ssl",

@@ -5,6 +5,7 @@ import re
 import pyarrow as pa
 import pytest
 
+from flowwatch.sources.moments import Clock
 from flowwatch.sources.syslog import ANY, frame, times
 
 WRITTEN = 1_795_400_000 * 10**9
@@ -37,11 +38,14 @@ def test_forms(line, rest):
         (["2026-11-22T07:35:23", None], [1795332923, None], ["assumed_utc", None]),
         (["Nov 24 02:00:00", "Nov 24 03:00:00"], [1795485600, 1763953200], ["year_inferred"] * 2),
         (["Feb 29 23:59:59", "Feb 30 00:00:00"], [1709251199, None], ["year_inferred"] * 2),
-        (["Nov 22 07:35:60", "Xyz 22 07:35:00"], [None, None], ["year_inferred"] * 2),
+        (["Nov 22 07:35:61", "Xyz 22 07:35:00"], [None, None], ["year_inferred"] * 2),
+        (["Jun 30 23:59:60", "Nov 22 07:35:60"], [1782864000, 1795332960], ["year_inferred"] * 2),
+        (["Oct 10 2018 12:34:56", "Sun Nov 22 07:35:23 2026"], [1539174896, 1795332923], ["assumed_utc"] * 2),
+        (["1795332923", "1795332923.5"], [1795332923, 1795332923], ["explicit"] * 2),
         ([None], [None], [None]),
     ],
 )
 def test_times(texts, seconds, basis):
-    found, told = times(pa.array(texts, pa.utf8()), WRITTEN)
+    found, told = times(pa.array(texts, pa.utf8()), Clock(WRITTEN))
     assert [None if time is None else time // 10**9 for time in found.to_pylist()] == seconds
     assert told.to_pylist() == basis

@@ -7,6 +7,6 @@ say more than was logged: a name was asked for, never that it was answered or th
 """
 
 from flowwatch.sources.bind.grammar import score
-from flowwatch.sources.bind.reader import BindRecords
+from flowwatch.sources.bind.reader import BindLog
 
-__all__ = ["BindRecords", "score"]
+__all__ = ["BindLog", "score"]

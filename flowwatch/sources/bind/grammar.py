@@ -16,7 +16,7 @@ from flowwatch.sources.lines import LONGEST
 _PLAIN = r"[!#%-'*-:<-?A-\[\]-~]"
 _NAME = rf"(?=[^ ])(?>{_PLAIN}*+(?:\\(?:[0-9]{{3}}|[!-/:-~]){_PLAIN}*+)*+)"
 _TIME = r"(?:(\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z?) )?"
-_FRAME = syslog.frame(r"[\w./-]{0,64}named[\w.-]{0,32}")
+_FRAME = syslog.frame(r"(?:[\w./-]{0,64}named[\w.-]{0,32}|-)")
 _OWN = re.compile(
     rf"(?P<frame>{_FRAME})?(?P<time>{_TIME})(?P<category>[a-z-]+: )?(?P<severity>(?:debug \d+|[a-z]+): )?(?P<said>.*)",
     re.ASCII | re.DOTALL,

@@ -1,6 +1,6 @@
 r"""Questions of a BIND log as columns of LOOKUPS.
 
-A local time names no zone: UTC is assumed, and said by `time_basis`. What BIND marks `T` came over TCP, and over TLS
+A local time names no zone: it is the clock's, and `time_basis` says so. What BIND marks `T` came over TCP, and over TLS
 and HTTPS too, which it does not tell. Of the flags `+` is `rd` and `C` is `cd`. Names are exact: BIND marks a dot
 within a label.
 """
@@ -10,9 +10,10 @@ import re
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch.sources import moments, syslog, text
+from flowwatch.sources import syslog, text
 from flowwatch.sources.columns import by_value, exactness, instants, unless_plain
 from flowwatch.sources.mnemonics import type_word
+from flowwatch.sources.moments import Clock
 
 _ESCAPE = re.compile(r"\\(?:([0-9]{3})|(.))")
 _TYPE = re.compile(r"TYPE(\d{1,5})")
@@ -23,14 +24,14 @@ _WORDS = pa.list_(pa.utf8())
 class Columns:
     """The columns; `refused` gathers what could not be cast, by reason code."""
 
-    def __init__(self, asked: pa.RecordBatch, number: pa.UInt64Array, offset: pa.UInt64Array, latest: int) -> None:
+    def __init__(self, asked: pa.RecordBatch, number: pa.UInt64Array, offset: pa.UInt64Array, clock: Clock) -> None:
         self.refused = pa.nulls(len(number), pa.utf8())
         flags = asked["flags"]
         names = self._checked(unless_plain(asked["name"], text.PLAIN_NAME, dns_name), "name")
         self.columns = {
             "record": number,
             "offset": offset,
-            **self._times(asked["frame"], asked["time"], latest),
+            **self._times(asked["frame"], asked["time"], clock),
             "client_ip": self._checked(by_value(asked["client"], text.address), "client").dictionary_encode(),
             "client_port": self._port(asked["port"]),
             "server_ip": self._checked(by_value(asked["server"], text.address), "server").dictionary_encode(),
@@ -44,12 +45,11 @@ class Columns:
             "view": asked["view"],
         }
 
-    def _times(self, framed: pa.StringArray, own: pa.StringArray, latest: int) -> dict[str, pa.Array]:
+    def _times(self, framed: pa.StringArray, own: pa.StringArray, clock: Clock) -> dict[str, pa.Array]:
         """BIND's own time, unless only the frame's names its zone."""
-        outer, outer_basis = syslog.times(framed, latest)
-        inner = moments.column(_iso(own))
-        inner_basis = pc.if_else(pc.ends_with(own, "Z"), "explicit", "assumed_utc")
-        zoned = pc.and_(pc.equal(outer_basis, "explicit"), pc.not_equal(inner_basis, "explicit"))
+        outer, outer_basis = syslog.times(framed, clock)
+        inner, inner_basis = clock.column(_iso(own))
+        zoned = pc.and_(pc.equal(outer_basis, "explicit"), pc.equal(inner_basis, "assumed_utc"))
         ours = pc.and_(pc.is_valid(own), pc.invert(pc.fill_null(zoned, fill_value=False)))
         time = pc.if_else(ours, inner, outer)
         basis = pc.fill_null(pc.if_else(ours, inner_basis, outer_basis), "none")

@@ -3,7 +3,7 @@
 from flowwatch.sources.maps.language import Map
 from flowwatch.sources.maps.loading import load, own, shipped
 from flowwatch.sources.maps.parquet import ParquetRecords, is_parquet
-from flowwatch.sources.maps.reader import MapRecords
+from flowwatch.sources.maps.reader import MapLog
 from flowwatch.sources.maps.telling import score
 
-__all__ = ["Map", "MapRecords", "ParquetRecords", "is_parquet", "load", "own", "score", "shipped"]
+__all__ = ["Map", "MapLog", "ParquetRecords", "is_parquet", "load", "own", "score", "shipped"]

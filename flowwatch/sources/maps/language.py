@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from flowwatch.model.records import FLOWS, LOOKUPS
 
 Table = Literal["flows", "lookups"]
-Unit = Literal["iso", "iso_ms", "s", "ms", "us", "ns", "since"]
+Span = Literal["s", "ms", "us", "ns", "hms"]
 Answers = Literal["objects", "records", "addresses", "wire"]
-UNITS = ("iso", "iso_ms", "s", "ms", "us", "ns", "since")
+UNITS = ("iso", "iso_ms", "stamp", "s", "ms", "us", "ns", "since")
 ANSWERS = ("objects", "records", "addresses", "wire")
 _BOOKKEEPING = frozenset(
     {"source", "record", "offset", "first_record", "last_record", "first_offset", "parts", "name_exact", "time_basis"}
@@ -44,7 +44,13 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     header: tuple[str, ...] = ()
     """Columns that make a line a header; it names the columns of the lines after it (`-` and case do not count)."""
     columns: dict[str, tuple[str, ...]] = {}
-    """Columns where no header stands, by their count."""
+    """Columns where no header stands, by their count; `*` are those of any other count, as far as they go."""
+    prefix: str | None = None
+    """RE2 of what may stand in front of the first value."""
+
+
+class Cef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="form", tag="cef"):
+    """CEF or LEEF, wherever it begins in the line: its keys, and `cef.vendor`, `cef.product`, `cef.id`, `cef.name`."""
 
 
 class Pairs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="form", tag="pairs"):
@@ -52,7 +58,11 @@ class Pairs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="form", tag="pattern"):
-    """Lines that fit a regular expression (RE2) as a whole; its named groups are the values."""
+    """Lines that fit a regular expression (RE2) as a whole; its named groups are the values.
+
+    A line that does not fit is tried again without the frame that syslog put around it, whose parts are then the
+    values `@time`, `@host`, `@app` and `@pid`. The same goes for pairs.
+    """
 
     pattern: str
 
@@ -74,11 +84,20 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     path: str | tuple[str, ...] = ()
     """Of these the first that says something."""
     const: str | None = None
-    unit: Unit | None = None
+    unit: str | None = None
     """Of a time: ISO 8601, or a count since 1970; `since` is one whose unit its number of digits tells, `iso_ms` is ISO
-    8601 with a whole number of milliseconds behind its point, so that `.5` is five of them."""
-    after: Unit | None = None
+    8601 with a whole number of milliseconds behind its point, so that `.5` is five of them; `stamp` is what stands in
+    front of lines (syslog's forms, seconds since 1970); with `%` it is a form of `strptime`."""
+    after: Span | None = None
     """Of a time: a span that begins at `start`."""
+    before: Span | None = None
+    """Of a time: a span that ends at `end`."""
+    unless: str = ""
+    """Null where the value is the one of this path."""
+    part: Literal["host", "port"] | None = None
+    """Of `HOST:PORT` or a URL: one of its parts."""
+    counted: bool = False
+    """A name whose labels stand behind their lengths, as `(3)www(7)example(0)`."""
     words: dict[str, str] | None = None
     """What a value is called here; other values are null."""
     answers: Answers | None = None
@@ -110,6 +129,8 @@ class Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     when: dict[str, tuple[str, ...]] = {}
     orientation: Literal["initiator", "record"] = "initiator"
     """`record`: each direction is its own record, and the source may be the responder."""
+    lossy: str = ""
+    """Characters that a name of this log has where it cannot show what was asked: such a name is not exact."""
     flags: str | None = None
     """Path of the TCP flags of the record as a number, where ACK is told of an answered SYN alone (AWS); NetFlow's are
     those of all packets, which show no initiator."""
@@ -120,10 +141,12 @@ class Map(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
     name: str
     about: str
-    split: Json | Columns | Pairs | Pattern
+    split: Json | Columns | Cef | Pairs | Pattern
     detect: tuple[Detect, ...] = ()
     rows: tuple[Rows, ...]
     noise: tuple[Noise, ...] = ()
+    tags: tuple[str, ...] = ()
+    """Programs that write it, as syslog's frame names them: lines of others are noise."""
     nulls: tuple[str, ...] = ("", "-")
     """Texts that say nothing."""
     notes: tuple[str, ...] = ()
@@ -143,13 +166,15 @@ def faults(found: Map) -> list[tuple[str, str]]:
         wrong.append(("split.pattern", why))
     if isinstance(split, Columns) and len(split.delimiter) == 0:
         wrong.append(("split.delimiter", "is empty"))
+    if isinstance(split, Columns) and (why := _bad(split.prefix)):
+        wrong.append(("split.prefix", why))
     if isinstance(split, Columns) and split.quoted and len(split.delimiter) != 1:
         wrong.append(("split.delimiter", "is one character where values may be quoted"))
     for columns in [split.columns] if isinstance(split, Columns) else [split.tuples] if isinstance(split, Json) else []:
         wrong += [
             (f"split.{count}", "the count of its columns is another")
             for count, names in columns.items()
-            if count != str(len(names))
+            if count not in (str(len(names)), "*")
         ]
     if not found.rows:
         wrong.append(("rows", "none is given"))
@@ -180,12 +205,20 @@ def _of_field(name: str, one: Field) -> str | None:
         return "is a fact of the format: give it as `const`"
     if bool(one.paths) == (one.const is not None):
         return "needs one of `path` and `const`"
-    if name in _TIMES and (one.unit is None) == (one.after is None):
-        return f"is a time: needs `unit` or `after`, one of {', '.join(UNITS)}"
+    if name in _TIMES and (why := _of_time(one)):
+        return why
     if name == "answers" and one.answers is None:
         return f"needs `answers`, one of {', '.join(ANSWERS)}"
     if name == "sampled" and not (one.const or "").isdecimal():
         return "is a number"
+    return None
+
+
+def _of_time(one: Field) -> str | None:
+    if sum(told is not None for told in (one.unit, one.after, one.before)) != 1:
+        return "is a time: needs one of `unit`, `after` and `before`"
+    if one.unit is not None and one.unit not in UNITS and "%" not in one.unit:
+        return f"`unit` is one of {', '.join(UNITS)}, or a form of strptime"
     return None
 
 

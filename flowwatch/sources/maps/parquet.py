@@ -9,12 +9,15 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import IO
 
+import msgspec
 import pyarrow as pa
 
-from flowwatch.model.records import Coverage, Skip
+from flowwatch.model.records import Coverage, ReadOptions, Skip
+from flowwatch.sources.logs import written
 from flowwatch.sources.maps.language import Columns, Map
 from flowwatch.sources.maps.reader import Account
 from flowwatch.sources.maps.splitting import named
+from flowwatch.sources.moments import Clock
 from flowwatch.sources.opened import Opened
 from flowwatch.sources.records import TableName
 
@@ -30,9 +33,11 @@ def is_parquet(head: bytes) -> int:
 class ParquetRecords:
     """Rows of one file, read once; `coverage` is complete after the last batch."""
 
-    def __init__(self, opened: Opened, maps: Sequence[Map]) -> None:
+    def __init__(self, opened: Opened, maps: Sequence[Map], options: ReadOptions) -> None:
         self._opened = opened
         self._maps = maps
+        self._options = options
+        self._clock = Clock(written(opened), options.timezone)
         self._account: Account | None = None
         self._error: Skip | None = None
 
@@ -41,7 +46,9 @@ class ParquetRecords:
         """The account so far."""
         opened = self._opened
         if self._account is not None:
-            return self._account.coverage(opened, self._error)
+            name, notes = self._account.map.name, self._account.map.notes
+            told = self._account.ledger.coverage(opened.name, name, opened.size, opened.sha256, self._error)
+            return msgspec.structs.replace(told, notes=(*told.notes, *notes))
         return Coverage(
             source=opened.name, size=opened.size, sha256=opened.sha256, bytes=opened.size, error=self._error
         )
@@ -66,7 +73,8 @@ class ParquetRecords:
                 "unknown_format", "Parquet of columns that no map knows; docs/maps.md says how to write one"
             )
             return
-        self._account = Account(found, self._opened.name)
+        opened, options = self._opened, self._options
+        self._account = Account(found, opened.name, self._clock, options.refused(opened.name, found.name))
         number = 1
         for rows in stored.iter_batches(_ROWS):
             columns = [_cells(column) for column in rows.columns]

@@ -1,25 +1,22 @@
 """One log read by a map from its bytes to batches, with its account."""
 
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, Skip
+from flowwatch.model.records import FLOWS, LOOKUPS, Refused
 from flowwatch.sources.columns import batch
 from flowwatch.sources.ledger import Ledger
-from flowwatch.sources.lines import BLOCK, Block, blocks
+from flowwatch.sources.lines import Block
+from flowwatch.sources.logs import Batches, Span
 from flowwatch.sources.maps.language import Map, Noise, Rows
 from flowwatch.sources.maps.splitting import Placed, Row, Splitter, at_path
 from flowwatch.sources.maps.values import Made, as_text
-from flowwatch.sources.opened import Opened
-from flowwatch.sources.records import TableName
+from flowwatch.sources.moments import Clock
 
-_Batches = Iterator[tuple[TableName, pa.RecordBatch]]
 _Place = tuple[int, int | None, Row]
-_UNZONED = "time without a zone: taken as UTC"
+_OTHER_PROGRAM = "line of another program"
 _HOLE = "gap told by the source"
 _OTHER = "record of another kind, not read"
 _UNNAMED = {"lookups": "record without a name", "flows": "record without one of its addresses"}
@@ -28,19 +25,15 @@ _UNNAMED = {"lookups": "record without a name", "flows": "record without one of 
 class Account:
     """Records of a map to rows of the two tables, each booked once."""
 
-    def __init__(self, found: Map, source: str) -> None:
+    def __init__(self, found: Map, source: str, clock: Clock, refused: Refused | None = None) -> None:
         self.map = found
-        self.ledger = Ledger()
+        self.ledger = Ledger(refused)
         self._source = source
+        self._clock = clock
         self._nulls = frozenset(found.nulls)
-        self._last: int | None = None
+        self._span = Span(self.ledger)
 
-    def coverage(self, opened: Opened, error: Skip | None) -> Coverage:
-        """The account so far."""
-        told = self.ledger.coverage(opened.name, self.map.name, opened.size, opened.sha256, error)
-        return _with_notes(told, self.map.notes)
-
-    def take(self, rows: Sequence[_Place], refusals: list[tuple[int, int, str]], *, ended: bool = True) -> _Batches:
+    def take(self, rows: Sequence[_Place], refusals: list[tuple[int, int, str]], *, ended: bool = True) -> Batches:
         """Batches of the records; books them and the refusals."""
         self.ledger.records += len(rows) + len(refusals)
         if not ended:
@@ -56,7 +49,7 @@ class Account:
             else:
                 self._noise(kind)
         for at, some in sorted_out.items():
-            made = Made(self.map.rows[at], some, self._nulls)
+            made = Made(self.map.rows[at], some, self._nulls, self._clock)
             yield from self._rows(self.map.rows[at], made, refusals)
         self.ledger.refuse(refusals, ended=ended)
 
@@ -73,7 +66,7 @@ class Account:
         if noise and noise.hole:
             self.ledger.limits[_HOLE] += 1
 
-    def _rows(self, rows: Rows, made: Made, refusals: list[tuple[int, int, str]]) -> _Batches:
+    def _rows(self, rows: Rows, made: Made, refusals: list[tuple[int, int, str]]) -> Batches:
         ledger = self.ledger
         left = pc.is_null(made.refused)
         if left.false_count:
@@ -82,11 +75,16 @@ class Account:
         unnamed = pc.and_(left, made.unnamed)
         count = int(pc.sum(unnamed).as_py() or 0)
         ledger.unattributable += count
-        ledger.notes.update({note: n for note, n in ((_UNNAMED[rows.table], count), (_UNZONED, made.unzoned)) if n})
+        ledger.notes.update({_UNNAMED[rows.table]: count} if count else {})
         left = pc.and_(left, pc.invert(made.unnamed))
+        if rows.fields.keys() & {"time", "start", "end"}:
+            ledger.note_times(made.basis.filter(left), self._clock)
         made.columns["source"] = pa.repeat(pa.scalar(self._source), len(left)).dictionary_encode()
         table = batch(made.columns, FLOWS if rows.table == "flows" else LOOKUPS, left)
-        self._span(table, rows.table)
+        if rows.table == "flows":
+            self._span.add(table["start"].cast(pa.int64()), table["end"].cast(pa.int64()))
+        else:
+            self._span.add(table["time"].cast(pa.int64()))
         ledger.events += table.num_rows
         if rows.table == "flows":
             ledger.flows += table.num_rows
@@ -95,48 +93,31 @@ class Account:
         if table.num_rows:
             yield rows.table, table
 
-    def _span(self, table: pa.RecordBatch, kind: TableName) -> None:
-        starts = table["start" if kind == "flows" else "time"].cast(pa.int64()).drop_null()
-        ends = table["end"].cast(pa.int64()).drop_null() if kind == "flows" else starts
-        if not len(starts):
-            return
-        before = pa.concat_arrays([pa.array([self._last], pa.int64()), starts.slice(0, len(starts) - 1)])
-        self.ledger.out_of_order += pc.sum(pc.less(starts, before)).as_py() or 0
-        self._last = starts[-1].as_py()
-        latest = max(pc.max(starts).as_py(), pc.max(ends).as_py() or 0)
-        self.ledger.seen(pc.min(starts).as_py(), latest)
 
+class MapLog:
+    """A log while it is read by its map."""
 
-class MapRecords:
-    """Rows of one log, read once; `coverage` is complete after the last batch."""
-
-    def __init__(self, opened: Opened, found: Map, *, block: int = BLOCK) -> None:
-        self._opened = opened
-        self._block = block
+    def __init__(self, found: Map, source: str, clock: Clock, refused: Refused | None = None) -> None:
+        self.name = found.name
+        self.notes = found.notes
         self._splitter = Splitter(found)
-        self._account = Account(found, opened.name)
-        self._error: Skip | None = None
+        self._account = Account(found, source, clock, refused)
+        self.ledger = self._account.ledger
 
-    @property
-    def coverage(self) -> Coverage:
-        """The account so far."""
-        return self._account.coverage(self._opened, self._error)
+    def take(self, block: Block) -> Batches:
+        """Rows of the block."""
+        yield from self._taken(self._splitter.split(block), ended=block.ended)
 
-    def __iter__(self) -> _Batches:
-        for block in self._blocks():
-            yield from self._taken(self._splitter.split(block), ended=block.ended)
+    def end(self) -> Batches:
+        """Rows of an object that never ended: none, it is refused."""
         yield from self._taken(self._splitter.end())
 
-    def _taken(self, placed: Placed, *, ended: bool = True) -> _Batches:
-        self._account.ledger.records += placed.noise
-        self._account.ledger.noise += placed.noise
+    def _taken(self, placed: Placed, *, ended: bool = True) -> Batches:
+        nothing = placed.noise + placed.strange
+        self.ledger.records += nothing
+        self.ledger.noise += nothing
+        self.ledger.notes.update({_OTHER_PROGRAM: placed.strange} if placed.strange else {})
         yield from self._account.take(placed.rows, placed.refusals, ended=ended)
-
-    def _blocks(self) -> Iterator[Block]:
-        try:
-            yield from blocks(io.BufferedReader(self._opened, self._block), self._block)
-        except OSError as error:
-            self._error = Skip("read_error", error.strerror or str(error), self._opened.size)
 
 
 def _holds(row: Row, when: dict[str, tuple[str, ...]]) -> bool:
@@ -149,7 +130,3 @@ def _holds(row: Row, when: dict[str, tuple[str, ...]]) -> bool:
         elif as_text(told) not in values:
             return False
     return True
-
-
-def _with_notes(told: Coverage, notes: tuple[str, ...]) -> Coverage:
-    return msgspec.structs.replace(told, notes=(*told.notes, *notes)) if notes else told

@@ -7,15 +7,16 @@ that is blank or a header is counted as noise.
 import csv
 import re
 from collections.abc import Callable, Iterator
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flowwatch.sources import syslog
 from flowwatch.sources.lines import LONGEST, Block
-from flowwatch.sources.maps.language import Columns, Json, Map, Pairs, Pattern
+from flowwatch.sources.maps.cef import pairs as cef_pairs
+from flowwatch.sources.maps.language import Cef, Columns, Json, Map, Pairs, Pattern
 from flowwatch.sources.objects import Found, Objects, broken_code
 
 Row = dict[str, Any]
@@ -32,6 +33,8 @@ class Placed(NamedTuple):
     """(line number, byte offset, values)."""
     refusals: list[tuple[int, int, str]]
     noise: int
+    strange: int = 0
+    """Lines of other programs."""
 
 
 class Splitter:
@@ -39,9 +42,17 @@ class Splitter:
 
     def __init__(self, found: Map) -> None:
         self._split = found.split
+        self._tags = frozenset(found.tags)
         self._objects: Objects[Row] = Objects(_decode)
         self._header: list[str] | None = None
-        by_kind: dict[type, Callable[[str], Row | str | None]] = {Columns: self._columns, Pairs: _pairs}
+        self._prefix = (
+            re.compile(found.split.prefix) if isinstance(found.split, Columns) and found.split.prefix else None
+        )
+        by_kind: dict[type, Callable[[str], Row | str | None]] = {
+            Columns: self._columns,
+            Pairs: _pairs,
+            Cef: lambda text: cef_pairs(text) or "foreign_line",
+        }
         self._line = by_kind.get(type(self._split), _no_line)
 
     def split(self, block: Block) -> Placed:
@@ -69,36 +80,63 @@ class Splitter:
         return placed
 
     def _lines(self, block: Block) -> Placed:
-        lines = block.data.split(b"\n")
-        starts = accumulate((len(line) + 1 for line in lines), initial=block.offset)
-        read = _by_pattern(lines, self._split.pattern) if isinstance(self._split, Pattern) else map(self._read, lines)
+        texts = [_text(line) for line in block.data.split(b"\n")]
         placed = Placed([], [], 0)
-        noise = 0
-        for number, (offset, row) in enumerate(zip(starts, read, strict=False), block.number):
+        noise = strange = 0
+        for number, (offset, row) in enumerate(zip(block.offsets(), self._read(texts), strict=True), block.number):
             if row is None:
                 noise += 1
-            elif not block.ended and isinstance(self._split, Pairs):  # its last value may be cut
+            elif not block.ended and not isinstance(self._split, Columns | Pattern):  # its last value may be cut
                 placed.refusals.append((number, offset, "foreign_line"))
+            elif row == _STRANGE and block.ended:
+                strange += 1
             elif isinstance(row, str):
-                placed.refusals.append((number, offset, row))
+                placed.refusals.append((number, offset, row if row != _STRANGE else "foreign_line"))
             else:
                 placed.rows.append((number, offset, row))
-        return placed._replace(noise=noise)
+        return placed._replace(noise=noise, strange=strange)
 
-    def _read(self, line: bytes) -> Row | str | None:
-        text = _text(line)
-        return text if text is None or text in _CODES else self._line(text)
+    def _read(self, texts: list[str | None]) -> list[Row | str | None]:
+        """What the lines say: as they are, else without the frame that syslog put around them."""
+        found = self._told(texts)
+        if isinstance(self._split, Columns | Cef):
+            return found
+        framed = isinstance(self._split, Pairs)
+        again = [at for at, row in enumerate(found) if row == "foreign_line" or (framed and isinstance(row, dict))]
+        if not again:
+            return found
+        plain = pa.array([texts[at] for at in again], pa.utf8())
+        frames = pc.extract_regex(plain, syslog.PARTS).to_pylist()
+        said = iter(self._told([frame["said"] for frame in frames if frame]))
+        for at, frame in zip(again, frames, strict=True):
+            if frame:
+                found[at] = self._framed(frame, next(said))
+        return found
+
+    def _framed(self, frame: dict[str, str], said: Row | str | None) -> Row | str | None:
+        app = frame["app"] or frame["program"]
+        if isinstance(said, dict):
+            pid = frame["pid"] or frame["process"]
+            return {**said, "@time": frame["time"], "@host": frame["host"], "@app": app, "@pid": pid}
+        return _STRANGE if self._tags and app != "-" and app not in self._tags else said
+
+    def _told(self, texts: list[str | None]) -> list[Row | str | None]:
+        if isinstance(self._split, Pattern):
+            return _by_pattern(texts, self._split.pattern)
+        return [text if text is None or text in _CODES else self._line(text) for text in texts]
 
     def _columns(self, text: str) -> Row | str | None:
         split = self._split
         assert isinstance(split, Columns)  # noqa: S101 - chosen by type
-        values = parts(text, split)
+        values = parts(self._prefix.sub("", text, count=1) if self._prefix else text, split)
         if values is None:
             return "foreign_line"
         if split.header and (names := [named(value) for value in values]) and set(split.header) <= set(names):
             self._header = names
             return None
         columns = self._header or split.columns.get(str(len(values)))
+        if columns is None and (columns := split.columns.get("*")):
+            return dict(zip(columns, values, strict=False)) if len(values) >= len(columns) else "short_row"
         if columns is None:
             return "no_header"
         if len(values) != len(columns):
@@ -107,6 +145,7 @@ class Splitter:
 
 
 _CODES = frozenset({"line_too_long", "not_utf8"})
+_STRANGE = "line of another program"
 
 
 def _text(line: bytes) -> str | None:
@@ -147,12 +186,13 @@ def _no_line(_text: str) -> Row | str | None:
     return "foreign_line"
 
 
-def _by_pattern(lines: list[bytes], pattern: str) -> Iterator[Row | str | None]:
-    texts = [_text(line) for line in lines]
+def _by_pattern(texts: list[str | None], pattern: str) -> list[Row | str | None]:
     plain = pa.array([None if text in _CODES else text for text in texts], pa.utf8())
-    found = pc.extract_regex(plain, f"^(?:{pattern})$")
-    for text, row in zip(texts, found.to_pylist(), strict=True):
-        yield text if text is None or text in _CODES else row or "foreign_line"
+    found = pc.extract_regex(plain, f"^(?:{pattern})$").to_pylist()
+    return [
+        text if text is None or text in _CODES else row or "foreign_line"
+        for text, row in zip(texts, found, strict=True)
+    ]
 
 
 def _decode(data: bytes) -> Row | str:

@@ -3,6 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flowwatch.sources import syslog
 from flowwatch.sources.maps.language import Columns, Detect, Map
 from flowwatch.sources.maps.splitting import at_path, named, parts
 from flowwatch.sources.zeek.sniff import first_object
@@ -41,8 +42,11 @@ def _has(row: dict[str, object], key: str) -> bool:
 
 
 def _share(pattern: str, text: str) -> int:
+    """The share of lines that fit, as they are or without the frame that syslog put around them."""
     lines = [line[:_LONGEST] for line in text.splitlines() if line.strip()][:_MOST_LINES]
     if not lines:
         return 0
-    fit = pc.sum(pc.match_substring_regex(pa.array(lines, pa.utf8()), pattern)).as_py() or 0
-    return _CERTAIN * int(fit) // len(lines)
+    plain = pa.array(lines, pa.utf8())
+    said = pc.struct_field(pc.extract_regex(plain, syslog.PARTS), "said")
+    fit = pc.or_kleene(pc.match_substring_regex(plain, pattern), pc.match_substring_regex(said, pattern))
+    return _CERTAIN * int(pc.sum(fit).as_py() or 0) // len(lines)

@@ -6,6 +6,8 @@ nothing is null.
 """
 
 import base64
+import datetime as dt
+import functools
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -14,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowwatch.model.records import FLOWS, LOOKUPS
-from flowwatch.sources import moments, text
+from flowwatch.sources import moments, syslog, text
 from flowwatch.sources.columns import by_value, instants
 from flowwatch.sources.maps.language import Field, Rows, field
 from flowwatch.sources.maps.splitting import Row, at_path
 from flowwatch.sources.mnemonics import class_word, rcode_word, spelt, type_word
+from flowwatch.sources.moments import Clock
 
 _ADDRESSES = frozenset({"src_ip", "dst_ip", "client_ip", "server_ip", "nat_src_ip", "nat_dst_ip"})
 _NAMES = frozenset({"qname", "name", "sni", "http_host"})
@@ -32,26 +35,39 @@ _NUMBERED = re.compile(r"(?:TYPE|CLASS)?(\d{1,5})(?: \((\w{1,16})\))?", re.ASCII
 _ESCAPE = re.compile(r"\\(?:(\d{3})|(.))")
 _RECORD = re.compile(r"(\S+)\s+(\d{1,10})\s+in\s+(\S+)\s+(.*\S)", re.ASCII | re.IGNORECASE)
 _COUNT = (1 << 63) - 1
+_AUTHORITY = re.compile(
+    r"(?:([A-Za-z][A-Za-z0-9+.-]{0,31})://)?(?:[^@/?#]{0,1024}@)?(?:\[([0-9A-Fa-f:.]+)\]|([^:/?#\[\]@]{1,1024}))"
+    r"(?::(\d{1,5}))?(?:[/?#].*)?",
+    re.ASCII | re.DOTALL,
+)
+_PORTS = {"http": "80", "https": "443", "ftp": "21"}
+_LENGTH = re.compile(rb"\((\d{1,2})\)")
+_HMS = re.compile(r"(\d{1,6}):(\d\d):(\d\d)", re.ASCII)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Made:
     """Columns of the rows; `refused` has the reason codes, `unnamed` marks what has no name or lacks an address."""
 
-    def __init__(self, rows: Rows, places: Sequence[tuple[int, int | None, Row]], nulls: frozenset[str]) -> None:
+    def __init__(
+        self, rows: Rows, places: Sequence[tuple[int, int | None, Row]], nulls: frozenset[str], clock: Clock
+    ) -> None:
         self._rows = rows
+        self._clock = clock
         self._values = [row for _, _, row in places]
         self._nulls = nulls
         count = len(places)
         self.refused = pa.nulls(count, pa.utf8())
         self.number = pa.array([place[0] for place in places], pa.uint64())
         self.offset = pa.array([place[1] for place in places], pa.uint64())
-        self.unzoned = 0
+        self.basis: pa.StringArray = pa.repeat("none", count)
+        """How the time of each row was read, as `time_basis`."""
         self.unnamed = pa.repeat(pa.scalar(value=False), count)
         schema = FLOWS if rows.table == "flows" else LOOKUPS
         fields = {name: field(value) for name, value in rows.fields.items()}
-        times = [name for name in ("start", "time") if name in fields]
+        spans = [name for name, one in fields.items() if one.after or one.before]
         self.columns: dict[str, pa.Array] = {}
-        for name in [*times, *(name for name in fields if name not in times)]:
+        for name in [*(name for name in fields if name not in spans), *spans]:
             self.columns[name] = self._column(name, fields[name], schema.field(name).type)
         if rows.table == "flows":
             self._flows()
@@ -65,7 +81,7 @@ class Made:
         self.columns["parts"] = pa.repeat(pa.scalar(1, pa.uint32()), count)
         self.columns.setdefault("direction_basis", pa.repeat("log", count))
         if "start" in self.columns:
-            self._refuse(pc.is_null(self.columns["start"]), "bad_timestamp")
+            self._untimed(self.columns["start"])
         if "end" in self.columns:
             self._refuse(pc.less(self.columns["end"], self.columns["start"]), "bad_timestamp")
         if self._rows.orientation == "record":
@@ -75,10 +91,17 @@ class Made:
         self.columns |= {"record": self.number, "offset": self.offset}
         names = self.columns["qname"]
         self.unnamed = pc.is_null(names)
-        self.columns["name_exact"] = by_value(names, text.exact, pa.bool_())
+        self.columns["name_exact"] = by_value(names, self._exact, pa.bool_())
         if "time" in self.columns:
-            self._refuse(pc.is_null(self.columns["time"]), "bad_timestamp")
-        self.columns.setdefault("time_basis", pa.repeat("none", len(names)))
+            self._untimed(self.columns["time"])
+        self.columns["time_basis"] = self.basis
+
+    def _exact(self, name: str) -> bool:
+        return text.exact(name) and not set(self._rows.lossy) & set(name)
+
+    def _untimed(self, times: pa.Array) -> None:
+        """Refuses rows that have a time which is none; a line that never had one is noted (`none`)."""
+        self._refuse(pc.and_(pc.is_null(times), pc.not_equal(self.basis, "none")), "bad_timestamp")
 
     def _orient(self) -> None:
         """A record of what the responder sent becomes a row of its initiator with the bytes on the other side."""
@@ -114,31 +137,53 @@ class Made:
         if name == "answers":
             return self._answers(one, kind)
         texts = self._texts(one.paths, one.prefix)
+        if one.unless:
+            other = self._texts((one.unless,))
+            texts = pc.if_else(pc.fill_null(pc.equal(texts, other), fill_value=False), None, texts)
+        if one.part is not None:
+            texts = by_value(texts, functools.partial(part, one.part))
         if one.words is not None:
             return by_value(texts, one.words.get)
         if pa.types.is_timestamp(kind):
-            return self._time(name, one, texts)
+            return self._time(name, one, texts) if one.unit else self._spanned(one, texts)
         change = _count if pa.types.is_uint64(kind) else _port if pa.types.is_uint16(kind) else _words(name)
+        change = counted if one.counted else change
         return self._checked(name, texts, by_value(texts, change, kind if pa.types.is_integer(kind) else None))
 
     def _time(self, name: str, one: Field, texts: pa.StringArray) -> pa.Array:
-        unit = one.unit or one.after
-        if unit in ("iso", "iso_ms"):
-            times = moments.column(_padded(texts) if unit == "iso_ms" else texts)
-            unzoned = pc.fill_null(pc.match_substring_regex(texts, moments.UNZONED), fill_value=False)
-            self.unzoned += (pc.sum(unzoned).as_py() or 0) if name in ("start", "time") else 0
-            basis = pc.if_else(unzoned, "assumed_utc", "explicit")
-        else:
-            scale = _SCALE[unit or "s"]
-            times = by_value(texts, lambda value: _scaled(value, scale), pa.int64())
-            basis = pa.repeat("explicit", len(texts))
-        if name == "time" and self._rows.table == "lookups":
-            self.columns["time_basis"] = basis
-        if one.after:
-            start = self.columns.get("start", self.columns.get("time", pa.nulls(len(texts), pa.int64())))
-            times = pc.add(times, start.cast(pa.int64()))
+        times, basis = self._moments(one.unit or "", texts)
+        if name in ("start", "time") or (name == "end" and "start" not in self._rows.fields):
+            self.basis = basis
         self._refuse(pc.and_(pc.is_valid(texts), pc.is_null(times)), "bad_timestamp")
         return instants(times)
+
+    def _moments(self, unit: str, texts: pa.StringArray) -> tuple[pa.Int64Array, pa.StringArray]:
+        if unit in ("iso", "iso_ms"):
+            times, basis = self._clock.column(_padded(texts) if unit == "iso_ms" else texts)
+            return times, pc.fill_null(basis, "explicit")
+        if unit == "stamp":
+            times, basis = syslog.times(texts, self._clock)
+            return times, pc.fill_null(basis, "none")
+        if "%" in unit:
+            zoned = "%z" in unit
+            times = by_value(texts, functools.partial(_printed, unit), pa.int64())
+            basis = "explicit" if zoned else self._clock.basis
+            return times if zoned else self._clock.instants(times), pa.repeat(basis, len(texts))
+        return by_value(texts, functools.partial(_scaled, scale=_SCALE[unit]), pa.int64()), pa.repeat(
+            "explicit", len(texts)
+        )
+
+    def _spanned(self, one: Field, texts: pa.StringArray) -> pa.Array:
+        """A time that lies a span after the start, or before the end."""
+        unit = one.after or one.before or ""
+        spans = by_value(
+            texts, _clocked if unit == "hms" else functools.partial(_scaled, scale=_SCALE[unit]), pa.int64()
+        )
+        self._refuse(pc.and_(pc.is_valid(texts), pc.is_null(spans)), "bad_timestamp")
+        ends = ("start", "time") if one.after else ("end", "time")
+        end = next((self.columns[name] for name in ends if name in self.columns), pa.nulls(len(texts), pa.int64()))
+        end = end.cast(pa.int64())
+        return instants(pc.add(end, spans) if one.after else pc.subtract(end, pc.fill_null(spans, 0)))
 
     def _answers(self, one: Field, kind: pa.DataType) -> pa.Array:
         found = [_first(row, one.paths) for row in self._values]
@@ -252,6 +297,50 @@ def _count(value: str) -> int | None:
 
 def _port(value: str) -> int | None:
     return int(value) if value.isdecimal() and value.isascii() and len(value) < 6 and int(value) <= 0xFFFF else None
+
+
+def part(which: str, value: str) -> str | None:
+    """The host or the port of `HOST:PORT` or of a URL; None where it has none."""
+    found = _AUTHORITY.fullmatch(value)
+    if found is None:
+        return None
+    scheme, bracketed, host, port = found.groups()
+    if which == "host":
+        return bracketed or host
+    return port or _PORTS.get((scheme or "").lower())
+
+
+def counted(value: str) -> str | None:
+    """A DNS name whose labels stand behind their lengths, as `(3)www(7)example(0)`; None where a length does not fit.
+
+    Labels are taken by their length, so that one may hold what looks like another (`(3)`).
+    """
+    data, at = value.encode("utf-8", "replace"), 0
+    labels: list[str] = []
+    while found := _LENGTH.match(data, at):
+        size, at = int(found[1]), found.end()
+        if size == 0:
+            return (".".join(labels) or ".") if at == len(data) else None
+        labels.append(text.label(data[at : at + size]))
+        at += size
+    return None
+
+
+def _printed(form: str, value: str) -> int | None:
+    """Nanoseconds since 1970 of a time in a form of `strptime`, as the clock that printed it would count them."""
+    try:
+        at = dt.datetime.strptime(value, form)  # noqa: DTZ007 - the clock of the log knows its zone
+    except ValueError:
+        return None
+    passed = at.replace(tzinfo=at.tzinfo or dt.UTC) - _EPOCH
+    nanoseconds = (passed.days * 86400 + passed.seconds) * 10**9 + passed.microseconds * 1000
+    return nanoseconds if 0 <= nanoseconds <= moments.LATEST else None
+
+
+def _clocked(value: str) -> int | None:
+    """Nanoseconds of a span as hours, minutes and seconds."""
+    found = _HMS.fullmatch(value)
+    return (int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3])) * 10**9 if found else None
 
 
 def _scaled(value: str, scale: int) -> int | None:

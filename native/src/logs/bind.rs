@@ -89,9 +89,12 @@ pub fn question(line: &[u8]) -> Option<Question<'_>> {
     })
 }
 
-/// A program that goes by BIND's name.
+/// A program that goes by BIND's name, or one that is not named (`-`: a line that a container's log carried).
 fn is_bind(tag: &[u8]) -> bool {
     const NAME: &[u8] = b"named";
+    if tag == b"-" {
+        return true;
+    }
     let fits = |at: usize| {
         let behind = tag.get(at + NAME.len()..).unwrap_or_default();
         at <= 64 && behind.len() <= 32 && !behind.contains(&b'/')

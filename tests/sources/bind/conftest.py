@@ -7,7 +7,9 @@ import pyarrow as pa
 import pytest
 
 from flowwatch.model.records import LOOKUPS, Coverage
-from flowwatch.sources.bind import BindRecords
+from flowwatch.sources.bind import BindLog
+from flowwatch.sources.logs import LogRecords
+from flowwatch.sources.moments import Clock
 from flowwatch.sources.opened import Opened
 
 WRITTEN = 1_795_400_000 * 10**9
@@ -20,7 +22,7 @@ def bind() -> Callable[..., tuple[list[dict[str, Any]], Coverage]]:
 
     def read(source: str, *, block: int = 1 << 22, latest: int = WRITTEN) -> tuple[list[dict[str, Any]], Coverage]:
         with Opened(source) as opened:
-            records = BindRecords(opened, block=block, latest=latest)
+            records = LogRecords(opened, BindLog(opened.name, Clock(latest)), block=block)
             batches = [batch for _, batch in records]
         for batch in batches:
             batch.validate(full=True)

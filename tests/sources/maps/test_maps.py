@@ -14,8 +14,10 @@ from pyarrow import parquet
 
 from flowwatch.errors import UsageError
 from flowwatch.model.records import ReadOptions
-from flowwatch.sources.maps import MapRecords, load, shipped
+from flowwatch.sources.logs import LogRecords
+from flowwatch.sources.maps import MapLog, load, shipped
 from flowwatch.sources.maps.values import dns_name
+from flowwatch.sources.moments import Clock
 from flowwatch.sources.opened import Opened
 from flowwatch.sources.reading import Collected, collect
 
@@ -324,7 +326,7 @@ def test_whatever_a_log_holds_is_booked_once_and_alike_for_any_block(tmp_path_fa
     told = []
     for block in (1 << 22, 7):
         with Opened(str(path)) as opened:
-            records = MapRecords(opened, found, block=block)
+            records = LogRecords(opened, MapLog(found, opened.name, Clock(0)), block=block)
             rows = sum(made.num_rows for _, made in records)
         one = records.coverage
         assert one.records == one.events + one.noise + one.unattributable + one.rejected + one.held_back

@@ -1,0 +1,54 @@
+"""CEF (ArcSight) and LEEF 1.0 and 2.0 (QRadar): a header of columns, then keys with values that may hold spaces.
+
+A key of CEF is what stands between a space and an equals sign; a value may hold both behind a backslash. Of LEEF the
+pairs are separated by tabs, or by what the header of 2.0 names.
+"""
+
+import re
+
+_HEADER = re.compile(r"\b(CEF|LEEF):(?=\d)")
+_KEY = re.compile(r"(?:^|(?<=\s))([A-Za-z_][\w.\-]{0,63})(?<!\\)=", re.ASCII)
+_FIELD = re.compile(r"((?:[^|\\]|\\.)*+)\|", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_NAMES = ("cef.format", "cef.vendor", "cef.product", "cef.version", "cef.id", "cef.name", "cef.severity")
+_HEX = re.compile(r"(?:0x|x)([0-9A-Fa-f]{2,4})", re.ASCII)
+
+
+def pairs(text: str) -> dict[str, str] | None:
+    """The header and the pairs of a line; None where it holds neither form."""
+    begins = _HEADER.search(text)
+    if begins is None:
+        return None
+    header: list[str] = []
+    at = begins.end()
+    count = 7 if begins[1] == "CEF" else 6 if text.startswith("2", at) else 5
+    while len(header) < count and (field := _FIELD.match(text, at)):
+        header.append(_plain(field[1]))
+        at = field.end()
+    if begins[1] == "CEF":
+        return dict(zip(_NAMES, header, strict=True)) | _spaced(text[at:]) if len(header) == 7 else None
+    if len(header) < 5:
+        return None
+    return dict(zip(_NAMES, header[:5], strict=False)) | _separated(text[at:], _separator(header[5:]))
+
+
+def _spaced(text: str) -> dict[str, str]:
+    keys = list(_KEY.finditer(text))
+    ends = [*(key.start() for key in keys[1:]), len(text)]
+    return {key[1]: _plain(text[key.end() : end].strip()) for key, end in zip(keys, ends, strict=True)}
+
+
+def _separator(named: list[str]) -> str:
+    if not named or not named[0]:
+        return "\t"
+    told = _HEX.fullmatch(named[0])
+    return chr(int(told[1], 16)) if told else named[0][0]
+
+
+def _separated(text: str, separator: str) -> dict[str, str]:
+    found = (one.partition("=") for one in text.split(separator))
+    return {key.strip(): value for key, equals, value in found if equals and key.strip()}
+
+
+def _plain(text: str) -> str:
+    return _ESCAPED.sub(lambda one: {"n": "\n", "r": "\r"}.get(one[1], one[1]), text) if "\\" in text else text
