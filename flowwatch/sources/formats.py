@@ -88,6 +88,18 @@ def _bind(source: str, clock: Clock, refused: Refused | None) -> Log:
     return BindLog(source, clock, refused)
 
 
+def _dnsmasq_score(head: bytes) -> int:
+    from flowwatch.sources.dnsmasq import score
+
+    return score(head)
+
+
+def _dnsmasq(source: str, clock: Clock, refused: Refused | None) -> Log:
+    from flowwatch.sources.dnsmasq import DnsmasqLog
+
+    return DnsmasqLog(source, clock, refused)
+
+
 CAPTURES = (
     Format("pcap", "packet capture, classic", is_pcap, CaptureRecords),
     Format("pcapng", "packet capture, next generation", is_pcapng, CaptureRecords),
@@ -103,6 +115,7 @@ FORMATS = (
     _zeek_format("quic", "Zeek QUIC handshakes, tab-separated or JSON"),
     Format("eve", "Suricata EVE records: flow, dns, tls, http, quic", _eve_score, _eve),
     of_log("bind-query", "BIND 9 query log, plain or behind syslog", _bind_score, _bind, ("named",)),
+    of_log("dnsmasq", "dnsmasq and Pi-hole query log", _dnsmasq_score, _dnsmasq, ("dnsmasq", "pihole-FTL", "pihole")),
 )
 
 
