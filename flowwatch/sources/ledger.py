@@ -24,6 +24,7 @@ _COUNTS = (
 _HELD_BACK = "last line without its end, which cannot be read: more of it may come"
 REASONS = {
     "bad_timestamp": "the time is missing or is not a time",
+    "date_order": "day and month cannot be told apart in this log: a map `like` this one with one `unit` says which",
     "extra_columns": "more columns than the header names",
     "json_depth": "nested too deeply",
     "foreign_line": "not a line of this log",

@@ -15,6 +15,7 @@ from flowwatch.model.records import FLOWS, LOOKUPS
 Table = Literal["flows", "lookups"]
 Span = Literal["s", "ms", "us", "ns", "hms"]
 Answers = Literal["objects", "records", "addresses", "wire"]
+Role = Literal["question", "note", "answer"]
 UNITS = ("iso", "iso_ms", "stamp", "s", "ms", "us", "ns", "since")
 ANSWERS = ("objects", "records", "addresses", "wire")
 _BOOKKEEPING = frozenset(
@@ -22,8 +23,13 @@ _BOOKKEEPING = frozenset(
 )
 _FACTS = frozenset({"bytes_scope", "counter", "direction_basis", "sampled", "vantage", "name_source"})
 _TIMES = frozenset({"start", "end", "time", "asked"})
+_PATTERNS = ("pattern", "besides")
 _MOST_PATTERN = 4096
-_KINDS = (pa.types.is_string, pa.types.is_dictionary, pa.types.is_uint16, pa.types.is_uint64, pa.types.is_timestamp)
+_KINDS = (
+    pa.types.is_string, pa.types.is_dictionary, pa.types.is_uint16, pa.types.is_uint64, pa.types.is_timestamp,
+    pa.types.is_duration,
+)  # fmt: skip
+_SPANS = ("s", "ms", "us", "ns", "hms")
 
 
 class Json(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="form", tag="json"):
@@ -56,6 +62,9 @@ class Cef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True,
 class Pairs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="form", tag="pairs"):
     """Lines of `key=value` or `key="value"`."""
 
+    other: str | None = None
+    """RE2 of whole lines without a pair that are known to be no record."""
+
 
 class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="form", tag="pattern"):
     """Lines that fit a regular expression (RE2) as a whole; its named groups are the values.
@@ -76,6 +85,8 @@ class Detect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The first line is a header (`split.header`)."""
     pattern: str | None = None
     """RE2, that four lines of five fit."""
+    besides: str | None = None
+    """RE2 of lines that do not count: what the program says of itself."""
 
 
 class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -84,10 +95,11 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     path: str | tuple[str, ...] = ()
     """Of these the first that says something."""
     const: str | None = None
-    unit: str | None = None
+    unit: str | tuple[str, ...] | None = None
     """Of a time: ISO 8601, or a count since 1970; `since` is one whose unit its number of digits tells, `iso_ms` is ISO
     8601 with a whole number of milliseconds behind its point, so that `.5` is five of them; `stamp` is what stands in
-    front of lines (syslog's forms, seconds since 1970); with `%` it is a form of `strptime`."""
+    front of lines (syslog's forms, seconds since 1970); with `%` it is a form of `strptime`. Of several such forms the
+    one holds that all lines of the log fit; where two fit that say different times, none does."""
     after: Span | None = None
     """Of a time: a span that begins at `start`."""
     before: Span | None = None
@@ -129,6 +141,10 @@ class Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     when: dict[str, tuple[str, ...]] = {}
     orientation: Literal["initiator", "record"] = "initiator"
     """`record`: each direction is its own record, and the source may be the responder."""
+    role: Role | None = None
+    """Half of a lookup, of which the other half is another record; a `note` is of a question before its answer."""
+    pair: tuple[str, ...] = ()
+    """Paths whose values are those of the other half's, one by one."""
     lossy: str = ""
     """Characters that a name of this log has where it cannot show what was asked: such a name is not exact."""
     flags: str | None = None
@@ -160,10 +176,13 @@ def field(value: str | tuple[str, ...] | Field) -> Field:
 
 def faults(found: Map) -> list[tuple[str, str]]:
     """(key, what is wrong) of everything that the types cannot say."""
-    wrong = [(f"detect[{at}].pattern", why) for at, one in enumerate(found.detect) if (why := _bad(one.pattern))]
+    patterns = [(f"detect[{at}].{key}", getattr(one, key)) for at, one in enumerate(found.detect) for key in _PATTERNS]
+    wrong = [(key, why) for key, pattern in patterns if (why := _bad(pattern))]
     split = found.split
     if isinstance(split, Pattern) and (why := _bad(split.pattern, named=True)):
         wrong.append(("split.pattern", why))
+    if isinstance(split, Pairs) and (why := _bad(split.other)):
+        wrong.append(("split.other", why))
     if isinstance(split, Columns) and len(split.delimiter) == 0:
         wrong.append(("split.delimiter", "is empty"))
     if isinstance(split, Columns) and (why := _bad(split.prefix)):
@@ -187,6 +206,10 @@ def _of_rows(rows: Rows) -> list[tuple[str, str]]:
     schema = FLOWS if rows.table == "flows" else LOOKUPS
     needed = ("src_ip", "dst_ip", "bytes_scope", "counter") if rows.table == "flows" else ("qname", "vantage")
     wrong = [(f"fields.{name}", "is needed") for name in needed if name not in rows.fields]
+    if rows.role is not None and rows.table != "lookups":
+        wrong.append(("role", "is of lookups only"))
+    if (rows.role is None) != (not rows.pair):
+        wrong.append(("role", "goes with `pair`"))
     for name, value in rows.fields.items():
         if name not in schema.names or name in _BOOKKEEPING or not _can_be(name, schema):
             wrong.append((f"fields.{name}", f"no map gives such a column of {rows.table}"))
@@ -207,16 +230,18 @@ def _of_field(name: str, one: Field) -> str | None:
         return "needs one of `path` and `const`"
     if name in _TIMES and (why := _of_time(one)):
         return why
+    if name == "latency" and one.unit not in _SPANS:
+        return f"is a span: needs `unit`, one of {', '.join(_SPANS)}"
     if name == "answers" and one.answers is None:
         return f"needs `answers`, one of {', '.join(ANSWERS)}"
-    if name == "sampled" and not (one.const or "").isdecimal():
-        return "is a number"
-    return None
+    return "is a number" if name == "sampled" and not (one.const or "").isdecimal() else None
 
 
 def _of_time(one: Field) -> str | None:
     if sum(told is not None for told in (one.unit, one.after, one.before)) != 1:
         return "is a time: needs one of `unit`, `after` and `before`"
+    if isinstance(one.unit, tuple):
+        return None if one.unit and all("%" in form for form in one.unit) else "several units are forms of strptime"
     if one.unit is not None and one.unit not in UNITS and "%" not in one.unit:
         return f"`unit` is one of {', '.join(UNITS)}, or a form of strptime"
     return None

@@ -32,6 +32,12 @@ _ORDER = (
     "fortinet-traffic",
     "adguard-home",
     "umbrella-dns",
+    "unbound",
+    "powerdns",
+    "powerdns-json",
+    "powerdns-text",
+    "windows-dns-debug",
+    "knot-resolver",
 )
 """Where two look alike the earlier one stands."""
 _LARGEST = 1 << 20

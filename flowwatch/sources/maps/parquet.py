@@ -81,6 +81,7 @@ class ParquetRecords:
             values = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
             yield from self._account.take([(at, None, row) for at, row in enumerate(values, number)], [])
             number += len(values)
+        yield from self._account.end()
 
 
 def _fits(found: Map, names: list[str]) -> bool:

@@ -11,9 +11,12 @@ from flowwatch.sources.ledger import Ledger
 from flowwatch.sources.lines import Block
 from flowwatch.sources.logs import Batches, Span
 from flowwatch.sources.maps.language import Map, Noise, Rows
+from flowwatch.sources.maps.pairing import Half, Pairs, halves
 from flowwatch.sources.maps.splitting import Placed, Row, Splitter, at_path
+from flowwatch.sources.maps.times import Times
 from flowwatch.sources.maps.values import Made, as_text
 from flowwatch.sources.moments import Clock
+from flowwatch.sources.records import TableName
 
 _Place = tuple[int, int | None, Row]
 _OTHER_PROGRAM = "line of another program"
@@ -29,7 +32,8 @@ class Account:
         self.map = found
         self.ledger = Ledger(refused)
         self._source = source
-        self._clock = clock
+        self._times = Times(clock)
+        self._pairs = Pairs()
         self._nulls = frozenset(found.nulls)
         self._span = Span(self.ledger)
 
@@ -48,10 +52,31 @@ class Account:
                 sorted_out.setdefault(kind, []).append(place)
             else:
                 self._noise(kind)
+        begun: list[Half] = []
         for at, some in sorted_out.items():
-            made = Made(self.map.rows[at], some, self._nulls, self._clock)
-            yield from self._rows(self.map.rows[at], made, refusals)
+            rows_of = self.map.rows[at]
+            made = Made(rows_of, some, self._nulls, self._times)
+            table, left = self._rows(rows_of, made, refusals)
+            if rows_of.role is not None:
+                keys = [key for key, kept in zip(made.texts(rows_of.pair), left.to_pylist(), strict=True) if kept]
+                begun += halves(table, keys, rows_of.role)
+            else:
+                yield from self._given(rows_of.table, table)
         self.ledger.refuse(refusals, ended=ended)
+        if begun:
+            yield from self._given("lookups", self._pairs.take(sorted(begun, key=lambda half: half.record)))
+
+    def end(self) -> Batches:
+        """Questions that were not answered."""
+        yield from self._given("lookups", self._pairs.end())
+
+    def _given(self, name: TableName, table: pa.RecordBatch) -> Batches:
+        if name == "flows":
+            self.ledger.flows += table.num_rows
+        else:
+            self.ledger.lookups += table.num_rows
+        if table.num_rows:
+            yield name, table
 
     def _kind(self, row: Row) -> Noise | int | None:
         """Which noise or which rows a record is; None where it is neither."""
@@ -66,7 +91,10 @@ class Account:
         if noise and noise.hole:
             self.ledger.limits[_HOLE] += 1
 
-    def _rows(self, rows: Rows, made: Made, refusals: list[tuple[int, int, str]]) -> Batches:
+    def _rows(
+        self, rows: Rows, made: Made, refusals: list[tuple[int, int, str]]
+    ) -> tuple[pa.RecordBatch, pa.BooleanArray]:
+        """The rows that stand, and which they are; books them."""
         ledger = self.ledger
         left = pc.is_null(made.refused)
         if left.false_count:
@@ -78,7 +106,7 @@ class Account:
         ledger.notes.update({_UNNAMED[rows.table]: count} if count else {})
         left = pc.and_(left, pc.invert(made.unnamed))
         if rows.fields.keys() & {"time", "start", "end"}:
-            ledger.note_times(made.basis.filter(left), self._clock)
+            ledger.note_times(made.basis.filter(left), self._times.clock)
         made.columns["source"] = pa.repeat(pa.scalar(self._source), len(left)).dictionary_encode()
         table = batch(made.columns, FLOWS if rows.table == "flows" else LOOKUPS, left)
         if rows.table == "flows":
@@ -86,12 +114,7 @@ class Account:
         else:
             self._span.add(table["time"].cast(pa.int64()))
         ledger.events += table.num_rows
-        if rows.table == "flows":
-            ledger.flows += table.num_rows
-        else:
-            ledger.lookups += table.num_rows
-        if table.num_rows:
-            yield rows.table, table
+        return table, left
 
 
 class MapLog:
@@ -109,8 +132,9 @@ class MapLog:
         yield from self._taken(self._splitter.split(block), ended=block.ended)
 
     def end(self) -> Batches:
-        """Rows of an object that never ended: none, it is refused."""
+        """Rows that wait for their other half; an object that never ended is refused."""
         yield from self._taken(self._splitter.end())
+        yield from self._account.end()
 
     def _taken(self, placed: Placed, *, ended: bool = True) -> Batches:
         nothing = placed.noise + placed.strange
@@ -125,7 +149,7 @@ def _holds(row: Row, when: dict[str, tuple[str, ...]]) -> bool:
     for path, values in when.items():
         told = at_path(row, path)
         if "*" in values:
-            if told is None:
+            if told is None or told == "":
                 return False
         elif as_text(told) not in values:
             return False

@@ -111,6 +111,8 @@ class Splitter:
         for at, frame in zip(again, frames, strict=True):
             if frame:
                 found[at] = self._framed(frame, next(said))
+        if isinstance(self._split, Pairs):
+            _known(self._split.other, texts, found)
         return found
 
     def _framed(self, frame: dict[str, str], said: Row | str | None) -> Row | str | None:
@@ -172,6 +174,17 @@ def parts(text: str, split: Columns) -> list[str] | None:
         return next(csv.reader([text], delimiter=split.delimiter, skipinitialspace=True, strict=True), None)
     except csv.Error:
         return None
+
+
+def _known(pattern: str | None, texts: list[str | None], found: list[Row | str | None]) -> None:
+    """Makes nothing of the lines without a pair that are known to be no record."""
+    at = [at for at, row in enumerate(found) if row == "foreign_line"]
+    if pattern is None or not at:
+        return
+    plain = pa.array([texts[one] for one in at], pa.utf8())
+    for one, fits in zip(at, pc.match_substring_regex(plain, f"^(?:{pattern})$").to_pylist(), strict=True):
+        if fits:
+            found[one] = {}
 
 
 def _pairs(text: str) -> Row | str | None:

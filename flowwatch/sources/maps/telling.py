@@ -30,7 +30,7 @@ def _score(found: Map, one: Detect, head: bytes) -> int:
             return 0
         first = parts(text.partition("\n")[0].rstrip("\r")[:_LONGEST], split) or []
         return _CERTAIN if set(map(named, first)) >= set(split.header) and split.header else 0
-    return _share(one.pattern, text) if one.pattern else 0
+    return _share(one.pattern, one.besides, text) if one.pattern else 0
 
 
 def _has(row: dict[str, object], key: str) -> bool:
@@ -41,12 +41,16 @@ def _has(row: dict[str, object], key: str) -> bool:
     return cut and all(part in row for part in key.split("."))
 
 
-def _share(pattern: str, text: str) -> int:
+def _share(pattern: str, besides: str | None, text: str) -> int:
     """The share of lines that fit, as they are or without the frame that syslog put around them."""
     lines = [line[:_LONGEST] for line in text.splitlines() if line.strip()][:_MOST_LINES]
-    if not lines:
-        return 0
     plain = pa.array(lines, pa.utf8())
     said = pc.struct_field(pc.extract_regex(plain, syslog.PARTS), "said")
-    fit = pc.or_kleene(pc.match_substring_regex(plain, pattern), pc.match_substring_regex(said, pattern))
-    return _CERTAIN * int(pc.sum(fit).as_py() or 0) // len(lines)
+    fit = _fitting(plain, said, pattern)
+    left_out = pc.and_(_fitting(plain, said, besides), pc.invert(fit)).true_count if besides else 0
+    return int(_CERTAIN * fit.true_count // max(len(lines) - left_out, 1))
+
+
+def _fitting(plain: pa.StringArray, said: pa.StringArray, pattern: str) -> pa.BooleanArray:
+    either = pc.or_kleene(pc.match_substring_regex(plain, pattern), pc.match_substring_regex(said, pattern))
+    return pc.fill_null(either, fill_value=False)

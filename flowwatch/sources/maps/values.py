@@ -6,7 +6,6 @@ nothing is null.
 """
 
 import base64
-import datetime as dt
 import functools
 import re
 from collections.abc import Callable, Sequence
@@ -16,18 +15,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowwatch.model.records import FLOWS, LOOKUPS
-from flowwatch.sources import moments, syslog, text
+from flowwatch.sources import text
 from flowwatch.sources.columns import by_value, instants
+from flowwatch.sources.maps import times
 from flowwatch.sources.maps.language import Field, Rows, field
 from flowwatch.sources.maps.splitting import Row, at_path
+from flowwatch.sources.maps.times import Times
 from flowwatch.sources.mnemonics import class_word, rcode_word, spelt, type_word
-from flowwatch.sources.moments import Clock
 
 _ADDRESSES = frozenset({"src_ip", "dst_ip", "client_ip", "server_ip", "nat_src_ip", "nat_dst_ip"})
 _NAMES = frozenset({"qname", "name", "sni", "http_host"})
-_BY_DIGITS = {10: 1_000_000_000, 13: 1_000_000, 16: 1_000, 19: 1}
-_SCALE = {"since": 0, "s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
-_NUMBER = re.compile(r"\d{1,20}(?:\.\d{1,9})?", re.ASCII)
 _DIGITS = re.compile(r"\d{1,19}", re.ASCII)
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp"}
 _NAMED = re.compile(r"[a-z][a-z0-9-]{0,15}", re.ASCII)
@@ -42,18 +39,16 @@ _AUTHORITY = re.compile(
 )
 _PORTS = {"http": "80", "https": "443", "ftp": "21"}
 _LENGTH = re.compile(rb"\((\d{1,2})\)")
-_HMS = re.compile(r"(\d{1,6}):(\d\d):(\d\d)", re.ASCII)
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class Made:
     """Columns of the rows; `refused` has the reason codes, `unnamed` marks what has no name or lacks an address."""
 
     def __init__(
-        self, rows: Rows, places: Sequence[tuple[int, int | None, Row]], nulls: frozenset[str], clock: Clock
+        self, rows: Rows, places: Sequence[tuple[int, int | None, Row]], nulls: frozenset[str], read: Times
     ) -> None:
         self._rows = rows
-        self._clock = clock
+        self._times = read
         self._values = [row for _, _, row in places]
         self._nulls = nulls
         count = len(places)
@@ -144,6 +139,8 @@ class Made:
             texts = by_value(texts, functools.partial(part, one.part))
         if one.words is not None:
             return by_value(texts, one.words.get)
+        if pa.types.is_duration(kind):
+            return self._checked(name, texts, times.spans(str(one.unit), texts).cast(kind))
         if pa.types.is_timestamp(kind):
             return self._time(name, one, texts) if one.unit else self._spanned(one, texts)
         change = _count if pa.types.is_uint64(kind) else _port if pa.types.is_uint16(kind) else _words(name)
@@ -151,39 +148,21 @@ class Made:
         return self._checked(name, texts, by_value(texts, change, kind if pa.types.is_integer(kind) else None))
 
     def _time(self, name: str, one: Field, texts: pa.StringArray) -> pa.Array:
-        times, basis = self._moments(one.unit or "", texts)
+        times, basis = self._times.read(one.unit or (), texts)
         if name in ("start", "time") or (name == "end" and "start" not in self._rows.fields):
             self.basis = basis
-        self._refuse(pc.and_(pc.is_valid(texts), pc.is_null(times)), "bad_timestamp")
+        code = "date_order" if self._times.ambiguous(one.unit or ()) else "bad_timestamp"
+        self._refuse(pc.and_(pc.is_valid(texts), pc.is_null(times)), code)
         return instants(times)
-
-    def _moments(self, unit: str, texts: pa.StringArray) -> tuple[pa.Int64Array, pa.StringArray]:
-        if unit in ("iso", "iso_ms"):
-            times, basis = self._clock.column(_padded(texts) if unit == "iso_ms" else texts)
-            return times, pc.fill_null(basis, "explicit")
-        if unit == "stamp":
-            times, basis = syslog.times(texts, self._clock)
-            return times, pc.fill_null(basis, "none")
-        if "%" in unit:
-            zoned = "%z" in unit
-            times = by_value(texts, functools.partial(_printed, unit), pa.int64())
-            basis = "explicit" if zoned else self._clock.basis
-            return times if zoned else self._clock.instants(times), pa.repeat(basis, len(texts))
-        return by_value(texts, functools.partial(_scaled, scale=_SCALE[unit]), pa.int64()), pa.repeat(
-            "explicit", len(texts)
-        )
 
     def _spanned(self, one: Field, texts: pa.StringArray) -> pa.Array:
         """A time that lies a span after the start, or before the end."""
-        unit = one.after or one.before or ""
-        spans = by_value(
-            texts, _clocked if unit == "hms" else functools.partial(_scaled, scale=_SCALE[unit]), pa.int64()
-        )
-        self._refuse(pc.and_(pc.is_valid(texts), pc.is_null(spans)), "bad_timestamp")
+        length = times.spans(one.after or one.before or "", texts)
+        self._refuse(pc.and_(pc.is_valid(texts), pc.is_null(length)), "bad_timestamp")
         ends = ("start", "time") if one.after else ("end", "time")
         end = next((self.columns[name] for name in ends if name in self.columns), pa.nulls(len(texts), pa.int64()))
         end = end.cast(pa.int64())
-        return instants(pc.add(end, spans) if one.after else pc.subtract(end, pc.fill_null(spans, 0)))
+        return instants(pc.add(end, length) if one.after else pc.subtract(end, pc.fill_null(length, 0)))
 
     def _answers(self, one: Field, kind: pa.DataType) -> pa.Array:
         found = [_first(row, one.paths) for row in self._values]
@@ -191,6 +170,10 @@ class Made:
         bad = pa.array([value is not None and got is None for value, got in zip(found, made, strict=True)], pa.bool_())
         self._refuse(bad, "bad_field:answers")
         return pa.array(made, kind)
+
+    def texts(self, paths: Sequence[str]) -> list[tuple[str | None, ...]]:
+        """Of each row the values at these paths."""
+        return [tuple(self._told(row, (path,)) for path in paths) for row in self._values]
 
     def _texts(self, paths: Sequence[str], prefix: str = "") -> pa.StringArray:
         """The first value that says something, as text."""
@@ -315,6 +298,8 @@ def counted(value: str) -> str | None:
 
     Labels are taken by their length, so that one may hold what looks like another (`(3)`).
     """
+    if value.startswith(".") and value.endswith("."):
+        return dns_name(value[1:])  # as Windows 2003 and older print it
     data, at = value.encode("utf-8", "replace"), 0
     labels: list[str] = []
     while found := _LENGTH.match(data, at):
@@ -324,30 +309,6 @@ def counted(value: str) -> str | None:
         labels.append(text.label(data[at : at + size]))
         at += size
     return None
-
-
-def _printed(form: str, value: str) -> int | None:
-    """Nanoseconds since 1970 of a time in a form of `strptime`, as the clock that printed it would count them."""
-    try:
-        at = dt.datetime.strptime(value, form)  # noqa: DTZ007 - the clock of the log knows its zone
-    except ValueError:
-        return None
-    passed = at.replace(tzinfo=at.tzinfo or dt.UTC) - _EPOCH
-    nanoseconds = (passed.days * 86400 + passed.seconds) * 10**9 + passed.microseconds * 1000
-    return nanoseconds if 0 <= nanoseconds <= moments.LATEST else None
-
-
-def _clocked(value: str) -> int | None:
-    """Nanoseconds of a span as hours, minutes and seconds."""
-    found = _HMS.fullmatch(value)
-    return (int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3])) * 10**9 if found else None
-
-
-def _scaled(value: str, scale: int) -> int | None:
-    if not _NUMBER.fullmatch(value):
-        return None
-    found = int(Decimal(value) * (scale or _BY_DIGITS.get(len(value.partition(".")[0]), 0)))
-    return found if found <= moments.LATEST else None
 
 
 def _read_answers(value: object, one: Field) -> list[dict[str, object]] | None:
@@ -398,12 +359,6 @@ def _of_message(value: str) -> list[dict[str, object]] | None:
     except (dns.exception.DNSException, ValueError):
         return None
     return found
-
-
-def _padded(texts: pa.StringArray) -> pa.StringArray:
-    """Times with the zeros in front of their milliseconds."""
-    two = pc.replace_substring_regex(texts, r"\.(\d)$", r".0\1")
-    return pc.replace_substring_regex(two, r"\.(\d\d)$", r".0\1")
 
 
 def _answer(name: str | None, kind: str | None, data: str | None, ttl: int | None) -> dict[str, object]:
