@@ -58,11 +58,11 @@ def _of_log(head: bytes, maps: tuple[str, ...]) -> Format | None:
     from flowwatch.sources.mixed import by_program, mixed
 
     among, bare = formats(maps), plain(head)
-    best = _best(among, bare)
-    if best.score(bare) >= CERTAIN:
-        return best
     found = [one for one, lines in by_program(among, bare) if one.score(lines) >= CERTAIN]
-    return mixed(found) if found else None
+    if len(found) > 1:
+        return mixed(found)
+    best = _best(among, bare)
+    return best if best.score(bare) >= CERTAIN else next(iter(found), None)
 
 
 def _best(among: Sequence[Format], head: bytes) -> Format:

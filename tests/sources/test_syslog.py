@@ -49,3 +49,12 @@ def test_times(texts, seconds, basis):
     found, told = times(pa.array(texts, pa.utf8()), Clock(WRITTEN))
     assert [None if time is None else time // 10**9 for time in found.to_pylist()] == seconds
     assert told.to_pylist() == basis
+
+
+def test_a_configured_zone_reads_times_that_name_none():
+    clock = Clock(WRITTEN, "Europe/Berlin")
+    texts = ["Nov 22 07:35:23", "2026-11-22T07:35:23", "2026-11-22T07:35:23Z", "1795332923", "2026-10-25T02:30:00"]
+    found, told = times(pa.array(texts, pa.utf8()), clock)
+    seconds = [1795329323, 1795329323, 1795332923, 1795332923, 1792888200]
+    assert [time // 10**9 for time in found.to_pylist()] == seconds
+    assert told.to_pylist() == ["year_inferred", "config", "explicit", "explicit", "config"]

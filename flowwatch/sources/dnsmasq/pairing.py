@@ -1,7 +1,8 @@
 r"""Answers to the question they belong to: the trap of raw names closed.
 
 An answer `reply NAME is VALUE` counts only where NAME is the name that was asked, or the next of the chain that began
-with it, and where VALUE is of the type that was asked for. With `log-queries=extra` its question has the same process,
+with it, and where VALUE is of the type that was asked for (a text may be all that an address may be, so where both were
+asked for without a key it is neither's). With `log-queries=extra` its question has the same process,
 serial, client and port. Without, it is the oldest open question of the same process, name and type: all lines of one
 reply stand together, which is what this rests on. An answer without such a question names nothing.
 
@@ -130,7 +131,7 @@ class Pairs:
         """The reply that this line begins."""
         self.pause(line)
         question = self._by_key.get((line.pid, line.key)) if line.key else self._oldest(line)
-        if question is None or (line.kind == "answer" and _first_value(line.said, question) is None):
+        if question is None or (line.kind == "answer" and not _answers(line.said, question)):
             return None
         if question.answers is not None and question.rcode is None:
             question.answers = None  # the chain that was cached is told again as a whole
@@ -141,9 +142,10 @@ class Pairs:
     def _oldest(self, line: Line) -> Question | None:
         """Of the questions without a key the oldest whose name and type the line fits; an error fits none."""
         for name in _possible_names(line.said):
-            for one in self._by_name.get((line.pid, name.lower()), ()):
-                if not one.done and _fits(one.line.word, line.said[len(name) + 4 :]):
-                    return one
+            waiting = [one for one in self._by_name.get((line.pid, name.lower()), ()) if not one.done]
+            fitting = [one for one in waiting if _fits(one.line.word, line.said[len(name) + 4 :])]
+            if fitting and (fitting[0].line.word == "TXT") == any(one.line.word == "TXT" for one in fitting):
+                return fitting[0]
         return None
 
     def _take(self, run: _Run, line: Line) -> None:
@@ -167,8 +169,10 @@ def _asked_names(question: Question) -> list[str]:
     return [name] if address is None else [name, address]
 
 
-def _first_value(said: str, question: Question) -> str | None:
-    return next((value for name in _asked_names(question) if (value := _value(said, name)) is not None), None)
+def _answers(said: str, question: Question) -> bool:
+    """Whether the line is of the name that was asked, and of its type."""
+    values = [_value(said, name) for name in _asked_names(question)]
+    return any(value is not None and _fits(question.line.word, value) for value in values)
 
 
 def _value(said: str, name: str) -> str | None:
@@ -189,7 +193,7 @@ def _fits(asked: str, value: str) -> bool:
     address = text.address(value)
     if address is None:
         return value != "NODATA-IPv6" or asked == "AAAA"
-    return asked in ("ANY", "AAAA" if ":" in address else "A")
+    return asked in ("ANY", "TXT", "AAAA" if ":" in address else "A") or address in _UNSPECIFIED
 
 
 def _add(question: Question, name: str, value: str) -> None:
@@ -205,10 +209,11 @@ def _add(question: Question, name: str, value: str) -> None:
         return
     question.rcode, question.done = question.rcode or "NOERROR", True
     if address is not None and asked in ("A", "AAAA", "ANY"):
+        kind = "AAAA" if ":" in address else "A"
         if address in _UNSPECIFIED:
             question.policy = question.policy or "blocked"
-        else:
-            _put(found, name, "AAAA" if ":" in address else "A", address)
+        elif asked in ("ANY", kind):
+            _put(found, name, kind, address)
     elif value.startswith("<") and value.endswith(">") and value[1:-1].isalnum():
         _put(found, name, value[1:-1], None)
     elif value not in _EMPTY and asked == "PTR":
