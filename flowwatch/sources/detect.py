@@ -45,10 +45,12 @@ def detect(head: bytes, maps: tuple[str, ...] = (), later: Callable[[], bytes] =
     """
     if not head:
         return Skip("empty", "the input is empty")
+    if not head.strip():
+        return Skip("empty", "nothing but blank lines")
     captured = _best(CAPTURES, head)
     if captured.score(head) >= SURE:  # nothing of the logs need be loaded to tell a capture
         return captured
-    return _of_log(head, maps) or _of_log(later(), maps) or _unknown(head)
+    return _of_log(head, maps) or _of_log(later(), maps) or _unknown(head, formats(maps))
 
 
 def _of_log(head: bytes, maps: tuple[str, ...]) -> Format | None:
@@ -69,9 +71,9 @@ def _best(among: Sequence[Format], head: bytes) -> Format:
     return max(among, key=lambda entry: entry.score(head))
 
 
-def _unknown(head: bytes) -> Skip:
+def _unknown(head: bytes, among: Sequence[Format]) -> Skip:
     from flowwatch.sources.carriers import plain
-    from flowwatch.sources.known import guesses
+    from flowwatch.sources.known import FAINTEST, Guess, guesses
     from flowwatch.sources.zeek.sniff import path as zeek_path
 
     bare = plain(head)
@@ -81,7 +83,8 @@ def _unknown(head: bytes) -> Skip:
         return Skip(
             "unsupported_format", f"a Zeek {log}, which this version does not read (of Zeek it reads {_zeek()})"
         )
-    best = guesses(bare)[:3]
+    near = [Guess(one.name, score) for one in among if (score := one.score(bare)) >= FAINTEST]
+    best = sorted((*near, *guesses(bare)), key=lambda guess: -guess.score)[:3]
     if best and best[0].hint:
         return Skip("unknown_format", f"looks like {_listed(best)}; {best[0].hint}")
     binary = b"\x00" in bare[:1024]

@@ -41,7 +41,6 @@ _KEYS = (
     ({"dvc", "timestamp"}, "ulogd JSON"),
     ({"QueryName"}, "Sysmon JSON"),
     ({"ProcessGuid"}, "Sysmon JSON"),
-    ({"log", "stream"}, "Docker container log"),
     ({"@timestamp"}, "ECS JSON"),
 )
 _LINES = tuple(
@@ -50,10 +49,6 @@ _LINES = tuple(
         (r"client (@0x[0-9a-f]+ )?[0-9a-fA-F:.]+#\d+.* response: ", "BIND response log"),
         (r"client (@0x[0-9a-f]+ )?[0-9a-fA-F:.]+#\d+.* rpz .* rewrite ", "BIND RPZ log"),
         (r"^\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3} [a-z-]+: ", "BIND log"),
-        (r"\bunbound( \d+ - -|\[\d+(:\d+)?\])", "unbound log"),
-        (r"\bdnsmasq( \d+ - -|\[\d+\]:)", "dnsmasq log"),
-        (r'PowerDNS Recursor|msg="|\[\d+/\d+\] |\bpdns_recursor\b', "PowerDNS recursor log"),
-        (r"^\[[a-z]+ *\](\[[\w.]+\])? ", "Knot Resolver log"),
         (r"^\s*\d+\.\d{3}\s+\d+ \S+ [A-Z_]+/\d{3} \d+ [A-Z]+ ", "Squid access log"),
         (r"^ts=\d+\.\d+ .*\bsrc=\S+ dst=", "Squid access log of a custom form"),
         (r"^\S+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:", "web access log"),
@@ -63,7 +58,6 @@ _LINES = tuple(
         (r"%(ASA|FTD)-\d-\d{6}", "Cisco ASA syslog"),
         (r"^\d+\|\d{10,13}\|", "nfdump text"),
         (r'^"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d","', "Cisco Umbrella log"),
-        (r"^\d{4}-\d\d-\d\dT\S+Z std(out|err) [FP] ", "container log (CRI)"),
         (r"^\[ *\d+\.\d{6}\] |^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [^]]+\] |^\d{4}-\d\d-\d\dT[\d:]+,\d{6}\S+ ", "kernel log"),
     )
 )
@@ -78,7 +72,7 @@ _FIRST_LINE = tuple(
 _SYSLOG = re.compile(r"^(<\d{1,3}>)?(1 )?([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) \S+ ")
 _FRAMES = re.compile(rb"\x00{4}....\x00\x00\x00\x02....+?protobuf:dnstap", re.DOTALL)
 _MOST_LINES, _LONGEST = 200, 4096
-_FAINTEST = 2
+FAINTEST = 2
 """Scores below are not told."""
 
 
@@ -107,7 +101,7 @@ def _by_text(head: bytes) -> list[Guess]:
     found = [Guess(name, 90) for pattern, name in _FIRST_LINE if pattern.match(text)]
     found += [Guess(name, _share(pattern, lines)) for pattern, name in _LINES]
     found.append(Guess("syslog", _share(_SYSLOG, lines) // 3))
-    return [guess for guess in found if guess.score >= _FAINTEST]
+    return [guess for guess in found if guess.score >= FAINTEST]
 
 
 def _share(pattern: re.Pattern[str], lines: list[str]) -> int:

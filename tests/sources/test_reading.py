@@ -22,7 +22,16 @@ def drained(source, **options):
 
 def test_the_formats_of_this_version_in_order():
     zeek = ["zeek-conn", "zeek-dns", "zeek-ssl", "zeek-http", "zeek-quic"]
-    assert [entry.name for entry in FORMATS] == ["pcap", "pcapng", "snoop", "erf", *zeek, "eve", "bind-query"]
+    assert [entry.name for entry in FORMATS] == [
+        "pcap",
+        "pcapng",
+        "snoop",
+        "erf",
+        *zeek,
+        "eve",
+        "bind-query",
+        "dnsmasq",
+    ]
 
 
 def test_batches_have_exactly_the_schema(put, rows, tsv):
