@@ -65,6 +65,8 @@ FORMATS = {
     "suricata 7": Format(("scenario/suricata-7.0.10-eve.json",), TRUTH),
     "suricata 8": Format(("scenario/suricata-8.0.7-eve.json",), TRUTH),
     "bind query log": Format(("scenario/bind-query.log",), ASKED_ONLY),
+    "unbound log": Format(("scenario/unbound.log",), ASKED_ONLY),
+    "dnsmasq log": Format(("scenario/dnsmasq.log",), ASKED_ONLY),
     # conversations that ended before the log did: of these steps the refused one alone
     "ulogd flows": Format(("scenario/ulogd-flow.jsonl",), ASKED_ONLY | {"refused": UNLISTED}, lookups=False),
     "nfdump lines": Format(("nfdump/sample-nfdump-1.7.5.ndjson",), WITHOUT_NAMES, lookups=False, shift=294.75),

@@ -4,6 +4,8 @@ import base64
 import gzip
 import json
 import re
+from collections import Counter
+from importlib import resources
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +16,7 @@ from pyarrow import parquet
 
 from flowwatch.errors import UsageError
 from flowwatch.model.records import ReadOptions
+from flowwatch.sources import text
 from flowwatch.sources.logs import LogRecords
 from flowwatch.sources.maps import MapLog, load, shipped
 from flowwatch.sources.maps.values import dns_name
@@ -126,7 +129,42 @@ NFDUMP_CSV = (
     "2026-11-22 07:56:07.005,0.105,6,192.0.2.10,48986,203.0.113.66,443,23,172096,1",
     "2026-11-22 07:56:07.005,0.105,1,192.0.2.10,0,203.0.113.66,8.0,1,84,1",
 )
+WINDOWS = """
+DNS Server log file creation at 11/22/2026 7:00:00 AM
+\tField #  Information         Values
+11/22/2026 7:35:23 AM 0F64 PACKET  000000D2F1A10A60 UDP Rcv 192.0.2.10      1a2b   Q [0001   D   NOERROR] A      (7)results(7)example(0)
+11/22/2026 7:35:23 AM 0F64 PACKET  000000D2F1A10A61 UDP Snd 198.51.100.53   77aa   Q [0001   D   NOERROR] A      (7)results(7)example(0)
+11/22/2026 7:35:24 AM 0F64 PACKET  000000D2F1A10A61 UDP Rcv 198.51.100.53   77aa R Q [8081   DR  NOERROR] A      (7)results(7)example(0)
+11/22/2026 7:35:24 AM 0F64 PACKET  000000D2F1A10A60 UDP Snd 192.0.2.10      1a2b R Q [8081   DR NXDOMAIN] A      (7)results(7)example(0)
+11/22/2026 7:35:25 AM 0F64 PACKET  000000D2F1A10A62 UDP Rcv 192.0.2.10      1a2c   Q [0001   D   NOERROR] AAAA   (8)a.b(3)cc(7)example(0)"""  # noqa: E501
+PDNS = (
+    'Nov 22 07:38:44 PowerDNS Recursor 4.8.8\nNov 22 07:38:47 msg="Question" subsystem="syncres" level="0" '
+    'prio="Info" tid="1" ts="1795333127.317" mtid="1" proto="udp" qname="a\\\\032b.example" qtype="A" '
+    'remote="[2001:db8::1]:37583"\nNov 22 07:38:47 msg="Answer" subsystem="syncres" prio="Info" ts="1795333127.318" '
+    'answers="2" mtid="1" proto="udp" qname="a\\\\032b.example" qtype="A" rcode="3" remote="[2001:db8::1]:37583"'
+)
 SAMPLES: dict[str, str] = {
+    "unbound": "[1795333202] unbound[1:0] query: 192.0.2.10 a.example. A IN\n"
+    "[1795333202] unbound[1:0] info: rpz: applied [z] a.example. rpz-nxdomain 192.0.2.10@5 a.example. A IN\n"
+    "[1795333203] unbound[1:0] reply: 192.0.2.10 a.example. A IN NXDOMAIN 0.000272 0 74 on udp 192.0.2.53 53",
+    "powerdns": PDNS,
+    "powerdns-json": json.dumps(
+        {
+            "level": "0",
+            "msg": "Question",
+            "prio": "Info",
+            "proto": "udp",
+            "qname": "a.example",
+            "qtype": "A",
+            "remote": "192.0.2.10:5",
+            "subsystem": "syncres",
+            "ts": "1795333127.317",
+        }
+    ),
+    "powerdns-text": "Nov 22 07:39:17 1 [1/1] question for 'a\\032b.example|A' from 192.0.2.10:5\n"
+    "Nov 22 07:39:17 1 [1/1] answer to question 'a\\032b.example|A': 2 answers, 1 additional, rcode=0",
+    "windows-dns-debug": WINDOWS,
+    "knot-resolver": "[iterat][39937.00]   'a.example.' type 'A' new uid was assigned .01, parent uid .00",
     "nfdump-json": json.dumps(NFDUMP),
     "nfdump-json-1.6": json.dumps(NFDUMP_16, indent="\t"),
     "nfdump-csv": "\n".join(NFDUMP_CSV),
@@ -160,7 +198,7 @@ def law(found: Collected) -> None:
     told = found.coverage[0]
     ends = told.events + told.noise + told.unattributable + told.rejected + told.held_back
     assert told.records == ends
-    assert told.events == found.flows.num_rows + found.lookups.num_rows
+    assert told.events >= found.flows.num_rows + found.lookups.num_rows  # a question and its answer are one row
 
 
 @pytest.mark.parametrize("name", ["nfdump-json", "nfdump-json-1.6", "nfdump-csv"])
@@ -330,9 +368,81 @@ def test_whatever_a_log_holds_is_booked_once_and_alike_for_any_block(tmp_path_fa
             rows = sum(made.num_rows for _, made in records)
         one = records.coverage
         assert one.records == one.events + one.noise + one.unattributable + one.rejected + one.held_back
-        assert rows == one.events
+        assert rows == one.flows + one.lookups <= one.events
         told.append((one.records, one.events, one.noise, one.unattributable, one.rejected, one.held_back))
     assert told[0] == told[1]
+
+
+def pick(row, *names):
+    return tuple(row[name] for name in names)
+
+
+def test_a_question_its_note_and_its_answer_are_one_lookup(tmp_path):
+    (row,) = read(tmp_path, SAMPLES["unbound"] + "\n").lookups.to_pylist()
+    assert pick(row, "record", "answer_record", "rcode", "policy_action", "client_port", "server_ip") == (
+        1, 3, "NXDOMAIN", "rpz-nxdomain", 5, "192.0.2.53",
+    )  # fmt: skip
+    assert (str(row["asked"])[17:19], str(row["time"])[17:19]) == ("02", "03")
+
+
+@pytest.mark.parametrize("name", ["powerdns", "powerdns-text"])
+def test_what_a_name_had_escaped_stays_so(tmp_path, name):
+    (row,) = read(tmp_path, SAMPLES[name] + "\n").lookups.to_pylist()
+    assert pick(row, "qname", "rcode", "name_exact") == (
+        r"a\032b.example", "NXDOMAIN" if name == "powerdns" else "NOERROR", True,
+    )  # fmt: skip
+    assert row["answer_record"] == row["record"] + 1
+
+
+def test_windows_tells_clients_from_its_own_questions(tmp_path):
+    found = read(tmp_path, SAMPLES["windows-dns-debug"] + "\n")
+    told = [pick(row, "vantage", "client_ip", "server_ip", "qname", "rcode") for row in found.lookups.to_pylist()]
+    assert told == [
+        ("client", "192.0.2.10", None, "results.example", "NXDOMAIN"),
+        ("upstream", None, "198.51.100.53", "results.example", None),
+        ("client", "192.0.2.10", None, r"a\046b(3)cc.example", None),
+    ]
+
+
+@pytest.mark.parametrize(("day", "settled"), [("11/22/2026", True), ("11/02/2026", False), ("22/11/2026", True)])
+def test_day_and_month_are_told_by_the_whole_log_or_asked_for(tmp_path, day, settled):
+    lines = SAMPLES["windows-dns-debug"].replace("11/22/2026 7:35", f"{day} 7:35").replace("7:00:00", "7:00:00")
+    found = read(tmp_path, lines + "\n")
+    assert (found.lookups.num_rows > 0) is settled
+    if settled:
+        assert {str(row["time"])[:10] for row in found.lookups.to_pylist()} == {"2026-11-22"}
+        return
+    assert {one.code for one in found.coverage[0].rejects} == {"date_order"}
+    own = tmp_path / "own.toml"
+    shipped_map = resources.files("flowwatch.sources.maps").joinpath("shipped/windows-dns-debug.toml").read_text()
+    chosen = re.sub(r"unit = \[[^]]*\]", 'unit = "%d/%m/%Y %I:%M:%S %p"', shipped_map)
+    own.write_text(chosen.replace('name = "windows-dns-debug"', 'name = "own"'))
+    found = read(tmp_path, lines + "\n", maps=(str(own),))
+    assert {str(row["time"])[:10] for row in found.lookups.to_pylist()} == {"2026-02-11"}
+
+
+@pytest.mark.parametrize(
+    ("sample", "truth"),
+    [
+        ("unbound/sample-1.22-destaddr.log", "unbound/truth-1.22.jsonl"),
+        ("unbound/sample-1.17-tagged-epoch.log", "unbound/truth-1.17.jsonl"),
+        ("pdns-recursor/sample-4.8-structured.log", "pdns-recursor/truth-4.8.jsonl"),
+    ],
+)
+def test_questions_are_those_of_the_wire(shared_logs, sample, truth):
+    rows = collect([str(shared_logs / sample)]).lookups.to_pylist()
+    sent: Counter[tuple[str, str, str]] = Counter()
+    wire = [json.loads(line) for line in (shared_logs / truth).read_text().splitlines()]
+    odd = {one["client_port"] for one in wire if "errors" in one}
+    for one in wire:
+        if one["kind"] == "query" and one.get("qname_labels_hex") and one["client_port"] not in odd:
+            labels = [bytes.fromhex(label) for label in one["qname_labels_hex"][:-1]]
+            sent[one["client"], one["qtype"], ".".join(map(text.label, labels)) or "."] += 1
+    asked = Counter(pick(row, "client_ip", "qtype", "qname") for row in rows if row["name_exact"])
+    both = asked.keys() & sent.keys()
+    assert len(both) > 20
+    assert {key: asked[key] for key in both} == {key: sent[key] for key in both}
+    assert len(rows) >= sum(sent[key] for key in both)
 
 
 def test_aws_v8_has_what_the_expected_event_says(shared_logs):
