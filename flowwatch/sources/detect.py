@@ -20,6 +20,8 @@ CERTAIN = 80
 SURE = 100
 """Score of what its first bytes tell beyond doubt."""
 _MAP = "docs/maps.md says how to write a map for another (--map)"
+_UNENDED = "rsyslog's ForwardFormat writes none into a file; its FileFormat does"
+_LONG = 4096
 _SHOWN, _SHORTENED = 3, 120
 """Lines of an unknown input that are shown, and their characters."""
 
@@ -47,6 +49,8 @@ def detect(head: bytes, maps: tuple[str, ...] = (), later: Callable[[], bytes] =
         return Skip("empty", "the input is empty")
     if not head.strip():
         return Skip("empty", "nothing but blank lines")
+    if len(head) >= _LONG and b"\n" not in head and head.isascii() and b"\x00" not in head and head[:1] not in b"{[":
+        return Skip("no_line_ends", f"text without a line end in its first {len(head)} bytes: {_UNENDED}")
     captured = _best(CAPTURES, head)
     if captured.score(head) >= SURE:  # nothing of the logs need be loaded to tell a capture
         return captured

@@ -88,6 +88,8 @@ def _client_line(said: str) -> Noise | str:
 
 
 def _unlike(said: str) -> str:
+    if _foreign(said) == "not_utf8":
+        return "not_utf8"
     names = _NAMES.match(said) if len(said) <= _LONGEST_COMPARED else None
     return "names_differ" if names and names["one"] != names["other"] else "query_line"
 

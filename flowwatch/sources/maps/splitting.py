@@ -7,6 +7,7 @@ that is blank or a header is counted as noise.
 import csv
 import re
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,6 +18,7 @@ from flowwatch.sources import syslog
 from flowwatch.sources.lines import LONGEST, Block
 from flowwatch.sources.maps.cef import pairs as cef_pairs
 from flowwatch.sources.maps.language import Cef, Columns, Json, Map, Pairs, Pattern
+from flowwatch.sources.maps.quoted import Place, Quoted
 from flowwatch.sources.objects import Found, Objects, broken_code
 
 Row = dict[str, Any]
@@ -44,6 +46,7 @@ class Splitter:
         self._split = found.split
         self._tags = frozenset(found.tags)
         self._objects: Objects[Row] = Objects(_decode)
+        self._quoted = Quoted()
         self._header: list[str] | None = None
         self._prefix = (
             re.compile(found.split.prefix) if isinstance(found.split, Columns) and found.split.prefix else None
@@ -63,8 +66,10 @@ class Splitter:
         return self._lines(block)
 
     def end(self) -> Placed:
-        """The object that never ended."""
-        return self._exploded(self._objects.end(), 0)
+        """The object, or the quoted value, that never ended."""
+        if isinstance(self._split, Json):
+            return self._exploded(self._objects.end(), 0)
+        return self._placed(self._quoted.end(), ended=True)
 
     def _exploded(self, found: list[Found[Row]], blank: int) -> Placed:
         placed = Placed([], [], blank)
@@ -80,15 +85,20 @@ class Splitter:
         return placed
 
     def _lines(self, block: Block) -> Placed:
-        texts = [_text(line) for line in block.data.split(b"\n")]
+        places = list(zip(count(block.number), block.offsets(), map(_text, block.data.split(b"\n")), strict=False))
+        if isinstance(self._split, Columns) and self._split.quoted:
+            places = self._quoted.take(places)
+        return self._placed(places, ended=block.ended)
+
+    def _placed(self, places: list[Place], *, ended: bool) -> Placed:
         placed = Placed([], [], 0)
         noise = strange = 0
-        for number, (offset, row) in enumerate(zip(block.offsets(), self._read(texts), strict=True), block.number):
+        for (number, offset, _), row in zip(places, self._read([text for _, _, text in places]), strict=True):
             if row is None:
                 noise += 1
-            elif not block.ended and not isinstance(self._split, Columns | Pattern):  # its last value may be cut
+            elif not ended and not isinstance(self._split, Columns | Pattern):  # its last value may be cut
                 placed.refusals.append((number, offset, "foreign_line"))
-            elif row == _STRANGE and block.ended:
+            elif row == _STRANGE and ended:
                 strange += 1
             elif isinstance(row, str):
                 placed.refusals.append((number, offset, row if row != _STRANGE else "foreign_line"))
@@ -139,6 +149,8 @@ class Splitter:
         columns = self._header or split.columns.get(str(len(values)))
         if columns is None and (columns := split.columns.get("*")):
             return dict(zip(columns, values, strict=False)) if len(values) >= len(columns) else "short_row"
+        if columns is None and split.columns:
+            return "short_row" if len(values) < max(map(int, split.columns)) else "extra_columns"
         if columns is None:
             return "no_header"
         if len(values) != len(columns):

@@ -170,7 +170,7 @@ def test_the_scenario_s_log_holds_the_questions_the_capture_saw(shared_logs):
     ("name", "events", "noise", "codes"),
     [
         ("joined-lines.log", 9, 0, ["query_line"]),
-        ("invalid-utf8.log", 4, 0, ["query_line"]),
+        ("invalid-utf8.log", 4, 0, ["not_utf8"]),
         ("nul-block.log", 19, 0, ["foreign_line"]),
         ("long-line.log", 2, 0, ["line_too_long"]),
         ("plain-named.gz", 45, 3, []),
