@@ -12,9 +12,15 @@ from flowwatch.cli.terminal import printable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FLOWS = ("start", "proto", "src_ip", "src_port", "dst_ip", "dst_port", "app", "sni", "http_host")
-_FLOW_COUNTS = ("src_payload", "dst_payload", "src_acked", "state")
-_LOOKUPS = ("time", "client_ip", "server_ip", "transport", "qname", "qtype", "rcode", "answers")
+_ALWAYS = {
+    "flows": ("start", "proto", "src_ip", "src_port", "dst_ip", "dst_port"),
+    "lookups": ("time", "client_ip", "qname", "qtype", "rcode"),
+}
+_FLOWS = (*_ALWAYS["flows"], "app", "sni", "http_host", "name", "action")
+_PAYLOAD = ("src_payload", "dst_payload", "src_acked", "state")
+_BYTES = ("src_bytes", "dst_bytes", "bytes_total", "bytes_scope")
+"""Shown where no payload is counted."""
+_LOOKUPS = ("time", "client_ip", "server_ip", "transport", "qname", "qtype", "rcode", "answers", "policy_action")
 _MOST = 500
 _WIDEST = 4000
 """Characters of a line: a cell is never cut to the terminal's width, the terminal folds the line."""
@@ -22,10 +28,10 @@ _WIDEST = 4000
 
 def show(kind: str, table: "pa.Table", file: BinaryIO) -> None:
     """Write the first rows as a table; a last line says how many there are and how to get all of them."""
-    columns = _FLOWS + _FLOW_COUNTS if kind == "flows" else _LOOKUPS
+    columns = _columns(kind, table)
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        right = name.endswith(("payload", "acked", "port"))
+        right = name.endswith(("payload", "acked", "port", "bytes", "total"))
         grid.add_column(name, justify="right" if right else "left", no_wrap=True)
     for row in _milliseconds(table.slice(0, _MOST).select(columns)).to_pylist():
         grid.add_row(*(_cell(row[name]) for name in columns))
@@ -36,6 +42,13 @@ def show(kind: str, table: "pa.Table", file: BinaryIO) -> None:
     file.writelines(f"{line}\n".encode("ascii", "backslashreplace") for line in lines)
     more = f" (the first {_MOST} shown; --format jsonl prints all)" if table.num_rows > _MOST else ""
     file.write(f"{table.num_rows} {kind}{more}\n".encode())
+
+
+def _columns(kind: str, table: "pa.Table") -> list[str]:
+    """Those one reads first, without what this input never says."""
+    said = {name for name in table.column_names if table[name].null_count < table.num_rows}
+    wanted = (*_FLOWS, *(_PAYLOAD if "src_payload" in said else _BYTES)) if kind == "flows" else _LOOKUPS
+    return [name for name in wanted if name in said or name in _ALWAYS[kind] or not table.num_rows]
 
 
 def _milliseconds(table: "pa.Table") -> "pa.Table":

@@ -6,7 +6,7 @@ that is blank or a header is counted as noise.
 
 import csv
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -148,14 +148,21 @@ class Splitter:
             return None
         columns = self._header or split.columns.get(str(len(values)))
         if columns is None and (columns := split.columns.get("*")):
-            return dict(zip(columns, values, strict=False)) if len(values) >= len(columns) else "short_row"
-        if columns is None and split.columns:
-            return "short_row" if len(values) < max(map(int, split.columns)) else "extra_columns"
-        if columns is None:
-            return "no_header"
-        if len(values) != len(columns):
-            return "short_row" if len(values) < len(columns) else "extra_columns"
-        return dict(zip(columns, values, strict=True))
+            values = values[: len(columns)]
+        return _named(columns, values) if columns else _uncounted(len(values), split)
+
+
+def _named(columns: Sequence[str], values: list[str]) -> Row | str:
+    if len(values) != len(columns):
+        return "short_row" if len(values) < len(columns) else "extra_columns"
+    return dict(zip(columns, values, strict=True))
+
+
+def _uncounted(count: int, split: Columns) -> str:
+    """Why a row has no columns."""
+    if not split.columns:
+        return "no_header"
+    return "short_row" if count < max(map(int, split.columns)) else "extra_columns"
 
 
 _CODES = frozenset({"line_too_long", "not_utf8"})
