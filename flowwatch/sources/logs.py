@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowwatch.model.records import Coverage, Skip
-from flowwatch.sources.carriers import blocks
 from flowwatch.sources.ledger import Ledger
 from flowwatch.sources.lines import BLOCK, Block
 from flowwatch.sources.opened import Opened
@@ -66,6 +65,8 @@ class LogRecords:
         yield from self._log.end()
 
     def _blocks(self) -> Iterator[Block]:
+        from flowwatch.sources.carriers import blocks  # noqa: PLC0415 - start-up time
+
         try:
             yield from blocks(io.BufferedReader(self._opened, self._block), self._block)
         except OSError as error:
