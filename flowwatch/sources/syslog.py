@@ -61,6 +61,13 @@ def times(texts: pa.StringArray, clock: Clock) -> tuple[pa.Int64Array, pa.String
     return pc.coalesce(clock.instants(shown), counted, whole), basis
 
 
+@functools.lru_cache(maxsize=1 << 14)
+def is_time(text: str, clock: Clock) -> bool:
+    """Whether `times` reads it."""
+    found, _ = times(pa.array([text], pa.utf8()), clock)
+    return not found.null_count
+
+
 def _shown(text: str, latest: int) -> int | None:
     """A time whose month is a word, as nanoseconds since 1970 of the clock that showed it."""
     found = _WORDED.fullmatch(text)

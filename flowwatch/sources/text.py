@@ -26,6 +26,7 @@ def label(data: bytes) -> str:
     return "".join(chr(byte) if 0x20 < byte < 0x7F and byte not in b".\\" else f"\\{byte:03d}" for byte in data.lower())
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def name(data: bytes) -> str:
     """A DNS name whose labels are joined with dots; a dot within a label cannot be told. The root is `.`."""
     return ".".join(map(label, data.split(b"."))) or "."

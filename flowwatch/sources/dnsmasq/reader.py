@@ -61,7 +61,7 @@ class DnsmasqLog:
 
     def _book(self, number: int, offset: int, found: Line) -> str | None:
         """Books a line of dnsmasq; the reason code where its time is none."""
-        if found.time is not None and not self._is_time(found.time):
+        if found.time is not None and not syslog.is_time(found.time, self._clock):
             return "bad_timestamp"
         ledger = self.ledger
         if found.kind == "query":
@@ -78,16 +78,6 @@ class DnsmasqLog:
             ledger.unattributable += 1
             ledger.notes[_UNASKED] += 1
         return None
-
-    def _is_time(self, told: str) -> bool:
-        if told != self._good_time:
-            found, _ = syslog.times(pa.array([told], pa.utf8()), self._clock)
-            if found.null_count:
-                return False
-            self._good_time = told
-        return True
-
-    _good_time = ""
 
     def _no_line(self, found: Line | str | None, *, ended: bool) -> str | None:
         """Books what is no line of dnsmasq; the reason code where it is refused."""
