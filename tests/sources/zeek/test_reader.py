@@ -11,6 +11,7 @@ from flowwatch.sources import collect
 from flowwatch.sources.opened import Opened
 from flowwatch.sources.zeek import KINDS, ZeekRecords
 from flowwatch.sources.zeek import tsv as tsv_module
+from tests.sources.conftest import by_hosts
 from tests.sources.laws import lawful
 
 QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
@@ -54,6 +55,8 @@ def several(rows):
         "ssl": rows("ssl", {}, {"server_name": None}, {"cert_chain_fps": []}),
         "http": rows("http", {}, {"method": "CONNECT", "uri": "a.example:443"}, {"host": None}, {"status_code": 101}),
         "quic": rows("quic", {}, {"server_name": None}, {"version": "draft-29"}),
+        "files": rows("files", {}, by_hosts(), {"is_orig": False}, {"is_orig": None}, by_hosts(conn_uids=[]), {}),
+        "x509": rows("x509", {}, {"san.dns": None}),
     }
 
 
@@ -77,7 +80,7 @@ def test_the_size_of_blocks_changes_nothing(kind, form, several, put, tsv, jsonl
     tables, accounts = zip(*(read(source, kind, block=size) for size in SIZES), strict=True)
     assert all(table.equals(tables[0]) for table in tables)
     assert all(account == accounts[0] for account in accounts)
-    assert accounts[0].events >= 3
+    assert accounts[0].events >= 3 or accounts[0].noise >= 3
     assert accounts[0].rejected >= 1
 
 
@@ -203,7 +206,7 @@ def test_json_records_of_several_logs_in_one_file_are_told_apart_by_their_keys(o
 
 
 def test_a_json_record_of_a_log_that_is_not_read_is_refused_by_its_keys(put, rows, jsonl):
-    other = b'{"ts":1.0,"fuid":"F1","source":"HTTP","mime_type":"text/plain"}\n'
+    other = b'{"ts":1.0,"uid":"C1","id.orig_h":"192.0.2.1","trans_depth":1,"helo":"a.example"}\n'
     (coverage,) = collect([put(jsonl(rows("conn", {})) + other)]).coverage
     assert [reject.code for reject in coverage.rejects] == ["unsupported_log"]
     assert coverage.incomplete
@@ -297,7 +300,7 @@ def test_no_bytes_raise_or_break_the_law(data, start, put):
 def test_the_shared_samples_are_read_whole(shared_logs):
     sources = [str(path) for kind in KINDS for path in sorted(shared_logs.glob(f"zeek-{kind}/sample*.log"))]
     collected = collect(sources)
-    assert len(sources) == 13
+    assert len(sources) == 14
     assert [one.rejects for one in collected.coverage] == [()] * len(sources)
     assert all(lawful(one) and one.events for one in collected.coverage)
 
