@@ -20,6 +20,8 @@ _TELLING: tuple[tuple[str, set[str], set[str]], ...] = (
 """Path, keys of which all are there, keys of which one is; the first that fits."""
 _OWN = frozenset({"uid", "id.orig_h", "fuid", "certificate.subject"})
 """Keys of which every log of Zeek has one, beside `ts`."""
+_RECORDS = (("id", "id_orig_h"), ("certificate", "certificate_subject"))
+"""Fields that are records, and a key that tells that their dots were replaced."""
 _CERTAIN, _LIKELY, _FAIR = 100, 90, 80
 
 
@@ -45,13 +47,25 @@ def _by_header(text: str) -> tuple[str | None, int]:
 
 
 def _by_keys(text: str) -> tuple[str | None, int]:
-    row = first_object(text)
-    named = row.get("_path", row.get("@stream"))
-    keys = {key.replace("id_", "id.", 1) if key.startswith("id_") else key for key in row}
+    row = flat(first_object(text))
+    named, keys = row.get("_path", row.get("@stream")), row.keys()
     of_zeek = "ts" in keys and (bool(keys & _OWN) or isinstance(row.get("id"), dict))
     if isinstance(named, str) and of_zeek:
         return named, _CERTAIN
     return (told(keys), _LIKELY) if of_zeek else (None, 0)
+
+
+def flat(row: dict[str, object]) -> dict[str, object]:
+    """The object with the fields of its records (`id`, `certificate`) by their dotted names, whoever changed them."""
+    for outer, telling in _RECORDS:
+        inner = row.get(outer)
+        if isinstance(inner, dict):
+            row.update({f"{outer}.{name}": value for name, value in inner.items()})
+        if telling in row:
+            start = f"{outer}_"
+            names = [name for name in row if name.startswith(start)]
+            row.update({f"{outer}.{name.removeprefix(start)}": row[name] for name in names})
+    return row
 
 
 def told(keys: Set[str]) -> str | None:

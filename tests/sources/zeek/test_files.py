@@ -190,3 +190,13 @@ def test_the_sample_tells_what_the_server_sent(shared_logs):
     assert {(row["src_ip"], row["src_bytes"], row["conn_id"]) for row in found} == {
         ("147.32.83.156", None, "CYetmM3b29tLNkUk42")
     }
+
+
+def test_a_sensor_that_adds_its_own_fields_and_writes_times_as_text(put, rows, jsonl):
+    usual = rows("files", {}, by_hosts())
+    own = {"_path": "files", "_system_name": "sensor", "_write_ts": "2026-11-22T07:51:13.000000Z"}
+    changed = [{**own, **row, "ts": "2026-11-22T07:51:12.720000Z"} for row in usual]
+    found, expected = (collect([put(jsonl(one), "files.log")]) for one in (changed, usual))
+    assert found.coverage[0].format == "zeek-files"
+    columns = [name for name in expected.flows.column_names if name != "first_offset"]
+    assert found.flows.select(columns) == expected.flows.select(columns)

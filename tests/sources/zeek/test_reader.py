@@ -1,6 +1,7 @@
 """The law of accounting: every record ends as exactly one thing, whatever the bytes and the size of blocks."""
 
 import json
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowwatch.sources import collect
+from flowwatch.sources.detect import detect, named
 from flowwatch.sources.opened import Opened
 from flowwatch.sources.zeek import KINDS, ZeekRecords
 from flowwatch.sources.zeek import tsv as tsv_module
@@ -181,20 +183,55 @@ def test_records_before_any_header_are_refused(put):
     assert [one.code for one in coverage.rejects] == ["no_header"]
 
 
-@pytest.mark.parametrize(
-    "spelt",
-    [
-        lambda row: row,
-        lambda row: {key.replace(".", "_"): value for key, value in row.items()},
-        lambda row: {**row, "id": {key[3:]: value for key, value in row.items() if key.startswith("id.")}},
-    ],
-)
-def test_json_may_spell_the_four_fields_of_id_in_three_ways(spelt, put, rows):
-    row = spelt({key: value for key, value in rows("dns", {})[0].items() if value is not None})
-    if "id" in row:
-        row = {key: value for key, value in row.items() if not key.startswith("id.")}
-    table, coverage = read(put(json.dumps(row).encode()), "dns")
-    assert (table["client_ip"].to_pylist(), coverage.rejects) == (["192.0.2.10"], ())
+def _with_underscores(row):
+    return {key.replace(".", "_"): value for key, value in row.items()}
+
+
+def _nested(row):
+    found: dict[str, Any] = {}
+    for key, value in row.items():
+        outer, dot, inner = key.partition(".")
+        (found.setdefault(outer, {}) if dot else found)[inner or outer] = value
+    return found
+
+
+_SPELT = {
+    "underscores": _with_underscores,
+    "nested": _nested,
+    "stream": lambda row: {**_with_underscores(row), "@stream": None, "@system": "sensor"},
+    "nulls": lambda row: {**dict.fromkeys(["uid", "tunnel_parents", "id.vlan", "vlan"]), **row},
+}
+"""Ways in which shippers change the objects of Zeek's JSON."""
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("way", _SPELT)
+def test_json_may_spell_the_fields_of_a_record_in_a_record_in_several_ways(way, kind, several, put, jsonl):
+    flat = [json.loads(line) for line in jsonl(several[kind]).splitlines()]
+    spelt = [_SPELT[way](row) for row in flat]
+    if way == "stream":
+        spelt = [row | {"@stream": kind} for row in spelt]
+    data = "".join(json.dumps(row) + "\n" for row in spelt).encode()
+    expected, account = read(put(jsonl(several[kind]), "a"), kind)
+    found, coverage = read(put(data, "a"), kind)
+    assert text_of(found) == text_of(expected)
+    assert (coverage.events, coverage.noise, coverage.notes) == (account.events, account.noise, account.notes)
+    assert coverage.rejects == account.rejects
+    with Opened(put(data, "a")) as opened:
+        assert detect(opened.head) is named(f"zeek-{kind}")
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_words_for_unset_and_empty_are_those_of_the_header(kind, several, put, tsv):
+    usual = tsv(kind, several[kind])
+    other = usual.replace(b"(empty)", b"NONE").replace(b"#unset_field\t-", b"#unset_field\t")
+    other = b"\n".join(
+        line if line.startswith(b"#") else b"\t".join(b"" if cell == b"-" else cell for cell in line.split(b"\t"))
+        for line in other.split(b"\n")
+    )
+    (expected, account), (found, coverage) = (read(put(data, "a"), kind) for data in (usual, other))
+    assert text_of(found) == text_of(expected)
+    assert (coverage.events, coverage.unattributable) == (account.events, account.unattributable)
 
 
 @pytest.mark.parametrize("other", ["conn", "ssl"])
