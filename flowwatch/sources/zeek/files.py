@@ -40,7 +40,8 @@ _SEVERAL = "file over several connections: what each carried is not told"
 def rows(cells: Cells) -> Rows:
     """The chunk as rows of FLOWS."""
     start, forth = cells.time("ts"), cells.flag("is_orig")
-    count, digest = _count(cells, forth), _digest(cells)
+    seen, total = cells.count("seen_bytes"), cells.count("total_bytes")
+    count, digest = _count(cells, forth, seen, total), _digest(cells, seen, total)
     columns = {
         **connection(cells, start, pc.add(start, pc.fill_null(cells.span("duration"), 0))),
         "proto": pc.if_else(pc.is_in(cells.raw("source"), pa.array(_DATAGRAMS)), "udp", "tcp"),
@@ -73,31 +74,30 @@ def _between_hosts(cells: Cells, forth: pa.BooleanArray, told: dict[str, pa.Arra
 def _notes(cells: Cells, unsent: pa.BooleanArray, unplaced: pa.BooleanArray) -> dict[str, pa.BooleanArray]:
     """Why records are unattributable, one reason each."""
     left = pc.and_(unplaced, pc.invert(unsent))
-    several = _longer(cells.listed("conn_uids"), 1)
+    several = _several(cells.listed("conn_uids"))
     return {_NO_SENDER: unsent, _SEVERAL: pc.and_(left, several), _NO_CONNECTION: pc.and_(left, pc.invert(several))}
 
 
-def _count(cells: Cells, forth: pa.BooleanArray) -> pa.UInt64Array:
+def _count(cells: Cells, forth: pa.BooleanArray, seen: pa.UInt64Array, total: pa.UInt64Array) -> pa.UInt64Array:
     """Bytes of content that certainly ran over this connection; null where that cannot be told."""
-    seen, total = cells.count("seen_bytes"), cells.count("total_bytes")
     source, ids = cells.raw("source"), cells.listed("conn_uids")
-    alone = pc.fill_null(pc.equal(pc.list_value_length(ids), 1), fill_value=False)
+    alone = pc.is_valid(cells.only("conn_uids"))
     plain_http = pc.and_(pc.equal(source, "HTTP"), pc.and_(pc.is_valid(total), pc.or_(forth, alone)))
     certain = pc.or_(pc.is_in(source, pa.array(_NEVER_LONGER)), plain_http)
-    certain = pc.and_(certain, pc.and_(pc.is_null(cells.raw("parent_fuid")), pc.invert(_longer(ids, 1))))
+    certain = pc.and_(certain, pc.and_(pc.is_null(cells.raw("parent_fuid")), pc.invert(_several(ids))))
     return pc.if_else(certain, seen, None)
 
 
-def _digest(cells: Cells) -> pa.ListArray:
+def _digest(cells: Cells, seen: pa.UInt64Array, total: pa.UInt64Array) -> pa.ListArray:
     """SHA-256 of the content, of which no byte is missing."""
-    seen, total = cells.count("seen_bytes"), cells.count("total_bytes")
     whole = pc.fill_null(pc.greater_equal(seen, total), fill_value=True)
     for field in ("missing_bytes", "overflow_bytes"):
         whole = pc.and_(whole, pc.equal(pc.fill_null(cells.count(field), 0), 0))
     whole = pc.and_(whole, pc.invert(pc.fill_null(cells.flag("timedout"), fill_value=False)))
     found = pc.if_else(whole, sha256(cells.raw("sha256")), None)
-    return by_value(found, lambda digest: [digest], pa.list_(pa.utf8()))
+    alone = pa.array(range(len(found) + 1), pa.int32())
+    return pa.ListArray.from_arrays(alone, found, mask=pc.is_null(found))
 
 
-def _longer(lists: pa.ListArray, than: int) -> pa.BooleanArray:
-    return pc.fill_null(pc.greater(pc.list_value_length(lists), than), fill_value=False)
+def _several(lists: pa.ListArray) -> pa.BooleanArray:
+    return pc.fill_null(pc.greater(pc.list_value_length(lists), 1), fill_value=False)
