@@ -113,6 +113,8 @@ FORMATS = (
     _zeek_format("ssl", "Zeek TLS handshakes, tab-separated or JSON"),
     _zeek_format("http", "Zeek HTTP requests, tab-separated or JSON"),
     _zeek_format("quic", "Zeek QUIC handshakes, tab-separated or JSON"),
+    _zeek_format("files", "Zeek files sent over connections, tab-separated or JSON"),
+    _zeek_format("x509", "Zeek certificates, tab-separated or JSON: counted, since they name no connection"),
     Format("eve", "Suricata EVE records: flow, dns, tls, http, quic", _eve_score, _eve),
     of_log("bind-query", "BIND 9 query log, plain or behind syslog", _bind_score, _bind, ("named",)),
     of_log("dnsmasq", "dnsmasq and Pi-hole query log", _dnsmasq_score, _dnsmasq, ("dnsmasq", "pihole-FTL", "pihole")),

@@ -45,8 +45,37 @@ def _by_id(rows: Iterable[FlowRow]) -> list[FlowRow]:
         else:
             ends = (row.conn_id, row.src_ip, row.src_port, row.dst_ip, row.dst_port)
             joined.setdefault(ends, []).append(row)
-    alone.extend(_one(parts) if len(parts) > 1 else parts[0] for parts in joined.values())
+    alone.extend(_by_scope(parts) if len(parts) > 1 else parts[0] for parts in _with_ports(joined).values())
     return alone
+
+
+def _with_ports(joined: dict[_Ends, list[FlowRow]]) -> dict[_Ends, list[FlowRow]]:
+    """The same, rows that know no port (Zeek's files.log before 5.1) beside those of their connection that do."""
+    portless = [ends for ends in joined if ends[2::2] == (None, None)]
+    if portless:
+        ported = {_hosts_by_id(ends): ends for ends in joined if ends[2::2] != (None, None)}
+        for ends in portless:
+            if (same := ported.get(_hosts_by_id(ends))) is not None:
+                joined[same] += joined.pop(ends)
+    return joined
+
+
+def _hosts_by_id(ends: _Ends) -> tuple[str, str, str]:
+    conn_id, src, _, dst, _ = ends
+    return conn_id, src, dst
+
+
+def _by_scope(parts: list[FlowRow]) -> FlowRow:
+    """The one row; what others count in another scope (the bodies that ran over it) is told beside it."""
+    counting, *others = sorted(parts, key=_standing)
+    beside = [[row] for row in others if _counts(row) and row.bytes_scope != counting.bytes_scope]
+    best = _one(parts)
+    return msgspec.structs.replace(best, told=[[counting], *beside]) if beside else best
+
+
+def _beside(row: FlowRow) -> list[list[FlowRow]]:
+    """What is told beside the row's own count."""
+    return (row.told or [])[1:]
 
 
 def _across(rows: list[FlowRow], recorders: Mapping[str, object], skew: int) -> Iterable[FlowRow]:
@@ -190,6 +219,9 @@ class _Sighting:
         oriented = min(every, key=lambda row: (BASES.index(row.direction_basis or BASES[-1]), *_begun(row)))
         told = [[_turned(row, oriented) for row in parts] for parts in self._rows.values()]
         told.sort(key=lambda parts: _standing(parts[0]))
+        beside = [
+            [_turned(row, oriented) for row in recorder] for parts in told for one in parts for recorder in _beside(one)
+        ]
         best = _one([row for parts in told for row in parts])
         times = [row.span for row in told[0] if (row.start, row.end) != (None, None)]
         return msgspec.structs.replace(
@@ -199,7 +231,7 @@ class _Sighting:
             end=max((until for _, until in times), default=best.end),
             **{field: _largest(field, told) for field in _CARRIED},
             state=_first("state", [best, *(row for parts in told for row in parts)]),
-            told=told,
+            told=[*told, *beside],
         )
 
 
@@ -265,6 +297,7 @@ def _one(parts: list[FlowRow]) -> FlowRow:
         counting,
         **{field: found for field in _ENRICHED if (found := _first(field, told)) is not None},
         http_hosts=_hosts(told),
+        **{field: _every(field, told) for field in _DIGESTS},
         start=_least(counting.start, others),
         end=counting.end if counting.end is not None else _first("end", others),
         tunnel=wrapped.tunnel,
@@ -275,10 +308,9 @@ def _one(parts: list[FlowRow]) -> FlowRow:
 
 def _standing(row: FlowRow) -> tuple[object, ...]:
     """Sorts the row that counts the connection first: with counts nearest to payload, ended last, then by place."""
-    counts = (row.src_payload, row.src_bytes, row.bytes_total, row.src_packets, row.dst_packets, row.state)
     scope = "payload" if row.src_payload is not None else row.bytes_scope or _SCOPES[-1]
     nearness = _SCOPES.index(scope) if scope in _SCOPES else len(_SCOPES)
-    return (all(count is None for count in counts), nearness, -(row.end or 0), *_position(row))
+    return (not _counts(row), nearness, -(row.end or 0), *_position(row))
 
 
 _SCOPES = ("payload", "ip", "frame", "body", "unknown")
@@ -288,6 +320,18 @@ _SCOPES = ("payload", "ip", "frame", "body", "unknown")
 def _begun(row: FlowRow) -> tuple[object, ...]:
     """Sorts the row that began first to the front; one without a time comes last."""
     return (row.start is None, row.start or 0, *_position(row))
+
+
+def _counts(row: FlowRow) -> bool:
+    """The row says how much was sent, or that it counted the connection."""
+    counts = (row.src_payload, row.src_bytes, row.dst_bytes, row.bytes_total, row.src_packets, row.dst_packets)
+    return row.state is not None or any(count is not None for count in counts)
+
+
+def _every(field: str, rows: list[FlowRow]) -> list[str] | None:
+    """Everything that a row tells, in order; None where none of them could say."""
+    told = [values for row in rows if (values := getattr(row, field)) is not None]
+    return sorted(set().union(*told)) if told else None
 
 
 def _hosts(rows: list[FlowRow]) -> list[str] | None:
@@ -327,10 +371,11 @@ def _names(row: FlowRow) -> bool:
     return any((row.sni, row.http_host, row.http_hosts, row.cert_names, row.name))
 
 
+_DIGESTS = ("src_payload_sha256", "dst_payload_sha256")
 _COUNTED = frozenset(
     {"source", "first_record", "last_record", "first_offset", "start", "end", "named_by", "told"}
     | {"src_packets", "dst_packets", "src_bytes", "dst_bytes", "bytes_scope", "bytes_total"}
     | {"src_payload", "dst_payload", "src_acked", "dst_acked", "state", "sampled", "direction_basis"}
-    | {"tunnel", "tunnel_ends", "http_hosts", "counter"}
+    | {"tunnel", "tunnel_ends", "http_hosts", "counter", *_DIGESTS}
 )
 _ENRICHED = tuple(field for field in FlowRow.__struct_fields__ if field not in _COUNTED)

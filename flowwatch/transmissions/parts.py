@@ -33,6 +33,7 @@ _GIVEN_OUT = 32768
 _ADDED = ("delta", "single_packet")
 _COUNTS = ("packets", "bytes", "payload", "acked")
 _SIDED = (*_COUNTS, "markers", "clear", "payload_sha256")
+_DIGESTS = ("src_payload_sha256", "dst_payload_sha256")
 _SUMS = (*(f"{side}_{what}" for side in ("src", "dst") for what in _COUNTS), "bytes_total", "missing_bytes")
 BASES = ("handshake", "request", "log", "peer_record", "port", "first_record")
 """How an initiator was decided, surest first."""
@@ -228,6 +229,7 @@ def _merged(parts: pa.Table, connection: pa.Array) -> pa.Table:
         "direction_basis": basis,
         "sampled": sampled,
         **sums,
+        **{name: _every(parts[name], number, len(firsts)) for name in _DIGESTS},
     }
     untimed = pc.is_null(firsts["start"])
     made["start"], made["end"] = (pc.if_else(untimed, firsts[name], made[name]) for name in ("start", "end"))
@@ -297,6 +299,22 @@ def _first_valid(parts: pa.Table, number: pa.Array) -> pa.Table:
     found = _grouped(places, number, [(name, "min") for name in ("", *gaps)])
     columns = [_taken(parts[name], found[f"{name if name in gaps else ''}_min"]) for name in FLOWS.names]
     return pa.Table.from_arrays(columns, schema=FLOWS)
+
+
+def _every(column: pa.ChunkedArray, number: pa.Array, count: int) -> pa.Array:
+    """What the lists of each of `count` connections hold, in order; null where none of its parts has a list."""
+    if column.null_count == len(column):
+        return pa.nulls(count, column.type)
+    lists, numbers = column.combine_chunks(), pa.array(range(count), number.type)
+    held = pa.table({"number": number.take(pc.list_parent_indices(lists)), "value": pc.list_flatten(lists)})
+    held = held.group_by(["number", "value"], use_threads=False).aggregate([])
+    held = held.sort_by([("number", "ascending"), ("value", "ascending")])
+    held_by = held["number"].combine_chunks().value_counts()
+    sizes = held_by.field("counts").take(pc.index_in(numbers, held_by.field("values")))
+    ends = pc.cumulative_sum(pc.fill_null(sizes, 0)).cast(pa.int32())
+    untold = pc.invert(pc.is_in(numbers, number.filter(pc.is_valid(lists))))
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
+    return pa.ListArray.from_arrays(offsets, held["value"].combine_chunks(), mask=untold)
 
 
 def _taken(column: pa.ChunkedArray, places: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:

@@ -94,8 +94,51 @@ QUIC = {
     "client_protocol": "h3",
     "history": "ISishIHhhIH",
 }
-_BASE = {"conn": CONN, "dns": DNS, "ssl": SSL, "http": HTTP, "quic": QUIC}
+FILES = {
+    **{name: HTTP[name] for name in HTTP if name in ("ts", "uid") or name.startswith("id.")},
+    "fuid": "FUp1",
+    "source": "HTTP",
+    "depth": 0,
+    "analyzers": ["SHA256"],
+    "mime_type": "text/csv",
+    "filename": "tally.csv",
+    "duration": "0.250000",
+    "local_orig": True,
+    "is_orig": True,
+    "seen_bytes": 5000,
+    "total_bytes": 5000,
+    "missing_bytes": 0,
+    "overflow_bytes": 0,
+    "timedout": False,
+    "parent_fuid": None,
+    "sha256": "EF" * 32,
+}
+_BY_HOSTS = {
+    "uid": None,
+    **dict.fromkeys(name for name in FILES if name.startswith("id.")),
+    "conn_uids": ["CAbc1"],
+    "tx_hosts": ["192.0.2.10"],
+    "rx_hosts": ["198.51.100.7"],
+}
+"""What files.log said of the connection before Zeek 5.1."""
+X509 = {
+    "ts": "1795333872.719000",
+    "fingerprint": "ab" * 32,
+    "certificate.version": 3,
+    "certificate.subject": "CN=results.example",
+    "certificate.issuer": "CN=Test CA,O=Example",
+    "certificate.not_valid_before": "1767225600.000000",
+    "san.dns": ["results.example"],
+    "host_cert": True,
+    "client_cert": False,
+}
+_BASE = {"conn": CONN, "dns": DNS, "ssl": SSL, "http": HTTP, "quic": QUIC, "files": FILES, "x509": X509}
 _NUMBERS = ("ts", "duration", "rtt")
+
+
+def by_hosts(**changes: object) -> dict[str, object]:
+    """What changes a usual row of files.log to one of Zeek before 5.1."""
+    return {**_BY_HOSTS, **changes}
 
 
 def rows_of(path: str, *changes: dict[str, object]) -> list[dict[str, object]]:

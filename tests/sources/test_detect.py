@@ -34,7 +34,7 @@ def test_pcapng_by_its_section_header(order):
     assert name_of(struct.pack(order + "III", 0x0A0D0D0A, 28, 0x12345678)) == "unknown_format"
 
 
-@pytest.mark.parametrize("path", ["conn", "dns", "ssl", "http", "quic"])
+@pytest.mark.parametrize("path", ["conn", "dns", "ssl", "http", "quic", "files", "x509"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_zeek_logs_as_text_and_as_json(path, mark, rows, tsv, jsonl):
     assert name_of(mark + tsv(path, rows(path, {}))) == f"zeek-{path}"
@@ -42,7 +42,7 @@ def test_zeek_logs_as_text_and_as_json(path, mark, rows, tsv, jsonl):
 
 
 def test_zeek_json_says_its_log_by_path_or_stream(rows, jsonl):
-    said = rows("dns", {"_path": "conn"}), rows("dns", {"@stream": "ssl"}), rows("dns", {"_path": "x509"})
+    said = rows("dns", {"_path": "conn"}), rows("dns", {"@stream": "ssl"}), rows("dns", {"_path": "smtp"})
     assert [name_of(jsonl(one)) for one in said] == ["zeek-conn", "zeek-ssl", "unsupported_format"]
 
 
@@ -134,6 +134,7 @@ _READ = {
     "zeek-ssl/": "zeek-ssl",
     "zeek-http/": "zeek-http",
     "zeek-quic/": "zeek-quic",
+    "zeek-files/": "zeek-files",
     "badinput/only-header.log": "zeek-dns",
     "badinput/zeek-schema-change.log": "zeek-conn",
     ".pcap": "pcap",

@@ -21,7 +21,7 @@ def drained(source, **options):
 
 
 def test_the_formats_of_this_version_in_order():
-    zeek = ["zeek-conn", "zeek-dns", "zeek-ssl", "zeek-http", "zeek-quic"]
+    zeek = ["zeek-conn", "zeek-dns", "zeek-ssl", "zeek-http", "zeek-quic", "zeek-files", "zeek-x509"]
     assert [entry.name for entry in FORMATS] == [
         "pcap",
         "pcapng",

@@ -102,3 +102,59 @@ def test_what_a_connection_was_wrapped_in_is_one_row_s_as_a_whole():
         forth, back = derive(flows(*rows), lookups(), ())
         assert forth.tunnel == (Encapsulation("gre", "192.0.2.1", "203.0.113.66"),)
         assert back.tunnel == (Encapsulation("gre", "203.0.113.66", "192.0.2.1"),)
+
+
+BODY = SSL | {
+    **dict.fromkeys(["sni", "tls_version", "cert_names"]),
+    "source": "files.log",
+    "bytes_scope": "body",
+    "counter": "delta",
+    "src_bytes": 300,
+    "src_payload_sha256": ["b"],
+}
+
+
+def test_bodies_stand_beside_the_count_of_their_connection_and_all_their_digests_are_kept():
+    another = BODY | {"first_record": 4, "src_bytes": 100, "src_payload_sha256": ["a"]}
+    back = BODY | {"first_record": 5, "src_bytes": None, "src_payload_sha256": None, "dst_bytes": 60}
+    for rows in itertools.permutations([CONN, HTTP, BODY, another, back]):
+        forth, other = derive(flows(*rows), lookups(), ())
+        assert (forth.sent.exact, other.sent.exact, forth.ref.source) == (500, 100, "conn.log")
+        assert forth.payload_sha256 == ("a", "b")
+        assert [(one.ref.source, one.scope, one.counted) for one in forth.accounts] == [
+            ("conn.log", "payload", 500),
+            ("files.log", "body", 400),
+        ]
+        assert [one.counted for one in other.accounts] == [100, 60]
+
+
+def test_bodies_prove_the_least_where_their_connection_was_not_counted():
+    uncounted = CONN | dict.fromkeys(["src_payload", "dst_payload", "src_bytes", "dst_bytes", "src_acked", "dst_acked"])
+    forth, _ = derive(flows(uncounted, BODY), lookups(), ())
+    assert (forth.sent.least, forth.sent.most) == (300, None)
+
+
+def test_rows_that_know_no_port_are_of_the_connection_of_their_id():
+    portless = BODY | {"src_port": None, "dst_port": None}
+    for rows in itertools.permutations([CONN, HTTP, portless]):
+        forth, _ = derive(flows(*rows), lookups(), ())
+        assert (forth.receiver_port, [one.counted for one in forth.accounts]) == (8443, [500, 300])
+    for other in ({"conn_id": "C2"}, {"dst_ip": "198.51.100.21"}):
+        assert len(derive(flows(CONN, portless | other), lookups(), ())) == 4
+
+
+def test_bodies_stand_beside_also_what_other_sources_tell():
+    capture = flow(src_payload=480, src_payload_sha256=["c"])
+    turned = {"src_ip": "198.51.100.20", "src_port": 8443, "dst_ip": "192.0.2.17", "dst_port": 40000}
+    swapped = [
+        row | turned | {"src_payload": row["dst_payload"], "dst_payload": row["src_payload"]} for row in (CONN, BODY)
+    ]
+    swapped[1] |= {"src_bytes": None, "dst_bytes": 300, "src_payload_sha256": None, "dst_payload_sha256": ["b"]}
+    for told in ([CONN, BODY], swapped):
+        for rows in itertools.permutations([capture, *told]):
+            forth, _ = derive(flows(*rows), lookups(), ())
+            assert (forth.sender_ip, forth.payload_sha256) == ("192.0.2.17", ("b", "c"))
+            assert {(one.ref.source, one.scope, one.counted) for one in forth.accounts} == {
+                ("a.pcap", "payload", 480), ("conn.log", "payload", 500), ("files.log", "body", 300),
+            }  # fmt: skip
+            assert (forth.sent.least, forth.sent.most) == (480, 500)

@@ -145,3 +145,23 @@ def test_in_shares_or_at_once_it_is_the_same(rows):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts, "_SHARE", 2)
         assert sorted(map(str, whole(table).to_pylist())) == at_once
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.none() | st.lists(st.sampled_from("abcd"))), max_size=9), st.randoms())
+def test_digests_of_all_parts_are_kept(given_parts, chance: random.Random):
+    rows = [
+        record(n, conn_id=f"C{which}", src_payload_sha256=digests) for n, (which, digests) in enumerate(given_parts)
+    ]
+    told_of = {which: [d for which_too, d in given_parts if which_too == which] for which, _ in given_parts}
+    expected = {
+        f"C{which}": sorted({one for digests in lists for one in digests or ()}) if any(map(_listed, lists)) else None
+        for which, lists in told_of.items()
+        if len(lists) > 1
+    }
+    chance.shuffle(rows)
+    found = {row["conn_id"]: row["src_payload_sha256"] for row in whole(flows(*rows)).to_pylist() if row["parts"] > 1}
+    assert found == expected
+
+
+def _listed(digests):
+    return digests is not None

@@ -1,4 +1,4 @@
-"""Zeek logs (conn, dns, ssl; tab-separated or JSON) as rows of the two tables.
+"""Zeek logs (conn, dns, ssl, http, quic, files, x509; tab-separated or JSON) as rows of the two tables.
 
 Promises the law of accounting: every record ends as an event, noise, unattributable or refused with line, offset and
 reason. Refuses logs of other names: they are named, not guessed at.

@@ -55,6 +55,12 @@ class Cells:
         column = self.chunk.lists.get(field)
         return self.nulls(pa.list_(pa.utf8())) if column is None else column
 
+    def only(self, field: str) -> pa.StringArray:
+        """The item of lists that have exactly one; null where there is none or several."""
+        lists = self.listed(field)
+        one = pc.fill_null(pc.equal(pc.list_value_length(lists), 1), fill_value=False)
+        return pc.replace_with_mask(self.nulls(pa.utf8()), one, pc.list_element(lists.filter(one), 0))
+
     def nulls(self, kind: pa.DataType) -> pa.Array:
         """A column without a value."""
         return pa.nulls(len(self), kind)
@@ -85,9 +91,9 @@ class Cells:
         known = pc.is_in(raw, pa.array(["T", "F"]))
         return self._checked(field, raw, pc.if_else(known, pc.equal(raw, "T"), None))
 
-    def address(self, field: str) -> pa.DictionaryArray:
-        """Addresses in canonical form."""
-        raw = self.raw(field)
+    def address(self, field: str, raw: pa.StringArray | None = None) -> pa.DictionaryArray:
+        """Addresses in canonical form; `raw` where the field is no single value."""
+        raw = self.raw(field) if raw is None else raw
         return self._checked(field, raw, by_value(raw, address)).dictionary_encode()
 
     def span(self, field: str) -> pa.Int64Array:
@@ -130,6 +136,12 @@ def printable(column: pa.StringArray) -> pa.StringArray:
     if not pc.any(odd).as_py():
         return column
     return by_value(column, text.printable)
+
+
+def sha256(column: pa.StringArray) -> pa.StringArray:
+    """Digests of SHA-256 (64 hexadecimal digits) in lower case; null otherwise."""
+    lower = pc.ascii_lower(column)
+    return pc.if_else(pc.match_substring_regex(lower, "^[0-9a-f]{64}$"), lower, None)
 
 
 def _digits(raw: pa.StringArray, most: int) -> pa.StringArray:

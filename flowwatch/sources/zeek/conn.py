@@ -56,9 +56,14 @@ def rows(cells: Cells) -> Rows:
 
 
 def identity(cells: Cells, start: pa.Int64Array, end: pa.Int64Array) -> dict[str, pa.Array]:
-    """The columns every flow of Zeek has: where it stood, when, between whom."""
+    """The columns every flow of Zeek has: where it stood, when, between whom; refuses records without a side."""
     for field in ("id.orig_h", "id.resp_h"):
         cells.refuse(pc.is_null(cells.raw(field)), f"bad_field:{field}")
+    return connection(cells, start, end)
+
+
+def connection(cells: Cells, start: pa.Int64Array, end: pa.Int64Array) -> dict[str, pa.Array]:
+    """The same of records that need not say between whom."""
     return {
         "first_record": cells.chunk.number,
         "last_record": cells.chunk.number,

@@ -13,7 +13,7 @@ from flowwatch.sources.objects import Found, Objects, broken_code
 from flowwatch.sources.zeek.cells import Chunk
 from flowwatch.sources.zeek.kinds import Choice, Kind
 from flowwatch.sources.zeek.portions import Portion, Portions, Refusal
-from flowwatch.sources.zeek.sniff import told
+from flowwatch.sources.zeek.sniff import flat, told
 
 _DECODER = msgspec.json.Decoder(float_hook=str)
 _WORDS = pa.list_(pa.utf8())
@@ -70,17 +70,7 @@ def _decoded(data: bytes) -> _Row | str:
         value = _DECODER.decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return broken_code(data)
-    return _flat(value) if isinstance(value, dict) else "json_syntax"
-
-
-def _flat(row: _Row) -> _Row:
-    """The object with the four fields of `id` by their dotted names."""
-    inner = row.get("id")
-    if isinstance(inner, dict):
-        row.update({f"id.{name}": value for name, value in inner.items()})
-    if "id_orig_h" in row:
-        row.update({f"id.{name[3:]}": row[name] for name in list(row) if name.startswith("id_")})
-    return row
+    return flat(value) if isinstance(value, dict) else "json_syntax"
 
 
 def _path(row: _Row) -> str | None:

@@ -6,7 +6,7 @@ import msgspec
 import pyarrow as pa
 
 from flowwatch.model.records import FLOWS, LOOKUPS
-from flowwatch.sources.zeek import conn, dns, http, quic, ssl
+from flowwatch.sources.zeek import conn, dns, files, http, quic, ssl, x509
 from flowwatch.sources.zeek.cells import Cells
 from flowwatch.sources.zeek.rows import Rows
 
@@ -35,6 +35,8 @@ KINDS = {
         Kind("ssl", ssl.FIELDS, ssl.LISTS, ssl.rows, FLOWS),
         Kind("http", http.FIELDS, http.LISTS, http.rows, FLOWS),
         Kind("quic", quic.FIELDS, quic.LISTS, quic.rows, FLOWS),
+        Kind("files", files.FIELDS, files.LISTS, files.rows, FLOWS),
+        Kind("x509", x509.FIELDS, x509.LISTS, x509.rows, FLOWS),
     )
 }
 """By `path`."""

@@ -13,9 +13,15 @@ _TELLING: tuple[tuple[str, set[str], set[str]], ...] = (
     ("quic", {"client_initial_dcid"}, set()),
     ("ssl", set(), {"cipher", "server_name", "cert_chain_fps", "cert_chain_fuids", "validation_status"}),
     ("http", {"method"}, {"host", "uri", "status_code"}),
-    ("files", {"fuid", "source"}, {"total_bytes", "mime_type"}),
+    ("files", {"fuid", "source"}, {"seen_bytes", "total_bytes", "mime_type"}),
+    ("smtp", {"trans_depth"}, {"helo", "mailfrom", "rcptto"}),
+    ("x509", {"certificate.subject"}, {"fingerprint", "id"}),
 )
 """Path, keys of which all are there, keys of which one is; the first that fits."""
+_OWN = frozenset({"uid", "id.orig_h", "fuid", "certificate.subject"})
+"""Keys of which every log of Zeek has one, beside `ts`."""
+_RECORDS = (("id", "id_orig_h"), ("certificate", "certificate_subject"))
+"""Fields that are records, and a key that tells that their dots were replaced."""
 _CERTAIN, _LIKELY, _FAIR = 100, 90, 80
 
 
@@ -41,13 +47,25 @@ def _by_header(text: str) -> tuple[str | None, int]:
 
 
 def _by_keys(text: str) -> tuple[str | None, int]:
-    row = first_object(text)
-    named = row.get("_path", row.get("@stream"))
-    keys = {key.replace("id_", "id.", 1) if key.startswith("id_") else key for key in row}
-    of_zeek = "ts" in keys and (bool(keys & {"uid", "id.orig_h", "fuid"}) or isinstance(row.get("id"), dict))
+    row = flat(first_object(text))
+    named, keys = row.get("_path", row.get("@stream")), row.keys()
+    of_zeek = "ts" in keys and (bool(keys & _OWN) or isinstance(row.get("id"), dict))
     if isinstance(named, str) and of_zeek:
         return named, _CERTAIN
     return (told(keys), _LIKELY) if of_zeek else (None, 0)
+
+
+def flat(row: dict[str, object]) -> dict[str, object]:
+    """The object with the fields of its records (`id`, `certificate`) by their dotted names, whoever changed them."""
+    for outer, telling in _RECORDS:
+        inner = row.get(outer)
+        if isinstance(inner, dict):
+            row.update({f"{outer}.{name}": value for name, value in inner.items()})
+        if telling in row:
+            start = f"{outer}_"
+            names = [name for name in row if name.startswith(start)]
+            row.update({f"{outer}.{name.removeprefix(start)}": row[name] for name in names})
+    return row
 
 
 def told(keys: Set[str]) -> str | None:

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from flowwatch.sources.columns import by_value
 from flowwatch.sources.zeek import text
-from flowwatch.sources.zeek.cells import Cells
+from flowwatch.sources.zeek.cells import Cells, sha256
 from flowwatch.sources.zeek.conn import identity
 from flowwatch.sources.zeek.rows import Rows
 
@@ -58,6 +58,4 @@ def _leaf(cells: Cells) -> pa.StringArray:
     chains = cells.listed("cert_chain_fps")
     some = pc.greater(pc.fill_null(pc.list_value_length(chains), 0), 0)
     found = pc.list_element(chains.filter(some), 0)
-    leaves = pc.replace_with_mask(cells.nulls(pa.utf8()), some, found)
-    lower = pc.ascii_lower(leaves)
-    return pc.if_else(pc.match_substring_regex(lower, "^[0-9a-f]{64}$"), lower, None)
+    return sha256(pc.replace_with_mask(cells.nulls(pa.utf8()), some, found))
