@@ -194,7 +194,7 @@ def _fields(data: bytes, wanted: dict[int, int]) -> _Fields:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A number of at most 64 bits and where it ends. Raises IndexError where the bytes end, Refused where it is more."""
+    """A number of at most 64 bits and where it ends. Raises IndexError, _RefusedError."""
     byte = data[at]
     if byte < 0x80:
         return byte, at + 1
