@@ -80,8 +80,9 @@ class Frames:
         """The data frames that are whole now; what is left waits for more."""
         block = Block([], [], self._number)
         at = self._past(data, self._over)
-        while self.error is None and not self._over and len(data) - at >= _PAIR.size:
-            length, control = _PAIR.unpack_from(data, at)
+        while self.error is None and not self._over and len(data) - at >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(data, at)
+            control = int.from_bytes(data[at + 4 : at + 8], "big")
             end = at + (4 + length if length else 8 + control)
             if length > LONGEST and self._open:
                 _add(block, self._offset + at, None)

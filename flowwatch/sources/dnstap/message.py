@@ -32,7 +32,6 @@ _MESSAGE = frozenset({
     _CLIENT_IP, _SERVER_IP, _QUERY, _ZONE, _RESPONSE, _POLICY,
 })  # fmt: skip
 _ACTION = tag(3, VARINT)
-_ADDRESS_BYTES = {1: 4, 2: 16}
 _NANO = 1_000_000_000
 _LATEST = 1 << 32
 """Seconds since 1970 at which times end, as in `moments`."""
@@ -106,7 +105,7 @@ def _read(frame: bytes, number: int, offset: int) -> Message | Noise:
     if not wire:
         raise _RefusedError("bad_field:response_message" if response else "bad_field:query_message")
     protocol = told.get(_PROTOCOL, 0)
-    client, client_port = _address(told, held.get(_CLIENT_IP)), _port(told.get(_CLIENT_PORT))
+    client, client_port = _address(held.get(_CLIENT_IP)), _port(told.get(_CLIENT_PORT))
     return Message(
         number=number,
         offset=offset,
@@ -115,7 +114,7 @@ def _read(frame: bytes, number: int, offset: int) -> Message | Noise:
         wire=wire,
         client=client,
         client_port=client_port,
-        server=_address(told, held.get(_SERVER_IP)),
+        server=_address(held.get(_SERVER_IP)),
         server_port=_port(told.get(_SERVER_PORT)),
         transport=_TRANSPORTS.get(protocol),
         vantage="client" if kind in _CLIENT else "upstream",
@@ -125,12 +124,11 @@ def _read(frame: bytes, number: int, offset: int) -> Message | Noise:
     )
 
 
-def _address(told: dict[int, int], packed: bytes | None) -> bytes | None:
-    if not packed:
-        return None
-    if len(packed) not in (4, 16) or len(packed) != _ADDRESS_BYTES.get(told.get(_FAMILY, 0), len(packed)):
+def _address(packed: bytes | None) -> bytes | None:
+    """Told by its length: of two addresses of one message the family is that of either."""
+    if packed and len(packed) not in (4, 16):
         raise _RefusedError("bad_field:address")
-    return packed
+    return packed or None
 
 
 def _port(port: int | None) -> int | None:
