@@ -86,6 +86,7 @@ class Frames:
             end = at + (4 + length if length else 8 + control)
             if length > LONGEST and self._open:
                 _add(block, self._offset + at, None)
+                self._sound = self._offset + at
                 at = self._past(data, end)
             elif not self._fits(length, control, self._offset + at) or end > len(data):
                 break

@@ -6,10 +6,10 @@ questions that are alike the first is answered first. Times set bounds: an answe
 question, and one whose frame stands before its question's is not older than that.
 
 Refuses more waiting messages than `MOST_QUESTIONS` and `MOST_EARLY`: the oldest gives way, is told alone, and counted
-where its partner might still have come.
+where its partner might still have come: not in a stream that has no partners of its sort.
 """
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Hashable
 
 import msgspec
@@ -31,6 +31,8 @@ class One(msgspec.Struct, frozen=True, gc=False):
     serial: int
     party: Hashable
     """What it shares with its partner beside the question itself."""
+    sort: int
+    """Between whom it passed."""
     asked: Asked
     time: int | None
 
@@ -43,8 +45,14 @@ class Pairs:
         self._early = _Waiting(MOST_EARLY)
         self.done: list[tuple[int, int]] = []
         """The question and its answer, or one of them twice."""
-        self.given_up = 0
+        self._given_up: Counter[int] = Counter()
+        self._asked: set[int] = set()
+        self._answered: set[int] = set()
+
+    @property
+    def given_up(self) -> int:
         """Questions and answers told alone though their partner might still have come."""
+        return sum(self._given_up[sort] for sort in self._asked & self._answered)
 
     @property
     def waiting(self) -> list[int]:
@@ -53,6 +61,7 @@ class Pairs:
 
     def question(self, one: One) -> None:
         """Takes a question."""
+        self._asked.add(one.sort)
         while (answer := self._early.first(one)) is not None:
             latency = _latency(one, answer)
             if latency is None or latency > PATIENCE:
@@ -66,7 +75,9 @@ class Pairs:
 
     def answer(self, one: One) -> bool:
         """Takes an answer; False for one that repeats no question and belongs to none."""
-        if one.asked[0] is None:
+        self._answered.add(one.sort)
+        nameless = one.asked[0] is None
+        if nameless:
             only = self._questions.only(one.party)
             if only is None:
                 return False
@@ -80,8 +91,9 @@ class Pairs:
                 self.done.append((question.serial, one.serial))
                 return True
             self._alone(question)
-        self._wait(self._early, one)
-        return True
+        if not nameless:
+            self._wait(self._early, one)
+        return not nameless
 
     def end(self) -> None:
         """Tells all that waits."""
@@ -91,7 +103,8 @@ class Pairs:
     def _wait(self, waiting: "_Waiting", one: One) -> None:
         oldest = waiting.add(one)
         if oldest is not None:
-            self.given_up += oldest.time is None or one.time is None or one.time - oldest.time < PATIENCE
+            late = oldest.time is not None and one.time is not None and one.time - oldest.time >= PATIENCE
+            self._given_up[oldest.sort] += not late
             self._alone(oldest)
 
     def _alone(self, one: One) -> None:

@@ -110,7 +110,7 @@ class DnstapRecords:
             return f"bad_field:{one.field}"
         if said.opcode:
             return Noise(_NOT_QUERY)
-        given = One(said.serial, (one.party, said.id), (said.qname, said.qtype), one.time)
+        given = One(said.serial, (one.party, said.id), one.party[1], (said.qname, said.qtype), one.time)
         if one.response:
             return self._pairs.answer(given)
         if said.qname is not None:

@@ -171,6 +171,8 @@ def test_an_error_without_its_question_belongs_to_the_only_one(dnstap, put):
     frames = [frame_of(CQ, query_of()), frame_of(CQ, query_of("b.example")), frame_of(CR, error, at=1)]
     rows, coverage = dnstap(put(stream_of(frames)))
     assert (len(rows), coverage.unattributable, lawful(coverage)) == (2, 1, True)
+    rows, coverage = dnstap(put(stream_of([frame_of(CQ, query_of()), frame_of(CR, error, at=100)])))
+    assert (len(rows), coverage.unattributable, coverage.notes) == (1, 1, ("1 x DNS message that names nothing",))
 
 
 def test_two_questions_of_one_message_are_two_rows(dnstap, put):
@@ -307,6 +309,17 @@ def test_too_many_that_wait_give_way_and_are_counted(dnstap, put, monkeypatch):
     assert len(rows) == 6
     assert coverage.limits == {"waiting_messages": 3}
     assert lawful(coverage)
+
+
+@pytest.mark.parametrize("kind", [CQ, CR])
+def test_a_stream_of_questions_or_answers_alone_lacks_nothing(dnstap, put, monkeypatch, kind):
+    monkeypatch.setattr(pairing, "MOST_QUESTIONS", 2)
+    monkeypatch.setattr(pairing, "MOST_EARLY", 2)
+    wires = [query_of(f"n{number}.example") for number in range(9)]
+    frames = [frame_of(kind, wire if kind == CQ else reply_to(wire)) for wire in wires]
+    other = frame_of(FQ if kind == CR else FR, wires[0] if kind == CR else reply_to(wires[0]))
+    rows, coverage = dnstap(put(stream_of([*frames, other])))
+    assert (len(rows), coverage.limits, coverage.incomplete) == (10, {}, False)
 
 
 def test_refused_frames_are_given_out_whole(put):
