@@ -170,7 +170,7 @@ _READ = {
     "nfdump/sample-nfdump-1.6.22.quiet.json": "nfdump-json-1.6",
     "nfdump/sample-nfdump-1.7.5.csv": "nfdump-csv",
 }
-_OTHERWISE = (".xz", ".csv-fast", ".csvfmt")
+_OTHERWISE = (".fstrm.expected.jsonl", ".dnstap.expected.jsonl", ".debug-dns.txt", ".xz", ".csv-fast", ".csvfmt")
 _NAMED = {
     ".xz": "xz", ".evtx": "EVTX", ".db": "SQLite", "nfcapd.2": "nfcapd",
     "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",

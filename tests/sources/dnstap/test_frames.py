@@ -18,7 +18,7 @@ FRAMES = st.lists(st.binary(min_size=1, max_size=20), max_size=12)
 def read(stream: bytes, size: int = 1 << 16):
     """(number, offset, frame) of all frames, and why reading stopped."""
     frames = Frames(io.BytesIO(stream), size)
-    told = []
+    told: list[tuple[int, int, bytes | None]] = []
     for block in frames:
         told += zip(range(block.number, 1 << 30), block.offsets, block.frames, strict=False)
         assert [block.line(offset) for offset in block.offsets] == block.frames
