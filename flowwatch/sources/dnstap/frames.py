@@ -20,7 +20,7 @@ from flowwatch.model.records import Skip
 
 LONGEST = 1 << 20
 """Bytes of the longest data frame, as fstrm's own reader has it: two messages of 64 KiB and what is said of them."""
-BLOCK = 1 << 22
+BLOCK = 1 << 20
 """Bytes read at once."""
 _LENGTH = struct.Struct(">I")
 _PAIR = struct.Struct(">II")

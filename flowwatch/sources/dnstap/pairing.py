@@ -18,7 +18,7 @@ PATIENCE = 60 * 10**9
 """Nanoseconds between a question and its answer, at most."""
 MOST_QUESTIONS = 1 << 16
 """Questions that wait for their answer."""
-MOST_EARLY = 1 << 12
+MOST_EARLY = 1 << 10
 """Answers that wait for their question."""
 
 Asked = tuple[str | None, str | None]

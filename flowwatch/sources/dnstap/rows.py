@@ -71,7 +71,7 @@ def said(table: pa.Table) -> Iterator[tuple[int, Said]]:
 def lookups(table: pa.Table, first: pa.Array, last: pa.Array) -> dict[str, pa.Array]:
     """The pairs as columns of LOOKUPS: a question at `first` and its answer at `last`; alike where one stands alone."""
     paired = pc.not_equal(first, last)
-    question, answer = _taken(table, first), _taken(table, last)
+    question, answer = _taken(table.drop_columns(list(_OF_THE_LAST)), first), _taken(table, last)
     answered = answer["response"]
     asked = pc.coalesce(pc.if_else(pc.invert(question["response"]), question["asked"], None), answer["asked"])
     time = pc.if_else(answered, answer["answered"], asked)
