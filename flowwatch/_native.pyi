@@ -18,6 +18,7 @@ __all__ = [
     "read_capture",
     "split_bind",
     "split_columns",
+    "split_messages",
     "write_jsonl",
 ]
 
@@ -252,4 +253,14 @@ def split_columns(lines: _ArrowArray, /, *, separator: str, unset: str, wanted: 
 
     A value is null where the line has fewer, or it is `unset`. Raises TypeError where the lines are not utf8,
     ValueError for an empty separator or places that do not ascend.
+    """
+
+def split_messages(messages: _ArrowArray, /) -> Batch:
+    """DNS messages (binary, without the length of TCP) as rows, one a question with its share of the answers.
+
+    `message` (index of the message, uint32, ascending), `id` (uint16; null: the bytes are no DNS message), `response`,
+    `opcode`, `flags`, `rcode` and `answers` (null in queries), `qname`, `qtype`, `qclass` (null where the message names
+    nothing), `cut` (a limit was hit: not every question or answer is there); written as in LOOKUPS. Every message has a
+    row. Records that answer none of the questions are rows under the question each would answer. Raises TypeError
+    where the messages are not binary.
     """

@@ -100,6 +100,19 @@ def _dnsmasq(source: str, clock: Clock, refused: Refused | None) -> Log:
     return DnsmasqLog(source, clock, refused)
 
 
+def _dnstap_score(head: bytes) -> int:
+    from flowwatch.sources.dnstap import is_dnstap
+
+    return is_dnstap(head)
+
+
+def _dnstap(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+    from flowwatch.sources.dnstap import DnstapRecords
+
+    del progress  # told by `opened`
+    return DnstapRecords(opened, options.refused(opened.name, "dnstap"))
+
+
 CAPTURES = (
     Format("pcap", "packet capture, classic", is_pcap, CaptureRecords),
     Format("pcapng", "packet capture, next generation", is_pcapng, CaptureRecords),
@@ -118,6 +131,7 @@ FORMATS = (
     Format("eve", "Suricata EVE records: flow, dns, tls, http, quic", _eve_score, _eve),
     of_log("bind-query", "BIND 9 query log, plain or behind syslog", _bind_score, _bind, ("named",)),
     of_log("dnsmasq", "dnsmasq and Pi-hole query log", _dnsmasq_score, _dnsmasq, ("dnsmasq", "pihole-FTL", "pihole")),
+    Format("dnstap", "dnstap messages of DNS servers, in Frame Streams", _dnstap_score, _dnstap),
 )
 
 

@@ -70,7 +70,6 @@ _FIRST_LINE = tuple(
     )
 )
 _SYSLOG = re.compile(r"^(<\d{1,3}>)?(1 )?([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) \S+ ")
-_FRAMES = re.compile(rb"\x00{4}....\x00\x00\x00\x02....+?protobuf:dnstap", re.DOTALL)
 _MOST_LINES, _LONGEST = 200, 4096
 FAINTEST = 2
 """Scores below are not told."""
@@ -83,10 +82,7 @@ def guesses(head: bytes) -> tuple[Guess, ...]:
 
 
 def _by_magic(head: bytes) -> list[Guess]:
-    found = [Guess(name, 100, hint) for magic, name, hint in _MAGIC if head.startswith(magic)]
-    if _FRAMES.match(head):
-        found.append(Guess("dnstap", 100))
-    return found
+    return [Guess(name, 100, hint) for magic, name, hint in _MAGIC if head.startswith(magic)]
 
 
 def _by_text(head: bytes) -> list[Guess]:

@@ -6,12 +6,12 @@ offset and reason, counts the rest, and gives them all to the file of rejects wh
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Protocol
 
 import pyarrow as pa
 
 from flowwatch.model.records import Coverage, Refused, Skip
 from flowwatch.model.time import Instant
-from flowwatch.sources.lines import Block
 from flowwatch.sources.moments import Clock
 
 MOST_REJECTS = 100
@@ -27,12 +27,14 @@ REASONS = {
     "date_order": "day and month cannot be told apart in this log: a map `like` this one with one `unit` says which",
     "extra_columns": "more columns than the header names",
     "json_depth": "nested too deeply",
+    "frame_too_long": "longer than 1 MiB",
     "foreign_line": "not a line of this log",
     "json_syntax": "not a JSON object",
     "line_too_long": "longer than 1 MiB",
     "names_differ": "the two names of the line differ",
     "no_event_type": "no `event_type` says what it is",
     "no_header": "no header before it says what its columns are",
+    "not_dnstap": "not a frame of dnstap",
     "not_utf8": "not UTF-8 text",
     "query_line": "like a query, but not of the form of one",
     "short_row": "fewer columns than the header names",
@@ -42,12 +44,19 @@ REASONS = {
 """Why a record is refused, by stable code; `bad_field:NAME` is written out by itself."""
 
 
+class Held(Protocol):
+    """Records that are being read."""
+
+    def line(self, offset: int, /) -> bytes | None:
+        """The one that stands there in the input."""
+
+
 class Ledger:
     """Counts of one log while it is read; `coverage` closes it."""
 
     def __init__(self, sink: Refused | None = None) -> None:
         self._sink = sink
-        self.block: Block | None = None
+        self.block: Held | None = None
         """What is being read: the bytes of refused records are taken from it."""
         self.records = self.events = self.noise = self.unattributable = self.rejected = self.held_back = 0
         self.flows = self.lookups = self.one_way_flows = 0

@@ -6,6 +6,9 @@ mod column;
 mod flow;
 mod lookup;
 
+pub(crate) use column::{list, text_lists};
+pub(crate) use lookup::{answer_lists, answers_type};
+
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};

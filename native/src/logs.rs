@@ -1,10 +1,12 @@
-//! Lines of logs taken apart, where Python's own ways cost too much: a block of whole lines in, columns of text out.
+//! Lines of logs taken apart, where Python's own ways cost too much: a block of whole lines in, columns of text out; and
+//! DNS messages that a log holds whole, read as a capture's are.
 //!
 //! Promises: a line is taken whole, from its first byte to its last, or not at all; what is not taken is told by where it
 //! stands. Refuses: to say what a value means, or why a line was not taken.
 
 pub mod bind;
 pub mod columns;
+pub mod messages;
 mod syslog;
 
 use std::ops::Range;

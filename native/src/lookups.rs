@@ -187,16 +187,14 @@ impl Pairing {
         }
         let told = Told::at(transport, ends.dst, ends.src);
         let flags = message.flag_names();
-        let mut answers = std::mem::take(&mut message.answers);
-        let one = message.questions.len() == 1;
-        for question in message.questions {
-            let mine = if one { std::mem::take(&mut answers) } else { split_off(&mut answers, &question.name) };
+        let (answered, unasked) = parted(message.questions, message.answers);
+        for (question, mine) in answered {
             let place = (key, Arc::new(key.question(question)));
             let asked = self.close(&place).map(|open| open.seen);
             self.remember_transfer(&place);
             out.push(told.answer(Arc::unwrap_or_clone(place.1), asked, seen, message.rcode, mine, flags.clone()));
         }
-        for (question, group) in groups(answers) {
+        for (question, group) in unasked {
             out.push(told.answer(question, None, seen, message.rcode, group, flags.clone()));
         }
     }
@@ -280,6 +278,22 @@ impl Key {
     }
 }
 
+/// A question and the records that answer it.
+pub type Answered = (Question, Vec<Answer>);
+
+/// Each question of a message with what answers it, and the records that belong to none of them, each group under the
+/// question it would answer.
+#[must_use]
+pub fn parted(questions: Vec<Question>, mut answers: Vec<Answer>) -> (Vec<Answered>, Vec<Answered>) {
+    let one = questions.len() == 1;
+    let mut share = |question: Question| {
+        let mine = if one { std::mem::take(&mut answers) } else { split_off(&mut answers, &question.name) };
+        (question, mine)
+    };
+    let answered = questions.into_iter().map(&mut share).collect();
+    (answered, groups(answers))
+}
+
 /// Takes out of `answers` what belongs to `name`: its own records and those its aliases lead to, in message order.
 fn split_off(answers: &mut Vec<Answer>, name: &str) -> Vec<Answer> {
     let mut names = vec![name.to_string()];
@@ -299,8 +313,8 @@ fn split_off(answers: &mut Vec<Answer>, name: &str) -> Vec<Answer> {
 }
 
 /// The records by owner, type and class, each group under the question they would answer.
-fn groups(answers: Vec<Answer>) -> Vec<(Question, Vec<Answer>)> {
-    let mut groups: Vec<(Question, Vec<Answer>)> = Vec::new();
+fn groups(answers: Vec<Answer>) -> Vec<Answered> {
+    let mut groups: Vec<Answered> = Vec::new();
     let mut places: HashMap<(String, u16, u16), usize> = HashMap::new();
     for answer in answers {
         let whose = (answer.name.clone(), answer.rtype, answer.rclass);

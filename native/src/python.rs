@@ -58,12 +58,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(write_jsonl, module)?)?;
     module.add_function(wrap_pyfunction!(split_bind, module)?)?;
     module.add_function(wrap_pyfunction!(split_columns, module)?)?;
+    module.add_function(wrap_pyfunction!(split_messages, module)?)?;
     module.add_function(wrap_pyfunction!(flows_schema, module)?)?;
     module.add_function(wrap_pyfunction!(lookups_schema, module)?)?;
     module.add("__all__", ALL)
 }
 
-const ALL: [&str; 12] = [
+const ALL: [&str; 13] = [
     "Batch",
     "CaptureError",
     "Reader",
@@ -75,6 +76,7 @@ const ALL: [&str; 12] = [
     "read_capture",
     "split_bind",
     "split_columns",
+    "split_messages",
     "write_jsonl",
 ];
 
@@ -393,6 +395,15 @@ fn split_columns(py: Python<'_>, lines: PyArray, separator: &str, unset: &str, w
         return Err(PyValueError::new_err("the separator must not be empty, and places must ascend"));
     }
     Ok(Batch { batch: py.detach(|| logs::columns::split(lines, separator, unset, &wanted)) })
+}
+
+/// DNS messages as rows, one a question; a message without one, or that is none, is a row as well.
+#[pyfunction]
+#[pyo3(signature = (messages, /))]
+fn split_messages(py: Python<'_>, messages: PyArray) -> PyResult<Batch> {
+    let messages = messages.array().as_binary_opt::<i32>();
+    let messages = messages.ok_or_else(|| PyTypeError::new_err("messages must be binary"))?;
+    Ok(Batch { batch: py.detach(|| logs::messages::split(messages)) })
 }
 
 /// Writes a table or stream of record batches as JSON lines to a file descriptor; returns the rows written.

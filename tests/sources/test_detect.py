@@ -156,6 +156,8 @@ _READ = {
     ".expected.ocsf.json": "ocsf",
     "aws-vpcflow/sample-ocsf-v8-csv.csv": "aws-vpc-flow-csv",
     ".parquet": "parquet",
+    ".fstrm": "dnstap",
+    ".dnstap": "dnstap",
     "route53-resolver/sample-ocsf.json": "route53-resolver",
     "azure-flow/sample": "azure-nsg-flow",
     "adguardhome/sample": "adguard-home",
@@ -169,11 +171,11 @@ _READ = {
     "nfdump/sample-nfdump-1.6.22.quiet.json": "nfdump-json-1.6",
     "nfdump/sample-nfdump-1.7.5.csv": "nfdump-csv",
 }
-_OTHERWISE = (".xz", ".csv-fast", ".csvfmt")
+_OTHERWISE = (".fstrm.expected.jsonl", ".dnstap.expected.jsonl", ".debug-dns.txt", ".xz", ".csv-fast", ".csvfmt")
 _NAMED = {
     ".xz": "xz", ".evtx": "EVTX", ".db": "SQLite", "nfcapd.2": "nfcapd",
     "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
-    ".fstrm": "dnstap", ".dnstap": "dnstap", "cbor": "C-DNS",
+    "cbor": "C-DNS",
     "cisco-asa/sample-ocsf-302013.log": "Cisco ASA", "silk/": "SiLK",
     "squid-access-native": "Squid", "conntrack": "conntrack", "nfdump/sample": "nfdump", "argus/": "argus",
     "iptables/": "netfilter", "nftables/": "netfilter",

@@ -31,6 +31,7 @@ def test_the_formats_of_this_version_in_order():
         "eve",
         "bind-query",
         "dnsmasq",
+        "dnstap",
     ]
 
 

@@ -26,7 +26,7 @@ pub(super) fn moment() -> DataType {
 }
 
 /// A list of values.
-pub(super) fn list(of: DataType) -> DataType {
+pub(crate) fn list(of: DataType) -> DataType {
     DataType::List(Arc::new(Field::new_list_field(of, true)))
 }
 
@@ -91,9 +91,17 @@ where
     I: IntoIterator<Item = S>,
     S: AsRef<str>,
 {
+    text_lists(rows.rows.iter().map(value))
+}
+
+/// The same of any lists.
+pub(crate) fn text_lists<I, S>(lists: impl Iterator<Item = Option<I>>) -> ArrayRef
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<str>,
+{
     let mut out = ListBuilder::new(StringBuilder::new());
-    for row in rows.rows {
-        let items = value(row);
+    for items in lists {
         let is_valid = items.is_some();
         items.into_iter().flatten().for_each(|item| out.values().append_value(item));
         out.append(is_valid);

@@ -59,17 +59,23 @@ fn answer_fields() -> Fields {
     Fields::from(vec![text("name"), text("type"), text("data"), Field::new("ttl", DataType::UInt32, true)])
 }
 
-fn answers_type() -> DataType {
+/// The type of a column of answers.
+pub(crate) fn answers_type() -> DataType {
     list(DataType::Struct(answer_fields()))
 }
 
 fn answers(rows: Rows<'_, Lookup>) -> ArrayRef {
+    answer_lists(rows.rows.iter().map(|row| row.answers.as_deref()))
+}
+
+/// Lists of answers; `None` is null.
+pub(crate) fn answer_lists<'a>(lists: impl Iterator<Item = Option<&'a [Row]>>) -> ArrayRef {
     let text = || Box::new(StringBuilder::new());
     let answer = StructBuilder::new(answer_fields(), vec![text(), text(), text(), Box::new(UInt32Builder::new())]);
     let mut out = ListBuilder::new(answer);
-    for row in rows.rows {
-        row.answers.iter().flatten().for_each(|one| append(out.values(), one));
-        out.append(row.answers.is_some());
+    for list in lists {
+        list.into_iter().flatten().for_each(|one| append(out.values(), one));
+        out.append(list.is_some());
     }
     Arc::new(out.finish())
 }
