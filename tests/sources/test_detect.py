@@ -118,6 +118,7 @@ def test_no_bytes_make_detection_raise(head):
 
 
 _READ = {
+    "badinput/csv-injection": "umbrella-dns",
     "dnsmasq/sample": "dnsmasq",
     "wrappers/sample-docker": "dnsmasq",
     "scenario/dnsmasq.log": "dnsmasq",
