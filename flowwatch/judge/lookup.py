@@ -44,6 +44,8 @@ def client_zone(lookup: Lookup, book: Rulebook) -> str | None:
 
 
 def _scope(lookup: Lookup, zone: str | None) -> Reason | None:
+    if lookup.recursion:
+        return Reason.RECURSION
     local = lookup_out_of_scope(lookup.client_ip, lookup.server_ip, lookup.transport)
     outside = lookup.client_ip is not None and zone is None
     return local or (Reason.SENDER_OUTSIDE if outside else None)

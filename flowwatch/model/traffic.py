@@ -174,6 +174,8 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True):
     answers: tuple[Answer, ...] | None = None
     flags: tuple[str, ...] = ()
     policy_action: str | None = None
+    recursion: bool = False
+    """A resolver asked, nobody says for whom, where the source tells the clients' own questions too."""
 
     @property
     def withheld(self) -> bool:

@@ -123,6 +123,7 @@ class Reason(enum.StrEnum):
     BROADCAST = "scope.broadcast", "the receiver is a broadcast address"
     LINK_LOCAL = "scope.link_local", "sender or receiver is a link-local address"
     DHCP = "scope.dhcp", "it is address configuration"
+    RECURSION = "scope.recursion", "a resolver asked on behalf of a client, whose own question is judged"
     ICMP_ERROR = "scope.icmp_error", "it is an ICMP error message"
     LOOKUP_APPROVED = "dns.approved_lookup", "the name is one this zone may ask for"
     LOOKUP_UNAPPROVED = "dns.unapproved_lookup", "the name asked for is not on the approved list"

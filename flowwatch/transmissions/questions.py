@@ -12,16 +12,18 @@ from flowwatch.transmissions.rows import columns
 
 _COLUMNS = (
     *("source", "record", "offset", "answer_record", "time", "asked", "client_ip", "server_ip", "server_port"),
-    *("transport", "qname", "qtype", "name_exact", "rcode", "answers", "flags", "policy_action"),
+    *("transport", "qname", "qtype", "name_exact", "rcode", "answers", "flags", "policy_action", "vantage"),
 )
 
 
 def questions(lookups: pa.Table) -> tuple[Lookup, ...]:
     """One Lookup a row of LOOKUPS, in the same order; its time is the answer's, else the question's."""
-    return tuple(_lookup(dict(zip(_COLUMNS, row, strict=True))) for row in columns(lookups, _COLUMNS))
+    told = {source for source, vantage in columns(lookups, ("source", "vantage")) if vantage == "client"}
+    rows = (dict(zip(_COLUMNS, row, strict=True)) for row in columns(lookups, _COLUMNS))
+    return tuple(_lookup(row, clients_told=row["source"] in told) for row in rows)
 
 
-def _lookup(row: dict[str, Any]) -> Lookup:
+def _lookup(row: dict[str, Any], *, clients_told: bool) -> Lookup:
     record, answer_record = row["record"], row["answer_record"]
     first, last = sorted((record, record if answer_record is None else answer_record))
     return Lookup(
@@ -38,6 +40,7 @@ def _lookup(row: dict[str, Any]) -> Lookup:
         answers=None if row["answers"] is None else tuple(map(_answer, row["answers"])),
         flags=tuple(row["flags"] or ()),
         policy_action=row["policy_action"],
+        recursion=clients_told and row["vantage"] == "upstream" and row["client_ip"] is None,
     )
 
 

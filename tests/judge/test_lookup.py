@@ -104,3 +104,10 @@ def test_a_channel_may_start_at_the_clients_address(make):
     court = make.court(make.PRIMARY.replace('["precincts"]', '["192.0.2.70/32"]'))
     assert court.asked(make.asked("ingest.results.example", client_ip="192.0.2.70")).verdict == "approved"
     assert court.asked(make.asked("ingest.results.example")).verdict == "unapproved"
+
+
+def test_a_question_on_behalf_of_a_client_is_not_judged_again(make, court):
+    assert _told(court.asked(make.asked("x.example", client_ip=None, recursion=True)))[:2] == (
+        "out_of_scope",
+        "scope.recursion",
+    )

@@ -22,3 +22,12 @@ def test_a_question_without_an_answer_is_not_one_with_an_empty_answer():
 def test_no_row_is_left_out():
     null = dict.fromkeys(lookup(), None) | {"source": "x", "record": 1}
     assert len(questions(lookups(null, null, lookup()))) == 3
+
+
+def test_a_resolver_that_asks_beside_its_clients_asks_for_them():
+    upstream = lookup(vantage="upstream", client_ip=None)
+    own = lookup(vantage="upstream", client_ip="192.0.2.53")
+    (_, asked, named) = questions(lookups(lookup(vantage="client"), upstream, own))
+    assert (asked.recursion, named.recursion) == (True, False)
+    elsewhere = lookup(vantage="upstream", client_ip=None, source="b.fstrm")
+    assert not any(one.recursion for one in questions(lookups(lookup(vantage="client"), elsewhere)))
