@@ -298,7 +298,7 @@ def _one(parts: list[FlowRow]) -> FlowRow:
         **{field: found for field in _ENRICHED if (found := _first(field, told)) is not None},
         http_hosts=_hosts(told),
         **{field: _every(field, told) for field in _DIGESTS},
-        start=_least(counting.start, others),
+        start=_least(parts),
         end=counting.end if counting.end is not None else _first("end", others),
         tunnel=wrapped.tunnel,
         tunnel_ends=wrapped.tunnel_ends,
@@ -363,8 +363,9 @@ def _first(field: str, rows: list[FlowRow]) -> object:
     return next((value for row in rows if (value := getattr(row, field)) is not None), None)
 
 
-def _least(start: int | None, others: list[FlowRow]) -> int | None:
-    return start if start is not None else min((row.start for row in others if row.start is not None), default=None)
+def _least(rows: list[FlowRow]) -> int | None:
+    """When the connection began, as the first of its rows tells."""
+    return min((row.start for row in rows if row.start is not None), default=None)
 
 
 def _names(row: FlowRow) -> bool:

@@ -165,6 +165,13 @@ _READ = {
     "envoy/sample": "envoy",
     "passivedns/sample": "passivedns",
     "scenario/ulogd-flow.jsonl": "ulogd-flow",
+    "scenario/ulogd-flow.log": "ulogd-flow-log",
+    "scenario/ulogd-pkt.jsonl": "ulogd-packet",
+    "scenario/ulogd-pkt.log": "netfilter-log",
+    "scenario/dmesg": "netfilter-log",
+    "iptables/": "netfilter-log",
+    "nftables/": "netfilter-log",
+    "conntrack": "conntrack",
     "nfdump/sample-nfdump-1.7.5.ndjson": "nfdump-json",
     "nfdump/sample-nfdump-1.7.5.json": "nfdump-json",
     "nfdump/sample-nfdump-1.7.1.json": "nfdump-json",
@@ -177,8 +184,7 @@ _NAMED = {
     "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
     "cbor": "C-DNS",
     "cisco-asa/sample-ocsf-302013.log": "Cisco ASA", "silk/": "SiLK",
-    "squid-access-native": "Squid", "conntrack": "conntrack", "nfdump/sample": "nfdump", "argus/": "argus",
-    "iptables/": "netfilter", "nftables/": "netfilter",
+    "squid-access-native": "Squid", "nfdump/sample": "nfdump", "argus/": "argus",
     "sysmon-22/": "Sysmon",
 }  # fmt: skip
 

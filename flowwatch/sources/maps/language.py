@@ -74,6 +74,8 @@ class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """
 
     pattern: str
+    open_end: bool = False
+    """A line that is cut may still fit: the last one, where nothing ends it, is held back."""
 
 
 class Detect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -147,9 +149,9 @@ class Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Paths whose values are those of the other half's, one by one."""
     lossy: str = ""
     """Characters that a name of this log has where it cannot show what was asked: such a name is not exact."""
-    flags: str | None = None
-    """Path of the TCP flags of the record as a number, where ACK is told of an answered SYN alone (AWS); NetFlow's are
-    those of all packets, which show no initiator."""
+    flags: str | tuple[str, str] | None = None
+    """Path of the TCP flags of the record as a number or in words (`ACK SYN`), or those of SYN and of ACK, where ACK is
+    told of an answered SYN alone (AWS, and single packets); NetFlow's are of all packets, which show no initiator."""
 
 
 class Map(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
