@@ -48,8 +48,6 @@ _LINES = tuple(
         (r"client (@0x[0-9a-f]+ )?[0-9a-fA-F:.]+#\d+.* response: ", "BIND response log"),
         (r"client (@0x[0-9a-f]+ )?[0-9a-fA-F:.]+#\d+.* rpz .* rewrite ", "BIND RPZ log"),
         (r"^\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3} [a-z-]+: ", "BIND log"),
-        (r"^\s*\d+\.\d{3}\s+\d+ \S+ [A-Z_]+/\d{3} \d+ [A-Z]+ ", "Squid access log"),
-        (r"^ts=\d+\.\d+ .*\bsrc=\S+ dst=", "Squid access log of a custom form"),
         (r"^\S+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:", "web access log"),
         (r'^\[\d{4}-\d\d-\d\dT[^\]]+\] "[A-Z]+ ', "Envoy access log"),
         (r"%(ASA|FTD)-\d-\d{6}", "Cisco ASA syslog"),

@@ -172,6 +172,10 @@ _READ = {
     "iptables/": "netfilter-log",
     "nftables/": "netfilter-log",
     "conntrack": "conntrack",
+    "squid-access-native": "squid",
+    "squid-access-common": "squid-common",
+    "squid-access-combined": "squid-common",
+    "squid-access-flow": "squid-pairs",
     "nfdump/sample-nfdump-1.7.5.ndjson": "nfdump-json",
     "nfdump/sample-nfdump-1.7.5.json": "nfdump-json",
     "nfdump/sample-nfdump-1.7.1.json": "nfdump-json",
@@ -184,7 +188,7 @@ _NAMED = {
     "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
     "cbor": "C-DNS",
     "cisco-asa/sample-ocsf-302013.log": "Cisco ASA", "silk/": "SiLK",
-    "squid-access-native": "Squid", "nfdump/sample": "nfdump", "argus/": "argus",
+    "nfdump/sample": "nfdump", "argus/": "argus",
     "sysmon-22/": "Sysmon",
 }  # fmt: skip
 

@@ -73,7 +73,9 @@ class Made:
 
     def _flows(self) -> None:
         count = len(self._values)
-        self.unnamed = pc.or_(pc.is_null(self.columns["src_ip"]), pc.is_null(self.columns["dst_ip"]))
+        self.unnamed = pc.is_null(self.columns["src_ip"])
+        if not self._rows.of_proxy:
+            self.unnamed = pc.or_(self.unnamed, pc.is_null(self.columns["dst_ip"]))
         self.columns |= {"first_record": self.number, "last_record": self.number, "first_offset": self.offset}
         self.columns["parts"] = pa.repeat(pa.scalar(1, pa.uint32()), count)
         self.columns.setdefault("direction_basis", pa.repeat("log", count))
@@ -305,14 +307,21 @@ def _port(value: str) -> int | None:
 
 
 def part(which: str, value: str) -> str | None:
-    """The host or the port of `HOST:PORT` or of a URL; None where it has none."""
+    """The host, the port, or both of `HOST:PORT` or of a URL; None where it has none.
+
+    Of both HTTP's own port is left out, as a request for an `http` target leaves it out (RFC 9110 4.2.1).
+    """
     found = _AUTHORITY.fullmatch(value)
     if found is None:
         return None
     scheme, bracketed, host, port = found.groups()
     if which == "host":
         return bracketed or host
-    return port or _PORTS.get((scheme or "").lower())
+    port = port or _PORTS.get((scheme or "").lower())
+    if which == "port":
+        return port
+    host = f"[{bracketed}]" if bracketed else host
+    return host if port in (None, "80") else f"{host}:{port}"
 
 
 def counted(value: str) -> str | None:

@@ -61,6 +61,10 @@ LISTED = TRACKED | dict.fromkeys(["refused", "udp-syslog", "icmp-payload"], NOTH
 """Conversations that are over are no longer in the list."""
 
 
+ASKED_OF_PROXY = ASKED_ONLY | {step: TRUTH[step] for step in TRUTH if step.startswith("proxy-")}
+"""The proxy is the only one that the policy names; its log has the hosts asked."""
+
+
 class Format(msgspec.Struct, frozen=True):
     """A format of the scenario, alone."""
 
@@ -97,6 +101,10 @@ FORMATS = {
     "connections of a moment from /proc": Format(
         ("scenario/proc-nf_conntrack.log",), LISTED, lookups=False, timed=False
     ),
+    "squid native": Format(("scenario/squid-access-native.log",), ASKED_OF_PROXY, lookups=False),
+    "squid common": Format(("scenario/squid-access-common.log",), ASKED_OF_PROXY, lookups=False),
+    "squid combined": Format(("scenario/squid-access-combined.log",), ASKED_OF_PROXY, lookups=False),
+    "squid with the bytes sent": Format(("scenario/squid-access-flow.log",), ASKED_OF_PROXY, lookups=False),
     "nfdump lines": Format(("nfdump/sample-nfdump-1.7.5.ndjson",), WITHOUT_NAMES, lookups=False, shift=294.75),
     "nfdump json": Format(("nfdump/sample-nfdump-1.7.5.json",), WITHOUT_NAMES, lookups=False, shift=294.75),
 }
@@ -178,7 +186,9 @@ def test_all_together_agree_in_bytes_each_in_its_scope(together, steps):
         accounts = decision.transmission.accounts
         assert len({one.ref.source for one in accounts}) >= 3, step
         whole = [one for one in accounts if one.counted is not None and Path(one.ref.source).name not in partly]
-        assert [one.counted for one in whole] == [octets[one.scope or ""] for one in whole], step
+        assert [one.counted for one in whole] == [
+            octets["payload" if one.scope == "body" else one.scope or ""] for one in whole
+        ], step
 
 
 def test_all_together_no_name_that_mimics_an_approved_one_is_approved(together):
