@@ -70,6 +70,14 @@ def test_the_proxy_is_the_only_one_that_the_policy_names(judged):
     assert any("3 x request to a proxy nobody saw" in note for note in report.coverage[0].notes)
 
 
+def test_the_port_is_told_only_where_the_policy_names_one(judged):
+    report = judged(POLICY.replace("[3128]", "[3128, 8080]"))
+    assert {one.transmission.receiver_port for one in report.decisions if one.transmission.responder_is_receiver} == {
+        None
+    }
+    assert "approved" not in {one.verdict.value for one in report.decisions}
+
+
 @pytest.mark.parametrize("policy", ["", POLICY + SECOND_PROXY])
 def test_where_nobody_tells_the_proxy_the_log_is_incomplete_and_nothing_is_guessed(judged, policy):
     report = judged(policy)

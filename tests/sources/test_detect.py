@@ -172,6 +172,7 @@ _READ = {
     "iptables/": "netfilter-log",
     "nftables/": "netfilter-log",
     "conntrack": "conntrack",
+    "badinput/csv-injection-umbrella": "umbrella-dns",
     "squid-access-native": "squid",
     "squid-access-common": "squid-common",
     "squid-access-combined": "squid-common",

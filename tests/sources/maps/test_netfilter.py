@@ -113,7 +113,7 @@ def test_a_later_fragment_has_no_ports(tmp_path):
 @pytest.mark.parametrize(
     ("prefix", "action"),
     [("[UFW BLOCK] ", "deny"), ("[UFW ALLOW] ", "allow"), ("[UFW LIMIT BLOCK] ", "deny"), ("[UFW AUDIT] ", None)]
-    + [(prefix, None) for prefix in ("DROP: ", "[DENY] ", "FW BLOCK ", "ACCEPT IN ")],
+    + [(prefix, None) for prefix in ("DROP: ", "[DENY] ", "[Block Wan in] ", "FW BLOCK ", "ACCEPT IN ")],
 )
 def test_only_ufw_s_own_words_are_an_action(tmp_path, prefix, action):
     (row,) = read(tmp_path, "Nov 22 07:51:12 gw kernel: " + prefix + PACKET).flows.to_pylist()
