@@ -134,6 +134,32 @@ def test_other_lines_are_noise_and_a_packet_that_cannot_be_read_is_counted(tmp_p
     assert (told.records, told.events, told.noise, told.unattributable, told.rejected) == (5, 1, 3, 1, 0)
 
 
+def test_packets_between_lines_of_other_programs_are_read_beside_them(tmp_path):
+    query = "client @0x7f 192.0.2.17#5 (api.vendor.example): query: api.vendor.example IN A +E(0)K (192.0.2.53)"
+    lines = [
+        f"Nov 22 07:51:12 gw named[9]: {query}",
+        f"Nov 22 07:51:12 gw kernel: [1.2] [UFW BLOCK] {PACKET}",
+        "Nov 22 07:51:12 gw kernel: [1.3] eth0: link is up",
+        "Nov 22 07:51:12 gw cron[7]: a job",
+    ]
+    found = read(tmp_path, *lines * 3)
+    told = found.coverage[0]
+    assert told.format == "bind-query+netfilter-log"
+    assert (told.flows, told.lookups, told.noise, told.rejected) == (3, 3, 6, 0)
+
+
+def test_a_translated_conversation_in_json(tmp_path):
+    conversation = {
+        "orig.ip.protocol": 6, "orig.l4.sport": 40000, "orig.l4.dport": 443, "orig.raw.pktlen": 9,
+        "reply.raw.pktlen": 8, "reply.l4.sport": 443, "reply.l4.dport": 10001, "flow.end.sec": 1795333793, "ct.event": 4,
+        "src_ip": "192.0.2.17", "dest_ip": "203.0.113.66",
+        "reply.ip.saddr.str": "203.0.113.66", "reply.ip.daddr.str": "198.51.100.1",
+    }  # fmt: skip
+    (row,) = read(tmp_path, json.dumps(conversation)).flows.to_pylist()
+    told = [row[f"nat_{side}_{what}"] for side in ("src", "dst") for what in ("ip", "port")]
+    assert told == ["198.51.100.1", 10001, None, None]
+
+
 def test_a_list_and_the_events_of_connection_tracking(tmp_path):
     begun, ended, listed = read(tmp_path, BEGUN, DESTROYED, LISTED).flows.to_pylist()
     assert ends(begun) == ends(ended) == ("192.0.2.17", 44148, "203.0.113.66", 443)
