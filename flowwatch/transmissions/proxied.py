@@ -58,7 +58,7 @@ def placed(flows: pa.Table, proxies: Sequence[ProxyPlace], skew: int) -> Placed:
 
 
 def _talks(flows: pa.Table, proxies: Sequence[ProxyPlace]) -> dict[str, list[FlowRow]]:
-    """By client its connections to proxies, by their beginning."""
+    """By client its connections to proxies, at the port the policy names if it does, by their beginning."""
     networks = Networks((one.cidr, one) for one in proxies)
     known = [ip for ip in flows["dst_ip"].unique().to_pylist() if networks.all(ip)]
     towards = pc.and_(
@@ -66,7 +66,8 @@ def _talks(flows: pa.Table, proxies: Sequence[ProxyPlace]) -> dict[str, list[Flo
     )
     found: dict[str, list[FlowRow]] = collections.defaultdict(list)
     for row in flow_rows(flows.filter(towards)):
-        if (row.start, row.end) != (None, None):
+        listening = any(place.port in (0, row.dst_port) for place in networks.all(row.dst_ip))
+        if listening and (row.start, row.end) != (None, None):
             found[canonical(row.src_ip) or row.src_ip].append(row)
     for rows in found.values():
         rows.sort(key=lambda row: row.span[0])

@@ -49,6 +49,7 @@ def test_what_another_source_saw_of_the_client_tells_the_proxy(proxies):
 
 def test_a_client_s_other_connections_tell_nothing():
     assert ends(TWO, unplaced(), flow(), flow(**PROXIED | {"src_ip": "192.0.2.18"})) == ([], {"proxy.log": 1})
+    assert ends(TWO, unplaced(), flow(**PROXIED | {"dst_port": 53})) == ([], {"proxy.log": 1})
     assert ends(TWO, unplaced(start=2000 * SECOND, end=2001 * SECOND), flow(**PROXIED))[1] == {"proxy.log": 1}
     assert ends(TWO, unplaced(src_port=40009), flow(**PROXIED))[1] == {"proxy.log": 1}
 

@@ -151,8 +151,8 @@ def test_packets_between_lines_of_other_programs_are_read_beside_them(tmp_path):
 def test_a_translated_conversation_in_json(tmp_path):
     conversation = {
         "orig.ip.protocol": 6, "orig.l4.sport": 40000, "orig.l4.dport": 443, "orig.raw.pktlen": 9,
-        "reply.raw.pktlen": 8, "reply.l4.sport": 443, "reply.l4.dport": 10001, "flow.end.sec": 1795333793, "ct.event": 4,
-        "src_ip": "192.0.2.17", "dest_ip": "203.0.113.66",
+        "reply.raw.pktlen": 8, "reply.l4.sport": 443, "reply.l4.dport": 10001, "flow.end.sec": 1795333793,
+        "ct.event": 4, "src_ip": "192.0.2.17", "dest_ip": "203.0.113.66",
         "reply.ip.saddr.str": "203.0.113.66", "reply.ip.daddr.str": "198.51.100.1",
     }  # fmt: skip
     (row,) = read(tmp_path, json.dumps(conversation)).flows.to_pylist()
