@@ -43,7 +43,9 @@ def audit(
     else:
         options = msgspec.structs.replace(options, markers=())
     collected = sources.collect(sources.expand([str(path) for path in paths]), options, progress)
-    sent = transmissions.derive(collected.flows, collected.lookups, collected.coverage, _binding(policies))
+    binding = _binding(policies)
+    placed = transmissions.placed(collected.flows, policies.proxies if policies else (), binding.skew.ns)
+    sent = transmissions.derive(placed.flows, collected.lookups, collected.coverage, binding)
     asked = transmissions.questions(collected.lookups)
     with Locator(policies.place_facts if policies else (), databases) as locator:
         judged = judge.judge(sent, asked, policies, locator.locate, collected.coverage)
@@ -51,7 +53,7 @@ def audit(
     return Report(
         version=flowwatch.__version__,
         policies=tuple(version.info for version in policies.versions) if policies else (),
-        coverage=transmissions.with_names(collected.coverage, sent),
+        coverage=transmissions.with_names(collected.coverage, sent, placed.left_out, placed.assumed),
         reference=reference,
         decisions=judged.decisions,
         lookups=judged.lookups,

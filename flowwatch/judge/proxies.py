@@ -63,7 +63,8 @@ def requests_of(seen: Observation, book: Rulebook) -> Requests | None:
     """
     transmission = seen.transmission
     opened = transmission.responder_is_receiver or opener_guessed(transmission)
-    if transmission.attempted or not opened or transmission.proto not in _ASKED_OVER:
+    silent = transmission.attempted and not transmission.http_hosts  # what a proxy denied was asked all the same
+    if silent or not opened or transmission.proto not in _ASKED_OVER:
         return None
     via = tuple(sorted(set(book.proxies.all(transmission.receiver_ip))))
     if not via:

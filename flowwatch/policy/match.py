@@ -64,6 +64,11 @@ class Cidr(msgspec.Struct, frozen=True, order=True):
             key = _inside_nat64(key) or key
         return key[0] == self.version and self.first <= key[1] <= self.last
 
+    @property
+    def address(self) -> str:
+        """Its first address."""
+        return str(ipaddress.IPv4Address(self.first) if self.version == 4 else ipaddress.IPv6Address(self.first))
+
     def holds(self, other: "Cidr") -> bool:
         """The other network lies wholly within."""
         return self.version == other.version and self.first <= other.first and other.last <= self.last

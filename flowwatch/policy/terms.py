@@ -6,6 +6,7 @@ nothing of files. Field names are the TOML keys; `from` is `from_` and `any` is 
 
 import datetime as dt
 import enum
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
@@ -399,6 +400,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     tests: tuple[Test, ...] = ()
 
 
+class ProxyPlace(msgspec.Struct, frozen=True, order=True):
+    """Where a proxy of a policy is."""
+
+    cidr: Cidr
+    port: int
+    """The one port at which channels lead to it; 0: they name none, or several."""
+
+
 class PolicySet(msgspec.Struct, frozen=True):
     """The versions of one policy id, in order of validity, which never overlaps."""
 
@@ -425,9 +434,24 @@ class PolicySet(msgspec.Struct, frozen=True):
         return any(term.file_sha256_list is not None for term in terms)
 
     @property
+    def proxies(self) -> tuple[ProxyPlace, ...]:
+        """Where every version's proxies are, each once."""
+        return tuple(sorted({place for one in self.versions for place in _proxy_places(one)}))
+
+    @property
     def place_facts(self) -> tuple[PlaceFact, ...]:
         """The operator's facts of every version, each for the time its version is in force."""
         return tuple(_while_in_force(fact, one.policy) for one in self.versions for fact in one.places)
+
+
+def _proxy_places(version: Policy) -> Iterator[ProxyPlace]:
+    for server in version.servers:
+        if server.role is Role.PROXY:
+            services = [channel.service for channel in version.channels if server.id in channel.to]
+            ports = {span for one in services if one.proto in (None, "tcp") for span in one.ports}
+            (span,) = ports if len(ports) == 1 else (None,)
+            port = span.first if span is not None and span.first == span.last else 0
+            yield from (ProxyPlace(cidr, port) for cidr in server.match.cidrs)
 
 
 def _while_in_force(fact: PlaceFact, version: Header) -> PlaceFact:

@@ -6,7 +6,8 @@ nothing; what a source cannot say stays a range or None, never zero. Refuses: an
 """
 
 from flowwatch.transmissions.derivation import derive
+from flowwatch.transmissions.proxied import placed
 from flowwatch.transmissions.questions import questions
 from flowwatch.transmissions.unseen import with_names
 
-__all__ = ["derive", "questions", "with_names"]
+__all__ = ["derive", "placed", "questions", "with_names"]

@@ -19,6 +19,7 @@ import msgspec
 
 from flowwatch.model import Instant
 from flowwatch.transmissions.directions import opening_seen
+from flowwatch.transmissions.naming import host_name
 from flowwatch.transmissions.parts import BASES, IDLE, OTHER_IDLE
 from flowwatch.transmissions.rows import FlowRow
 
@@ -106,8 +107,10 @@ def _across(rows: list[FlowRow], recorders: Mapping[str, object], skew: int) -> 
 
 
 def _portless(row: FlowRow) -> bool:
-    """A log that leaves a port out (a proxy's leaves out its client's)."""
-    return row.proto not in _ICMP and (row.src_port is None) != (row.dst_port is None)
+    """A log that leaves a port out: a proxy's leaves out its client's, and may leave out its own."""
+    if row.proto in _ICMP or (row.src_port is not None and row.dst_port is not None):
+        return False
+    return (row.src_port is None) != (row.dst_port is None) or row.name_source in PROXY_NAMES
 
 
 def _hosts_of(row: FlowRow) -> _Pair:
@@ -115,7 +118,11 @@ def _hosts_of(row: FlowRow) -> _Pair:
 
 
 class _Loose:
-    """Rows without a port, each beside the connection between its hosts that is nearest in time."""
+    """Rows without a port, each beside the connection between its hosts that is nearest in time.
+
+    One of which another source read the same host stands before, one of which others were read behind the rest; so does
+    one on which the same log has a tunnel already, over which nothing more is asked (RFC 9110 9.3.6).
+    """
 
     def __init__(self, between: dict[_Pair, list["_Sighting"]], recorders: Mapping[str, object], skew: int) -> None:
         self._ported = {hosts: sorted(found, key=_Sighting.began) for hosts, found in between.items()}
@@ -128,7 +135,11 @@ class _Loose:
         ported, portless = self._ported.get(hosts, []), self._portless[hosts]
         last = bisect.bisect_right(ported, row.span[1] + self._skew, key=_Sighting.began)
         begun = [*ported[max(0, last - _MOST_OPEN) : last], *portless[-_MOST_OPEN:]]
-        found = [(near, place) for place, one in enumerate(begun) if (near := one.apart(row, recorder, self._skew))]
+        found = [
+            ((one.strangeness(row, recorder), *near), place)
+            for place, one in enumerate(begun)
+            if (near := one.apart(row, recorder, self._skew))
+        ]
         if found:
             sighting = begun[min(found)[1]]
         else:
@@ -154,9 +165,11 @@ def _pair(row: FlowRow) -> _Pair:
 class _Sighting:
     """What sources tell of one connection: by recorder its rows, in order of time."""
 
-    __slots__ = ("_opened", "_rows", "_spans")
+    __slots__ = ("_hosts", "_opened", "_rows", "_spans")
 
     def __init__(self) -> None:
+        self._hosts: set[str] = set()
+        """What was asked for on it, as far as read."""
         self._rows: dict[object, list[FlowRow]] = {}
         self._spans: dict[object, _Span] = {}
         self._opened: list[Instant] = []
@@ -168,6 +181,7 @@ class _Sighting:
         first, last = self._spans.get(recorder, span)
         self._spans[recorder] = (min(first, since), max(last, until))
         self._rows.setdefault(recorder, []).append(row)
+        self._hosts.update(_hosts_asked(row))
         if opening_seen(row):
             self._opened.append(since)
 
@@ -203,6 +217,13 @@ class _Sighting:
         if gap > skew or another or not _ends_fit(row, known):
             return None
         return gap, min(abs(since - first) for first, _ in self._spans.values())
+
+    def strangeness(self, row: FlowRow, recorder: object) -> tuple[int, bool]:
+        """How little a request fits what was asked on it: 0 the same host, 1 nothing was read, 2 others; a tunnel."""
+        hosts = _hosts_asked(row)
+        other = 1 if not hosts or not self._hosts else 0 if hosts & self._hosts else 2
+        own = self._rows.get(recorder, ())
+        return other, any(one.name_source == "connect" and one.action != "deny" for one in own)
 
     def _goes_on(self, row: FlowRow, recorder: object) -> bool:
         """The recorder's next file goes on with the connection."""
@@ -298,7 +319,7 @@ def _one(parts: list[FlowRow]) -> FlowRow:
         **{field: found for field in _ENRICHED if (found := _first(field, told)) is not None},
         http_hosts=_hosts(told),
         **{field: _every(field, told) for field in _DIGESTS},
-        start=_least(counting.start, others),
+        start=_least(parts),
         end=counting.end if counting.end is not None else _first("end", others),
         tunnel=wrapped.tunnel,
         tunnel_ends=wrapped.tunnel_ends,
@@ -343,10 +364,21 @@ def _hosts(rows: list[FlowRow]) -> list[str] | None:
     targets = {row.http_path: None for row in rows if row.http_method == "CONNECT" and row.http_path}
     if len(targets) > 1:
         told.append(list(targets))
-    connected = {row.name: None for row in rows if row.name and row.name_source == "connect"}
-    if len(connected) > 1:
-        told.append(list(connected))
+    asked = {row.name: None for row in rows if row.name and row.name_source in PROXY_NAMES}
+    if len(asked) > 1:
+        told.append(list(asked))
     return list(dict.fromkeys(host for hosts in told for host in hosts)) if told else None
+
+
+PROXY_NAMES = frozenset({"connect", "url"})
+"""What `name_source` calls names that were asked of a proxy."""
+
+
+def _hosts_asked(row: FlowRow) -> set[str]:
+    """Hosts of the requests that the row tells of."""
+    named = [row.name] if row.name_source in PROXY_NAMES else []
+    told = [row.http_host, *(row.http_hosts or ()), *named]
+    return {host for text in told if text and (host := host_name(text) or text)}
 
 
 def _position(row: FlowRow) -> tuple[object, ...]:
@@ -363,8 +395,9 @@ def _first(field: str, rows: list[FlowRow]) -> object:
     return next((value for row in rows if (value := getattr(row, field)) is not None), None)
 
 
-def _least(start: int | None, others: list[FlowRow]) -> int | None:
-    return start if start is not None else min((row.start for row in others if row.start is not None), default=None)
+def _least(rows: list[FlowRow]) -> int | None:
+    """When the connection began, as the first of its rows tells."""
+    return min((row.start for row in rows if row.start is not None), default=None)
 
 
 def _names(row: FlowRow) -> bool:

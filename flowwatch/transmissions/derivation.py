@@ -21,7 +21,7 @@ from flowwatch.model import (
 from flowwatch.policy.terms import DnsBinding
 from flowwatch.transmissions.addresses import canonical
 from flowwatch.transmissions.answers import Answers
-from flowwatch.transmissions.connections import connections
+from flowwatch.transmissions.connections import PROXY_NAMES, connections
 from flowwatch.transmissions.directions import Sent, Side, begun_before, both_seen, sent
 from flowwatch.transmissions.naming import BoundNames, responder_names
 from flowwatch.transmissions.parts import whole
@@ -170,9 +170,9 @@ def _accounts(row: FlowRow, side: Side) -> Iterator[Account]:
 
 
 def _asked(row: FlowRow) -> tuple[str, ...] | None:
-    """The hosts asked for, with what a log says was connected to through a proxy, an address among them."""
-    connected = [row.name] if row.name and row.name_source == "connect" else []
-    return tuple(dict.fromkeys([*(row.http_hosts or ()), *connected])) if connected else _tuple(row.http_hosts)
+    """The hosts asked for, with what a log says was asked of a proxy, an address among them."""
+    named = [row.name] if row.name and row.name_source in PROXY_NAMES else []
+    return tuple(dict.fromkeys([*(row.http_hosts or ()), *named])) if named else _tuple(row.http_hosts)
 
 
 def _tuple(values: list[str] | None) -> tuple[str, ...] | None:

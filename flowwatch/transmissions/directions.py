@@ -44,7 +44,8 @@ def sent(row: FlowRow, side: Side, *, both_recorded: bool) -> tuple[Sent, Amount
     """What that side sent and how much; `both_recorded`: the source records both directions of some flow."""
     if _denied(row):
         other = Side.DST if side is Side.SRC else Side.SRC
-        tried = side is Side.SRC if _silent(row, side) == _silent(row, other) else not _silent(row, side)
+        asked = row.http_method is not None  # and the reply says that it was denied
+        tried = side is Side.SRC if asked or _silent(row, side) == _silent(row, other) else not _silent(row, side)
         return (Sent.ATTEMPT if tried else Sent.NOTHING), Amount.exactly(0)
     amount = _counted(row, side)
     unrecorded = _get(row, side, "packets") == 0

@@ -10,10 +10,10 @@ time: within the idle timeout (120 s, TCP 3600 s, as in captures) and until an o
 | `cumulative` | the largest |
 | `final` | whole already; a one-way record is added to that of the other direction |
 
-Promises: rows that are whole stay as they are; null counts stay null unless a part knows; `parts` says how many
-records; the order of rows changes nothing. The initiator is what a handshake shows, else the log's own, else by port
-(below 1024, or outside the range that systems give out), else the record that began first. Refuses to look at other
-sources: what several of them tell of a connection is never added (`connections`).
+Promises: rows that are whole stay as they are; null counts stay null unless a part knows; what was denied in part was
+not denied; `parts` says how many records; the order of rows changes nothing. The initiator is what a handshake shows,
+else the log's own, else by port (below 1024, or outside the range that systems give out), else the record that began
+first. Refuses to look at other sources: what several of them tell of a connection is never added (`connections`).
 """
 
 from collections.abc import Iterator
@@ -104,8 +104,7 @@ def _in_order(parts: pa.Table) -> pa.Table:
     """The parts sorted by source, ends and time, with what they are told apart by as columns of numbers."""
     codes = pc.fill_null(_joined(parts["src_ip"], parts["dst_ip"]).indices.cast(pa.int64()), -1)
     count = len(parts)
-    ported = pc.invert(pc.is_in(parts["proto"], pa.array(["icmp", "icmp6"])))  # its type and code differ by direction
-    ports = [pc.if_else(ported, parts[f"{side}_port"], None) for side in _SIDES]
+    ports = [pc.if_else(_ported(parts), parts[f"{side}_port"], None) for side in _SIDES]
     src, dst = (_end(codes.slice(at, count), port) for at, port in zip((0, count), ports, strict=True))
     times = [parts[name].cast(pa.int64()) for name in ("start", "end")]
     start = pc.fill_null(pc.coalesce(*times), 0)
@@ -135,6 +134,11 @@ def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
     encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     whole = encoded.unify_dictionaries().combine_chunks()
     return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _ported(parts: pa.Table) -> pa.ChunkedArray:
+    """The row has ports: ICMP has type and code in their place, which differ by direction."""
+    return pc.invert(pc.is_in(parts["proto"], pa.array(["icmp", "icmp6"])))
 
 
 def _end(codes: pa.Array, ports: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -217,6 +221,7 @@ def _merged(parts: pa.Table, connection: pa.Array) -> pa.Table:
     forth, basis = _initiators(parts, number)
     flipped = pc.not_equal(parts["_forth"].combine_chunks(), forth.take(number))
     parts = _turned(parts, flipped)
+    parts, denied = _denials(parts, number)
     firsts = _first_valid(parts, number)
     sums = _sums(parts, number)
     spans = _grouped(parts, number, [("_start", "min"), ("_end", "max"), ("last_record", "max"), ("parts", "sum")])
@@ -228,6 +233,7 @@ def _merged(parts: pa.Table, connection: pa.Array) -> pa.Table:
         "parts": pc.min_element_wise(spans["parts_sum"], (1 << 32) - 1).cast(pa.uint32()),
         "direction_basis": basis,
         "sampled": sampled,
+        "action": pc.if_else(denied, "deny", firsts["action"]),
         **sums,
         **{name: _every(parts[name], number, len(firsts)) for name in _DIGESTS},
     }
@@ -242,6 +248,7 @@ def _initiators(parts: pa.Table, number: pa.Array) -> tuple[pa.Array, pa.Array]:
     src, dst = (pc.fill_null(parts[f"{side}_port"].cast(pa.int64()), 0).combine_chunks() for side in _SIDES)
     fixed = [pc.and_(pc.greater(one, 0), pc.less(one, _GIVEN_OUT)) for one in (src, dst)]
     guessed = pc.and_(pc.equal(basis, "first_record"), pc.xor(*fixed))
+    guessed = pc.and_(guessed, _ported(parts).combine_chunks())
     forth = pc.xor(parts["_forth"].combine_chunks(), pc.and_(guessed, fixed[0]))
     basis = pc.if_else(guessed, "port", basis)
     rank = pc.fill_null(pc.index_in(basis, pa.array(BASES)), len(BASES)).cast(pa.int64())
@@ -252,6 +259,14 @@ def _initiators(parts: pa.Table, number: pa.Array) -> tuple[pa.Array, pa.Array]:
     decided = basis.take(best)
     told = pc.if_else(pc.and_(paired, pc.is_in(decided, pa.array(["port", "first_record"]))), "peer_record", decided)
     return forth.take(best), told
+
+
+def _denials(parts: pa.Table, number: pa.Array) -> tuple[pa.Table, pa.ChunkedArray]:
+    """The parts without denials, and the connections of which every part was denied: a late packet often is."""
+    denied = pc.equal(pc.fill_null(parts["action"], ""), "deny")
+    every = _grouped(pa.table({"denied": denied}), number, [("denied", "all")])["denied_all"]
+    at = parts.schema.get_field_index("action")
+    return parts.set_column(at, "action", pc.if_else(denied, None, parts["action"])), every
 
 
 def _both_ways(parts: pa.Table, number: pa.Array) -> pa.Array:
@@ -326,6 +341,8 @@ def _sums(parts: pa.Table, number: pa.Array) -> dict[str, pa.ChunkedArray]:
     """The counts of each connection: added, or where they count on the largest."""
     added = pc.not_equal(pc.fill_null(parts["counter"], ""), "cumulative")
     names = [name for name in _SUMS if parts[name].null_count < len(parts)]
+    if not names:
+        return {}
     columns = {f"{name}+": _roomy(pc.if_else(added, parts[name], None)) for name in names}
     columns |= {name: pc.if_else(added, None, parts[name]) for name in names}
     found = _grouped(pa.table(columns), number, [(name, "sum" if name.endswith("+") else "max") for name in columns])

@@ -4,15 +4,27 @@ Encrypted DNS is what ports and ALPN declare: port 853 (DNS over TLS, RFC 7858; 
 `doq`. DNS over HTTPS looks like any HTTPS: a resolver's name as SNI is no proof of it, so it is not counted.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from flowwatch.model import Coverage, Transmission
 
+_NO_PROXY = "requests to a proxy whose address neither this log nor the policy tells (role proxy)"
+_ASSUMED = "{} x request to a proxy nobody saw: taken as the only one that the policy names"
+_NONE: Mapping[str, int] = {}
 
-def with_names(coverage: Sequence[Coverage], transmissions: Iterable[Transmission]) -> tuple[Coverage, ...]:
+
+def with_names(
+    coverage: Sequence[Coverage],
+    transmissions: Iterable[Transmission],
+    left_out: Mapping[str, int] = _NONE,
+    assumed: Mapping[str, int] = _NONE,
+) -> tuple[Coverage, ...]:
     """The same Coverage with flows and bytes to nameless receivers, encrypted-DNS and ECH flows filled in.
+
+    `left_out`: by source the requests to a proxy that nobody names, which makes the source incomplete; `assumed`: those
+    taken as to the only one that the policy names.
 
     Counted are flows by their initiator's transmission (a responder's peer has no name to expect); bytes are payload
     sent, the least known.
@@ -20,7 +32,15 @@ def with_names(coverage: Sequence[Coverage], transmissions: Iterable[Transmissio
     found: dict[str, _Unseen] = {}
     for one in transmissions:
         found.setdefault(one.ref.source, _Unseen()).take(one)
-    return tuple(found.get(one.source, _Unseen()).told(one) for one in coverage)
+    told = (found.get(one.source, _Unseen()).told(one) for one in coverage)
+    return tuple(_asked(one, left_out.get(one.source, 0), assumed.get(one.source, 0)) for one in told)
+
+
+def _asked(coverage: Coverage, left_out: int, assumed: int) -> Coverage:
+    """With what is to be told of the requests in a proxy's log."""
+    limits = coverage.limits | ({_NO_PROXY: left_out} if left_out else {})
+    notes = (*coverage.notes, *([_ASSUMED.format(assumed)] if assumed else []))
+    return msgspec.structs.replace(coverage, limits=limits, notes=notes)
 
 
 class _Unseen:

@@ -18,9 +18,11 @@ def _is_of(decision: Decision, step: dict[str, object], shift: float) -> bool:
     return (
         sent.opened_by is OpenedBy.SENDER
         and sent.receiver_ip == step["ip"]
+        and sent.sender_ip == step.get("client_ip", sent.sender_ip)
         and sent.proto == step["proto"]
         and sent.receiver_port in (step["port"], None)
         and (step["client_port"] is None or sent.sender_port in (step["client_port"], None))
+        and (sent.sender_port is not None or decision.asked in (None, step["name"]))
         and sent.start <= (end + 1) * SECOND
         and sent.end >= (start - 1) * SECOND
     )

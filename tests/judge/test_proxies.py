@@ -364,6 +364,14 @@ def test_an_attempt_is_judged_for_itself_only(make, connect):
     assert (decision.verdict, decision.rule.id, decision.via) == ("approved", "to-squid", None)
 
 
+@pytest.mark.parametrize(("host", "verdict"), [(NAME, "approved"), ("stranger.example", "unapproved")])
+def test_what_the_proxy_denied_was_asked_all_the_same(make, connect, host, verdict):
+    denied = msgspec.structs.replace(connect(host), attempted=True, sent=Amount.exactly(0))
+    decision = make.court(POLICY).derive(denied).decision
+    assert (decision.verdict, decision.asked) == (verdict, host)
+    assert decision.transmission.attempted
+
+
 RESOLVER = """
 [[server]]
 id = "near"

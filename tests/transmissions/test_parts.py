@@ -54,6 +54,36 @@ def test_what_counts_on_is_not_added():
         assert [row[1] for row in told(*order)] == [30]
 
 
+def test_parts_that_count_nothing_are_one_connection_with_no_count():
+    rows = [record(n, at=1000 + n, src_packets=None, src_bytes=None, counter="cumulative") for n in range(2)]
+    assert told(*rows) == [("192.0.2.17", None, None, 2, "log")]
+
+
+def test_the_type_of_an_icmp_message_is_no_port_that_tells_who_began():
+    echoes = [
+        record(
+            n,
+            at=1000 + n,
+            proto="icmp",
+            src_port=8,
+            dst_port=0,
+            counter="single_packet",
+            direction_basis="first_record",
+        )
+        for n in range(2)
+    ]
+    assert told(*echoes) == [("192.0.2.17", 200, None, 2, "first_record")]
+
+
+@pytest.mark.parametrize(
+    ("actions", "action"),
+    [(("deny", "deny"), "deny"), ((None, "deny"), None), (("deny", "allow"), "allow"), (("allow", "deny"), "allow")],
+)
+def test_what_was_denied_in_part_was_not_denied(actions, action):
+    rows = [record(n, at=1000 + n, action=one) for n, one in enumerate(actions)]
+    assert whole(flows(*rows))["action"].to_pylist() == [action]
+
+
 def test_what_is_whole_stays_as_it_is():
     rows = [flow(), flow(first_record=10), flow(first_record=20, start=None, end=None)]
     assert whole(flows(*rows)) == flows(*rows)

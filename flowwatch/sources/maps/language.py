@@ -22,6 +22,7 @@ _BOOKKEEPING = frozenset(
     {"source", "record", "offset", "first_record", "last_record", "first_offset", "parts", "name_exact", "time_basis"}
 )
 _FACTS = frozenset({"bytes_scope", "counter", "direction_basis", "sampled", "vantage", "name_source"})
+_ASKED_OF_PROXY = frozenset({"connect", "url"})
 _TIMES = frozenset({"start", "end", "time", "asked"})
 _PATTERNS = ("pattern", "besides")
 _MOST_PATTERN = 4096
@@ -74,6 +75,8 @@ class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """
 
     pattern: str
+    open_end: bool = False
+    """A line that is cut may still fit: the last one, where nothing ends it, is held back."""
 
 
 class Detect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -106,8 +109,8 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Of a time: a span that ends at `end`."""
     unless: str = ""
     """Null where the value is the one of this path."""
-    part: Literal["host", "port"] | None = None
-    """Of `HOST:PORT` or a URL: one of its parts."""
+    part: Literal["host", "port", "authority"] | None = None
+    """Of `HOST:PORT` or a URL: one of its parts; `authority` is the host, with the port unless that is HTTP's own."""
     counted: bool = False
     """A name whose labels stand behind their lengths, as `(3)www(7)example(0)`."""
     words: dict[str, str] | None = None
@@ -147,9 +150,15 @@ class Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Paths whose values are those of the other half's, one by one."""
     lossy: str = ""
     """Characters that a name of this log has where it cannot show what was asked: such a name is not exact."""
-    flags: str | None = None
-    """Path of the TCP flags of the record as a number, where ACK is told of an answered SYN alone (AWS); NetFlow's are
-    those of all packets, which show no initiator."""
+    flags: str | tuple[str, str] | None = None
+    """Path of the TCP flags of the record as a number or in words (`ACK SYN`), or those of SYN and of ACK, where ACK is
+    told of an answered SYN alone (AWS, and single packets); NetFlow's are of all packets, which show no initiator."""
+
+    @property
+    def of_proxy(self) -> bool:
+        """They are what was asked of a proxy, whose log may leave its own address out."""
+        told = self.fields.get("name_source", "")
+        return self.table == "flows" and field(told).const in _ASKED_OF_PROXY
 
 
 class Map(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -204,7 +213,9 @@ def faults(found: Map) -> list[tuple[str, str]]:
 
 def _of_rows(rows: Rows) -> list[tuple[str, str]]:
     schema = FLOWS if rows.table == "flows" else LOOKUPS
-    needed = ("src_ip", "dst_ip", "bytes_scope", "counter") if rows.table == "flows" else ("qname", "vantage")
+    needed = ["src_ip", "dst_ip", "bytes_scope", "counter"] if rows.table == "flows" else ["qname", "vantage"]
+    if rows.of_proxy:
+        needed.remove("dst_ip")
     wrong = [(f"fields.{name}", "is needed") for name in needed if name not in rows.fields]
     if rows.role is not None and rows.table != "lookups":
         wrong.append(("role", "is of lookups only"))

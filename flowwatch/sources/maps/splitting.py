@@ -45,6 +45,9 @@ class Splitter:
     def __init__(self, found: Map) -> None:
         self._split = found.split
         self._tags = frozenset(found.tags)
+        self._open_end = (
+            found.split.open_end if isinstance(found.split, Pattern) else not isinstance(found.split, Columns)
+        )
         self._objects: Objects[Row] = Objects(_decode)
         self._quoted = Quoted()
         self._header: list[str] | None = None
@@ -96,7 +99,7 @@ class Splitter:
         for (number, offset, _), row in zip(places, self._read([text for _, _, text in places]), strict=True):
             if row is None:
                 noise += 1
-            elif not ended and not isinstance(self._split, Columns | Pattern):  # its last value may be cut
+            elif not ended and self._open_end:
                 placed.refusals.append((number, offset, "foreign_line"))
             elif row == _STRANGE and ended:
                 strange += 1
@@ -127,10 +130,12 @@ class Splitter:
 
     def _framed(self, frame: dict[str, str], said: Row | str | None) -> Row | str | None:
         app = frame["app"] or frame["program"]
+        if self._tags and app != "-" and app not in self._tags:
+            return _STRANGE
         if isinstance(said, dict):
             pid = frame["pid"] or frame["process"]
             return {**said, "@time": frame["time"], "@host": frame["host"], "@app": app, "@pid": pid}
-        return _STRANGE if self._tags and app != "-" and app not in self._tags else said
+        return said
 
     def _told(self, texts: list[str | None]) -> list[Row | str | None]:
         if isinstance(self._split, Pattern):

@@ -27,6 +27,8 @@ _ADDRESSES = frozenset({"src_ip", "dst_ip", "client_ip", "server_ip", "nat_src_i
 _NAMES = frozenset({"qname", "name", "sni", "http_host"})
 _DIGITS = re.compile(r"\d{1,19}", re.ASCII)
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp"}
+_WORDED = {"ipv6-icmp": "icmp6", "icmpv6": "icmp6", "igmp": "2", "gre": "47", "esp": "50", "ah": "51", "udplite": "136"}
+_FLAGS = {"FIN": 0x01, "SYN": 0x02, "RST": 0x04, "PSH": 0x08, "ACK": 0x10, "URG": 0x20, "ECE": 0x40, "CWR": 0x80}
 _NAMED = re.compile(r"[a-z][a-z0-9-]{0,15}", re.ASCII)
 _NUMBERED = re.compile(r"(?:TYPE|CLASS)?(\d{1,5})(?: \((\w{1,16})\))?", re.ASCII)
 _ESCAPE = re.compile(r"\\(?:(\d{3})|(.))")
@@ -71,7 +73,9 @@ class Made:
 
     def _flows(self) -> None:
         count = len(self._values)
-        self.unnamed = pc.or_(pc.is_null(self.columns["src_ip"]), pc.is_null(self.columns["dst_ip"]))
+        self.unnamed = pc.is_null(self.columns["src_ip"])
+        if not self._rows.of_proxy:
+            self.unnamed = pc.or_(self.unnamed, pc.is_null(self.columns["dst_ip"]))
         self.columns |= {"first_record": self.number, "last_record": self.number, "first_offset": self.offset}
         self.columns["parts"] = pa.repeat(pa.scalar(1, pa.uint32()), count)
         self.columns.setdefault("direction_basis", pa.repeat("log", count))
@@ -105,11 +109,8 @@ class Made:
         ports = [pc.fill_null(self.columns.get(name, none), 0) for name in ("src_port", "dst_port")]
         served = pc.and_(pc.and_(pc.greater(ports[0], 0), pc.less(ports[0], 1024)), pc.greater_equal(ports[1], 1024))
         serving = pc.and_(pc.and_(pc.greater(ports[1], 0), pc.less(ports[1], 1024)), pc.greater_equal(ports[0], 1024))
-        flags = by_value(self._texts((self._rows.flags,) if self._rows.flags else ()), _count, pa.uint64())
-        flags = pc.fill_null(flags, 0).cast(pa.int64())
-        begun = pc.equal(pc.bit_wise_and(flags, 0x02), 0x02)
-        answered = pc.and_(begun, pc.equal(pc.bit_wise_and(flags, 0x10), 0x10))
-        answered, begun = (pc.fill_null(one, fill_value=False) for one in (answered, begun))
+        begun, acknowledged = self._flags()
+        answered = pc.and_(begun, acknowledged)
         swapped = pc.if_else(begun, answered, served)
         guessed = pc.if_else(pc.or_(served, serving), "port", "first_record")
         self.columns["direction_basis"] = pc.if_else(begun, "handshake", guessed)
@@ -124,6 +125,16 @@ class Made:
                 back = self.columns.get(f"dst_{ending}", pa.nulls(count, sent.type))
                 self.columns[f"dst_{ending}"] = pc.if_else(swapped, sent, back)
                 self.columns[f"src_{ending}"] = pc.if_else(swapped, back, sent)
+
+    def _flags(self) -> tuple[pa.BooleanArray, pa.BooleanArray]:
+        """Whether the record shows SYN, and whether ACK."""
+        paths = self._rows.flags
+        if isinstance(paths, tuple):
+            syn, ack = (pc.is_in(self._texts((path,)), pa.array(["1", "true"])) for path in paths)
+            return syn, ack
+        flags = pc.fill_null(by_value(self._texts((paths,) if paths else ()), _flags, pa.uint64()), 0).cast(pa.int64())
+        syn, ack = (pc.equal(pc.bit_wise_and(flags, bit), bit) for bit in (_FLAGS["SYN"], _FLAGS["ACK"]))
+        return syn, ack
 
     def _column(self, name: str, one: Field, kind: pa.DataType) -> pa.Array:
         if one.const is not None:
@@ -149,11 +160,15 @@ class Made:
 
     def _time(self, name: str, one: Field, texts: pa.StringArray) -> pa.Array:
         times, basis = self._times.read(one.unit or (), texts)
-        if name in ("start", "time") or (name == "end" and "start" not in self._rows.fields):
+        if name in ("start", "time") or (name == "end" and not self._tells_start()):
             self.basis = basis
         code = "date_order" if self._times.ambiguous(one.unit or ()) else "bad_timestamp"
         self._refuse(pc.and_(pc.is_valid(texts), pc.is_null(times)), code)
         return instants(times)
+
+    def _tells_start(self) -> bool:
+        """The start is told itself, not as a span before the end."""
+        return "start" in self._rows.fields and not field(self._rows.fields["start"]).before
 
     def _spanned(self, one: Field, texts: pa.StringArray) -> pa.Array:
         """A time that lies a span after the start, or before the end."""
@@ -162,7 +177,9 @@ class Made:
         ends = ("start", "time") if one.after else ("end", "time")
         end = next((self.columns[name] for name in ends if name in self.columns), pa.nulls(len(texts), pa.int64()))
         end = end.cast(pa.int64())
-        return instants(pc.add(end, length) if one.after else pc.subtract(end, pc.fill_null(length, 0)))
+        found = pc.add(end, length) if one.after else pc.subtract(end, pc.fill_null(length, 0))
+        self._refuse(pc.less(found, 0), "bad_timestamp")
+        return instants(found)
 
     def _answers(self, one: Field, kind: pa.DataType) -> pa.Array:
         found = [_first(row, one.paths) for row in self._values]
@@ -250,7 +267,7 @@ def _protocol(value: str) -> str | None:
     if value.isdecimal() and len(value) < 4:
         return _PROTOCOLS.get(int(value), value if int(value) < 256 else None)
     word = value.lower()
-    return {"ipv6-icmp": "icmp6"}.get(word, word) if _NAMED.fullmatch(word) else None
+    return _WORDED.get(word, word) if _NAMED.fullmatch(word) else None
 
 
 def _type(value: str) -> str | None:
@@ -278,19 +295,33 @@ def _count(value: str) -> int | None:
     return int(value) if _DIGITS.fullmatch(value) and int(value) <= _COUNT else None
 
 
+def _flags(value: str) -> int | None:
+    """TCP flags as a number, from one or from their words."""
+    if value.isdecimal():
+        return _count(value)
+    return sum({_FLAGS.get(word, 0) for word in value.split()})
+
+
 def _port(value: str) -> int | None:
     return int(value) if value.isdecimal() and value.isascii() and len(value) < 6 and int(value) <= 0xFFFF else None
 
 
 def part(which: str, value: str) -> str | None:
-    """The host or the port of `HOST:PORT` or of a URL; None where it has none."""
+    """The host, the port, or both of `HOST:PORT` or of a URL; None where it has none.
+
+    Of both HTTP's own port is left out, as a request for an `http` target leaves it out (RFC 9110 4.2.1).
+    """
     found = _AUTHORITY.fullmatch(value)
     if found is None:
         return None
     scheme, bracketed, host, port = found.groups()
     if which == "host":
         return bracketed or host
-    return port or _PORTS.get((scheme or "").lower())
+    port = port or _PORTS.get((scheme or "").lower())
+    if which == "port":
+        return port
+    host = f"[{bracketed}]" if bracketed else host
+    return host if port in (None, "80") else f"{host}:{port}"
 
 
 def counted(value: str) -> str | None:
