@@ -39,7 +39,7 @@ def of_log(name: str, about: str, score: Callable[[bytes], int], log: _Make, tag
 
     def read(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
         del progress  # told by `opened`
-        clock = Clock(written(opened), options.timezone)
+        clock = Clock(written(opened), options.timezone, opened.head)
         return LogRecords(opened, log(opened.name, clock, options.refused(opened.name, name)))
 
     return Format(name, about, score, read, log, tags)

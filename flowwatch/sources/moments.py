@@ -27,14 +27,16 @@ YEARLESS = "year_inferred"
 
 
 class Clock:
-    """What times of a log leave out: the zone of a local time, the year of one that has none.
+    """What times of a log leave out: the zone, the year, which number is the day.
 
     `latest`: when the log was last written to, in nanoseconds since 1970. `zone`: the zone the log's writer lived in
-    (a name of the IANA database, known to exist); None: UTC is assumed.
+    (a name of the IANA database, known to exist); None: UTC is assumed. `head`: the log's first bytes, by which forms of
+    times are told apart.
     """
 
-    def __init__(self, latest: int, zone: str | None = None) -> None:
+    def __init__(self, latest: int, zone: str | None = None, head: bytes = b"") -> None:
         self.latest = latest
+        self.head = head
         self.zone = zone
         self.basis = "assumed_utc" if zone is None else "config"
         """`time_basis` of a time without a zone."""

@@ -6,11 +6,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowwatch.model.records import FLOWS, LOOKUPS, Refused
+from flowwatch.sources.carriers import plain
 from flowwatch.sources.columns import batch
 from flowwatch.sources.ledger import Ledger
 from flowwatch.sources.lines import Block
 from flowwatch.sources.logs import Batches, Span
-from flowwatch.sources.maps.language import Map, Noise, Rows
+from flowwatch.sources.maps.language import Map, Noise, Rows, field
 from flowwatch.sources.maps.pairing import Half, Pairs, halves
 from flowwatch.sources.maps.splitting import Placed, Row, Splitter, at_path
 from flowwatch.sources.maps.times import Times
@@ -36,6 +37,15 @@ class Account:
         self._pairs = Pairs()
         self._nulls = frozenset(found.nulls)
         self._span = Span(self.ledger)
+
+    def learn(self, head: bytes) -> None:
+        """Chooses the form of times by the log's first bytes, where the map has several."""
+        fields = [field(one) for rows in self.map.rows for one in rows.fields.values()]
+        for one in (one for one in fields if isinstance(one.unit, tuple)):
+            whole = plain(head).rpartition(b"\n")[0]
+            rows = Splitter(self.map).split(Block(whole, 0, 1)).rows
+            told = (as_text(at_path(row, path)) for _, _, row in rows for path in one.paths)
+            self._times.learn(tuple(one.unit or ()), filter(None, told))
 
     def take(self, rows: Sequence[_Place], refusals: list[tuple[int, int, str]], *, ended: bool = True) -> Batches:
         """Batches of the records; books them and the refusals."""
@@ -125,6 +135,7 @@ class MapLog:
         self.notes = found.notes
         self._splitter = Splitter(found)
         self._account = Account(found, source, clock, refused)
+        self._account.learn(clock.head)
         self.ledger = self._account.ledger
 
     def take(self, block: Block) -> Batches:

@@ -1,12 +1,13 @@
 """Times of a map's records: each unit of the language to nanoseconds since 1970, and how they were read.
 
-Several forms of one unit are for logs that print a day as their reader likes it: the form is chosen for the whole log,
-as the one that all of its lines fit. Where two fit and say different times, none is taken.
+Several forms of one unit are for logs that print a day as their reader likes it: the form is chosen for the whole log
+by its beginning, as the one that all of its times fit. Where two fit and say different times, none is taken.
 """
 
 import datetime as dt
 import functools
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 
 import pyarrow as pa
@@ -43,8 +44,15 @@ class Times:
             return times, pc.fill_null(basis, "none")
         return self._printed(unit, texts) if "%" in unit else (_numbers(unit, texts), pa.repeat("explicit", len(texts)))
 
+    def learn(self, forms: tuple[str, ...], told: Iterable[str]) -> None:
+        """Chooses, of these forms, by times of the log's beginning: those that all fit which any fits."""
+        dated = [one for one in dict.fromkeys(told) if any(_shown(form, one) is not None for form in forms)]
+        fitting = tuple(form for form in forms if all(_shown(form, one) is not None for one in dated))
+        differ = any(len({_shown(form, one) for form in fitting}) > 1 for one in dated)
+        self._chosen[forms] = fitting if differ else fitting[:1]
+
     def ambiguous(self, unit: str | tuple[str, ...]) -> bool:
-        """Whether several of these forms fit all lines so far and say different times."""
+        """Whether several of these forms fit and say different times."""
         return isinstance(unit, tuple) and len(self._chosen.get(unit, ())) > 1
 
     def _printed(self, form: str | None, texts: pa.StringArray) -> tuple[pa.Int64Array, pa.StringArray]:
@@ -57,16 +65,9 @@ class Times:
 
     def _form(self, forms: tuple[str, ...], texts: pa.StringArray) -> str | None:
         """The form of this log; None where none fits, or two do that say different times."""
-        told = [one for one in texts.unique().to_pylist() if one is not None]
-        fitting = tuple(
-            form
-            for form in self._chosen.get(forms, forms)
-            if sum(_shown(form, one) is None for one in told) * 100 <= len(told)
-        )
-        if not any(len({_shown(form, one) for form in fitting}) > 1 for one in told):
-            fitting = fitting[:1]
-        self._chosen[forms] = fitting
-        return fitting[0] if len(fitting) == 1 else None
+        if forms not in self._chosen:
+            self.learn(forms, texts.drop_null().to_pylist())
+        return self._chosen[forms][0] if len(self._chosen[forms]) == 1 else None
 
 
 def spans(unit: str, texts: pa.StringArray) -> pa.Int64Array:

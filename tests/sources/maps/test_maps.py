@@ -367,7 +367,7 @@ def test_whatever_a_log_holds_is_booked_once_and_alike_for_any_block(tmp_path_fa
     told = []
     for block in (1 << 22, 7):
         with Opened(str(path)) as opened:
-            records = LogRecords(opened, MapLog(found, opened.name, Clock(0)), block=block)
+            records = LogRecords(opened, MapLog(found, opened.name, Clock(0, head=opened.head)), block=block)
             rows = sum(made.num_rows for _, made in records)
         one = records.coverage
         assert one.records == one.events + one.noise + one.unattributable + one.rejected + one.held_back
