@@ -53,10 +53,12 @@ def _zeek_score(path: str, head: bytes) -> int:
 
 
 def _zeek(path: str, opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
-    from flowwatch.sources.zeek import KINDS, ZeekRecords
+    from flowwatch.sources.zeek import KINDS, ZeekLog
 
     del progress  # told by `opened`
-    return ZeekRecords(opened, KINDS[path], forced=options.input_format is not None)
+    kind, refused = KINDS[path], options.refused(opened.name, KINDS[path].name)
+    log = ZeekLog(kind, opened.name, opened.head, refused, forced=options.input_format is not None)
+    return LogRecords(opened, log)
 
 
 def _zeek_format(path: str, about: str) -> Format:

@@ -30,8 +30,8 @@ class Clock:
     """What times of a log leave out: the zone, the year, which number is the day.
 
     `latest`: when the log was last written to, in nanoseconds since 1970. `zone`: the zone the log's writer lived in
-    (a name of the IANA database, known to exist); None: UTC is assumed. `head`: the log's first bytes, by which forms of
-    times are told apart.
+    (a name of the IANA database, known to exist); None: UTC is assumed. `head`: the log's first bytes, by which its
+    forms of times are told.
     """
 
     def __init__(self, latest: int, zone: str | None = None, head: bytes = b"") -> None:

@@ -58,13 +58,12 @@ class Objects(Generic[T]):
         """The records of the block, and how many of its lines are blank (between objects that span lines: none)."""
         found: list[Found[T]] = []
         blank = 0
-        offset = block.offset
-        for number, line in enumerate(block.data.split(b"\n"), block.number):
+        lines = zip(block.offsets(), block.data.split(b"\n"), strict=True)
+        for number, (offset, line) in enumerate(lines, block.number):
             if line.strip():
                 found += self._line(number, offset, line)
             else:
                 blank += not self.spanning
-            offset += len(line) + 1
         return found, blank
 
     def end(self) -> list[Found[T]]:

@@ -5,6 +5,6 @@ reason. Refuses logs of other names: they are named, not guessed at.
 """
 
 from flowwatch.sources.zeek.kinds import KINDS
-from flowwatch.sources.zeek.reader import ZeekRecords
+from flowwatch.sources.zeek.reader import ZeekLog
 
-__all__ = ["KINDS", "ZeekRecords"]
+__all__ = ["KINDS", "ZeekLog"]

@@ -94,12 +94,18 @@ class TsvSplitter:
 def _lines(block: Block) -> _Lines:
     """The lines of a block, as bytes, without CR at the end."""
     data = pc.split_pattern(pa.array([block.data], pa.binary()), b"\n").flatten()
-    spans = pc.add(pc.binary_length(data).cast(pa.uint64()), 1)
-    ends = pc.cumulative_sum(spans, start=block.offset)
     number = pc.cumulative_sum(pa.repeat(pa.scalar(1, pa.uint64()), len(data)), start=block.number - 1)
+    offset = _offsets(block, data)
     if b"\r" in block.data:
         data = pc.replace_substring_regex(data, r"\r$", b"")
-    return _Lines(number, pc.subtract(ends, spans), data)
+    return _Lines(number, offset, data)
+
+
+def _offsets(block: Block, data: pa.BinaryArray) -> pa.UInt64Array:
+    if block.outer is not None:
+        return pa.array(block.outer, pa.uint64())
+    spans = pc.add(pc.binary_length(data).cast(pa.uint64()), 1)
+    return pc.subtract(pc.cumulative_sum(spans, start=block.offset), spans)
 
 
 def _sound(lines: _Lines, result: Portions) -> _Lines:

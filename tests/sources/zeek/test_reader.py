@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from flowwatch.sources import collect
 from flowwatch.sources.detect import detect, named
+from flowwatch.sources.logs import LogRecords
 from flowwatch.sources.opened import Opened
-from flowwatch.sources.zeek import KINDS, ZeekRecords
+from flowwatch.sources.zeek import KINDS, ZeekLog
 from flowwatch.sources.zeek import tsv as tsv_module
 from tests.sources.conftest import by_hosts
 from tests.sources.laws import lawful
@@ -23,7 +24,8 @@ SIZES = (7, 64, 1000, 1 << 22)
 def read(source, kind="conn", *, block=1 << 22, forced=False):
     """All rows as one table, and the account."""
     with Opened(source) as opened:
-        records = ZeekRecords(opened, KINDS[kind], forced=forced, block=block)
+        log = ZeekLog(KINDS[kind], opened.name, opened.head, forced=forced)
+        records = LogRecords(opened, log, block=block)
         batches = [batch for _, batch in records]
         for batch in batches:
             batch.validate(full=True)
