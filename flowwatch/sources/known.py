@@ -65,7 +65,6 @@ _FIRST_LINE = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
         (r"(ts,te,td,sa,da,|firstSeen,|cnt,af,firstSeen|Date first seen)", "nfdump text"),
-        (r"StartTime,Dur,Proto,", "argus text"),
         (r"\s*sIP[,|]", "SiLK text"),
     )
 )

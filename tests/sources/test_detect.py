@@ -170,14 +170,16 @@ _READ = {
     "nfdump/sample-nfdump-1.7.1.json": "nfdump-json",
     "nfdump/sample-nfdump-1.6.22.quiet.json": "nfdump-json-1.6",
     "nfdump/sample-nfdump-1.7.5.csv": "nfdump-csv",
+    "silk/sample": "silk-rwcut-csv",
+    "argus/sample": "argus-binetflow",
 }
 _OTHERWISE = (".fstrm.expected.jsonl", ".dnstap.expected.jsonl", ".debug-dns.txt", ".xz", ".csv-fast", ".csvfmt")
 _NAMED = {
     ".xz": "xz", ".evtx": "EVTX", ".db": "SQLite", "nfcapd.2": "nfcapd",
     "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
     "cbor": "C-DNS",
-    "cisco-asa/sample-ocsf-302013.log": "Cisco ASA", "silk/": "SiLK",
-    "squid-access-native": "Squid", "conntrack": "conntrack", "nfdump/sample": "nfdump", "argus/": "argus",
+    "cisco-asa/sample-ocsf-302013.log": "Cisco ASA",
+    "squid-access-native": "Squid", "conntrack": "conntrack", "nfdump/sample": "nfdump",
     "iptables/": "netfilter", "nftables/": "netfilter",
     "sysmon-22/": "Sysmon",
 }  # fmt: skip

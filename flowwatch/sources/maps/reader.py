@@ -12,7 +12,7 @@ from flowwatch.sources.lines import Block
 from flowwatch.sources.logs import Batches, Span
 from flowwatch.sources.maps.language import Map, Noise, Rows
 from flowwatch.sources.maps.pairing import Half, Pairs, halves
-from flowwatch.sources.maps.splitting import Placed, Row, Splitter, at_path
+from flowwatch.sources.maps.splitting import Placed, Row, Splitter, at_paths
 from flowwatch.sources.maps.times import Times
 from flowwatch.sources.maps.values import Made, as_text
 from flowwatch.sources.moments import Clock
@@ -32,7 +32,7 @@ class Account:
         self.map = found
         self.ledger = Ledger(refused)
         self._source = source
-        self._times = Times(clock)
+        self._times = Times(clock.utc() if found.utc else clock)
         self._pairs = Pairs()
         self._nulls = frozenset(found.nulls)
         self._span = Span(self.ledger)
@@ -145,9 +145,9 @@ class MapLog:
 
 
 def _holds(row: Row, when: dict[str, tuple[str, ...]]) -> bool:
-    """Whether each path has one of its values; `*` is any value."""
-    for path, values in when.items():
-        told = at_path(row, path)
+    """Whether each path, or the first of several that is there, has one of its values; `*` is any value."""
+    for paths, values in when.items():
+        told = at_paths(row, paths)
         if "*" in values:
             if told is None or told == "":
                 return False
