@@ -29,8 +29,6 @@ _MAGIC = (
     (b"PK\x03\x04", "zip", "unpack it first: unzip FILE"),
     (b"ElfFile\x00", "Windows event log (EVTX)", ""),
     (b"SQLite format 3\x00", "SQLite", ""),
-    (b"\x0c\xa5", "nfcapd", ""),
-    (b"\xa5\x0c", "nfcapd", ""),
     (b"\x83\x65C-DNS", "C-DNS", ""),
     (b"\x83\x68DNS-STAT", "C-DNS", ""),
 )

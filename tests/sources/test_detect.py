@@ -172,10 +172,11 @@ _READ = {
     "nfdump/sample-nfdump-1.7.5.csv": "nfdump-csv",
     "silk/sample": "silk-rwcut-csv",
     "argus/sample": "argus-binetflow",
+    "nfcapd.2": "nfcapd",
 }
 _OTHERWISE = (".fstrm.expected.jsonl", ".dnstap.expected.jsonl", ".debug-dns.txt", ".xz", ".csv-fast", ".csvfmt")
 _NAMED = {
-    ".xz": "xz", ".evtx": "EVTX", ".db": "SQLite", "nfcapd.2": "nfcapd",
+    ".xz": "xz", ".evtx": "EVTX", ".db": "SQLite",
     "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
     "cbor": "C-DNS",
     "cisco-asa/sample-ocsf-302013.log": "Cisco ASA",

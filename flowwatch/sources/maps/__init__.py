@@ -2,8 +2,22 @@
 
 from flowwatch.sources.maps.language import Map
 from flowwatch.sources.maps.loading import load, own, shipped
+from flowwatch.sources.maps.nfcapd import NfcapdRecords, is_nfcapd
 from flowwatch.sources.maps.parquet import ParquetRecords, is_parquet
 from flowwatch.sources.maps.reader import MapLog
 from flowwatch.sources.maps.telling import score
+from flowwatch.sources.maps.whole import WholeFile
 
-__all__ = ["Map", "MapLog", "ParquetRecords", "is_parquet", "load", "own", "score", "shipped"]
+__all__ = [
+    "Map",
+    "MapLog",
+    "NfcapdRecords",
+    "ParquetRecords",
+    "WholeFile",
+    "is_nfcapd",
+    "is_parquet",
+    "load",
+    "own",
+    "score",
+    "shipped",
+]
