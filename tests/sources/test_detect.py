@@ -173,10 +173,11 @@ _READ = {
     "silk/sample": "silk-rwcut-csv",
     "argus/sample": "argus-binetflow",
     "nfcapd.2": "nfcapd",
+    "pihole-ftl/sample-schema-v21.db": "pihole-ftl",
 }
 _OTHERWISE = (".fstrm.expected.jsonl", ".dnstap.expected.jsonl", ".debug-dns.txt", ".xz", ".csv-fast", ".csvfmt")
 _NAMED = {
-    ".xz": "xz", ".evtx": "EVTX", ".db": "SQLite",
+    ".xz": "xz", ".evtx": "EVTX",
     "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
     "cbor": "C-DNS",
     "cisco-asa/sample-ocsf-302013.log": "Cisco ASA",

@@ -4,6 +4,7 @@ from flowwatch.sources.maps.language import Map
 from flowwatch.sources.maps.loading import load, own, shipped
 from flowwatch.sources.maps.nfcapd import NfcapdRecords, is_nfcapd
 from flowwatch.sources.maps.parquet import ParquetRecords, is_parquet
+from flowwatch.sources.maps.pihole import PiholeRecords, is_sqlite
 from flowwatch.sources.maps.reader import MapLog
 from flowwatch.sources.maps.telling import score
 from flowwatch.sources.maps.whole import WholeFile
@@ -13,9 +14,11 @@ __all__ = [
     "MapLog",
     "NfcapdRecords",
     "ParquetRecords",
+    "PiholeRecords",
     "WholeFile",
     "is_nfcapd",
     "is_parquet",
+    "is_sqlite",
     "load",
     "own",
     "score",

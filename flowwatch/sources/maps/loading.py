@@ -35,6 +35,7 @@ _ORDER = (
     "fortinet-traffic",
     "adguard-home",
     "umbrella-dns",
+    "pihole-ftl",
     "unbound",
     "powerdns",
     "powerdns-json",
