@@ -155,6 +155,7 @@ def formats(maps: tuple[str, ...] = ()) -> tuple[Format, ...]:
         whole("parquet", "Parquet whose columns a map knows", of.is_parquet, of.ParquetRecords),
         whole("nfcapd", "flow records as nfdump stores them", of.is_nfcapd, of.NfcapdRecords),
         whole("pihole-ftl", "Pi-hole's query database (FTL)", of.is_sqlite, of.PiholeRecords),
+        whole("evtx", "Windows events of Sysmon and DNS servers", of.is_evtx, of.EventRecords),
     )
     lines = [one for one in of.shipped() if one.name not in {file.name for file in files}]
     return (*map(of_map, of.own(maps)), *FORMATS, *files, *map(of_map, lines))

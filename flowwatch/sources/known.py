@@ -27,7 +27,6 @@ _MAGIC = (
     (b"BZh", "bzip2", _TWICE.format("bzip2 -dc")),
     (b"\x04\x22\x4d\x18", "lz4", _TWICE.format("lz4 -dc")),
     (b"PK\x03\x04", "zip", "unpack it first: unzip FILE"),
-    (b"ElfFile\x00", "Windows event log (EVTX)", ""),
     (b"\x83\x65C-DNS", "C-DNS", ""),
     (b"\x83\x68DNS-STAT", "C-DNS", ""),
 )

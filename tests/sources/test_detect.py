@@ -173,11 +173,13 @@ _READ = {
     "silk/sample": "silk-rwcut-csv",
     "argus/sample": "argus-binetflow",
     "nfcapd.2": "nfcapd",
+    ".evtx": "evtx",
+    "sysmon-22/sample-otrf-nxlog-winlogbeat.jsonl": "sysmon",
     "pihole-ftl/sample-schema-v21.db": "pihole-ftl",
 }
 _OTHERWISE = (".fstrm.expected.jsonl", ".dnstap.expected.jsonl", ".debug-dns.txt", ".xz", ".csv-fast", ".csvfmt")
 _NAMED = {
-    ".xz": "xz", ".evtx": "EVTX",
+    ".xz": "xz",
     "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
     "cbor": "C-DNS",
     "cisco-asa/sample-ocsf-302013.log": "Cisco ASA",

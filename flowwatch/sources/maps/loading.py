@@ -20,6 +20,8 @@ _ORDER = (
     "gcp-vpc-flow",
     "azure-nsg-flow",
     "azure-vnet-flow",
+    "sysmon",
+    "windows-dns-analytical",
     "ocsf",
     "ecs",
     "ulogd-flow",
