@@ -10,6 +10,7 @@ import io
 import os
 import resource
 import selectors
+import shutil
 import signal
 import subprocess
 from collections import Counter
@@ -26,7 +27,7 @@ _LIMITS = {
     resource.RLIMIT_FSIZE: 0,
     resource.RLIMIT_CORE: 0,
 }
-_ENVIRONMENT = {"TZ": "UTC", "LC_ALL": "C"}
+_ENVIRONMENT = {"TZ": "UTC", "LC_ALL": "C", "MALLOC_ARENA_MAX": "2"}  # arenas reserve address space for each thread
 _MOST_SAID, _LONGEST_SAID = 20, 200
 """Different lines of standard error that are kept, and characters of each."""
 _OTHERS = "(other lines)"
@@ -126,6 +127,12 @@ class Program(io.RawIOBase):
         except subprocess.TimeoutExpired:
             self._stop(f"closed its output and ran on for {SILENCE:.0f} seconds")
             self._process.wait()
+
+
+def found(name: str) -> str | None:
+    """The program of that name on PATH, save in its relative folders: one of them may be that of the input."""
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return shutil.which(name, path=os.pathsep.join(filter(os.path.isabs, folders)))
 
 
 def answer(command: Sequence[str], patience: float = 10.0) -> str:

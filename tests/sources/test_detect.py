@@ -170,6 +170,7 @@ _READ = {
     "nfdump/sample-nfdump-1.7.1.json": "nfdump-json",
     "nfdump/sample-nfdump-1.6.22.quiet.json": "nfdump-json-1.6",
     "nfdump/sample-nfdump-1.7.5.csv": "nfdump-csv",
+    "badinput/csv-injection-umbrella.csv": "umbrella-dns",
     "silk/sample": "silk-rwcut-csv",
     "argus/sample": "argus-binetflow",
     "nfcapd.2": "nfcapd",

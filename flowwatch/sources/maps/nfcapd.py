@@ -8,7 +8,6 @@ incomplete.
 
 import io
 import re
-import shutil
 from itertools import count
 
 import msgspec
@@ -22,7 +21,7 @@ from flowwatch.sources.maps.splitting import Placed, Splitter
 from flowwatch.sources.maps.telling import score
 from flowwatch.sources.maps.whole import WholeFile
 from flowwatch.sources.opened import HEAD
-from flowwatch.sources.program import Program, answer
+from flowwatch.sources.program import Program, answer, found
 
 _MAGICS = (b"\x0c\xa5", b"\xa5\x0c")
 _CERTAIN = 80
@@ -48,7 +47,7 @@ class NfcapdRecords(WholeFile):
     def __iter__(self) -> Batches:
         try:
             path = self._path("nfdump")
-            program = shutil.which("nfdump") if path is not None else None
+            program = found("nfdump") if path is not None else None
             if path is None:
                 return
             if program is None:

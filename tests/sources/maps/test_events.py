@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from flowwatch.sources.reading import Collected, collect
-from tests.sources.maps.evtx_file import event, log
+from tests.sources.maps.evtx_file import Element, event, log
 
 QUESTION = {
     "RuleName": "-",
@@ -224,6 +224,15 @@ def test_whatever_the_bytes_nothing_raises(taken, evtx):
             place = 4096 + chance.choice((0, 1 << 16)) + chance.randrange(3000)
             changed[min(place, len(changed) - 1)] = chance.randrange(256)
         taken(bytes(changed))
+
+
+def test_an_event_nested_as_deep_as_a_chunk_allows_is_refused(taken, evtx):
+    del evtx
+    deep: Element = ("a", {}, "x")
+    for _ in range(500):
+        deep = ("a", {}, [deep])
+    told = taken(log([[deep, event(*SYSMON[0])]])).coverage[0]
+    assert (told.events, told.rejected) == (1, 1)
 
 
 def test_what_panics_in_the_parser_is_an_event_that_cannot_be_read(taken, monkeypatch, evtx):

@@ -153,6 +153,15 @@ def test_without_nfdump_the_error_says_what_to_install_and_what_else_helps(tmp_p
     assert "-o json" in error.message
 
 
+def test_a_program_beside_the_input_is_not_run(tmp_path, instead, monkeypatch):
+    folder = Path(instead("exit 0")).parent
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PATH", ".::../bin")
+    error = fed(tmp_path).coverage[0].error
+    assert error is not None
+    assert error.code == "missing_program"
+
+
 @pytest.mark.parametrize("form", ["", "t_"], ids=["1.7", "1.6"])
 @pytest.mark.parametrize("one_a_line", [False, True])
 def test_the_output_tells_which_map_it_needs(tmp_path, instead, form, one_a_line):
