@@ -63,6 +63,7 @@ class EventRecords(WholeFile):
             numbered = list(enumerate(map(_row, portion), first))
             rows = [(number, None, row) for number, row in numbered if row is not None]
             yield from account.take(rows, [(number, 0, "unreadable_event") for number, row in numbered if row is None])
+        yield from account.end()
         missing = counted - account.ledger.records
         if missing > 0:
             account.ledger.limits[_MISSING] += missing

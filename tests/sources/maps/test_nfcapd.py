@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from flowwatch.model.records import ReadOptions
 from flowwatch.sources import program
 from flowwatch.sources.program import Program
 from flowwatch.sources.reading import Collected, collect, read
@@ -96,6 +97,7 @@ def test_the_zone_of_whoever_runs_it_changes_nothing(monkeypatch):
     here = rows(collect([str(SAMPLES["1.7"])]))
     monkeypatch.setenv("TZ", "America/New_York")
     assert rows(collect([str(SAMPLES["1.7"])])) == here
+    assert rows(collect([str(SAMPLES["1.7"])], ReadOptions(timezone="America/New_York"))) == here
     assert "07:56:49" in str(here[0][0])
 
 
