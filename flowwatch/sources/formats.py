@@ -140,16 +140,24 @@ FORMATS = (
 @functools.lru_cache(maxsize=8)
 def formats(maps: tuple[str, ...] = ()) -> tuple[Format, ...]:
     """All formats in order, the operator's maps first. Raises UsageError where a map cannot be used."""
-    from flowwatch.sources.maps import Map, MapLog, ParquetRecords, is_parquet, own, score, shipped
+    from flowwatch.sources import maps as of
 
-    def parquet(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
-        del progress  # told by `opened`
-        return ParquetRecords(opened, (*own(options.maps), *shipped()), options)
+    def whole(name: str, about: str, score: Callable[[bytes], int], reader: type[of.WholeFile]) -> Format:
+        def read(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+            del progress  # told by `opened`
+            return reader(opened, (*of.own(options.maps), *of.shipped()), options)
 
-    def of_map(found: Map) -> Format:
-        return of_log(
-            found.name, found.about, functools.partial(score, found), functools.partial(MapLog, found), found.tags
-        )
+        return Format(name, about, score, read)
 
-    columns = Format("parquet", "Parquet whose columns a map knows", is_parquet, parquet)
-    return (*map(of_map, own(maps)), *FORMATS, columns, *map(of_map, shipped()))
+    def of_map(found: of.Map) -> Format:
+        score, log = functools.partial(of.score, found), functools.partial(of.MapLog, found)
+        return of_log(found.name, found.about, score, log, found.tags)
+
+    files = (
+        whole("parquet", "Parquet whose columns a map knows", of.is_parquet, of.ParquetRecords),
+        whole("nfcapd", "flow records as nfdump stores them", of.is_nfcapd, of.NfcapdRecords),
+        whole("pihole-ftl", "Pi-hole's query database (FTL)", of.is_sqlite, of.PiholeRecords),
+        whole("evtx", "Windows events of Sysmon and DNS servers", of.is_evtx, of.EventRecords),
+    )
+    lines = [one for one in of.shipped() if one.name not in {file.name for file in files}]
+    return (*map(of_map, of.own(maps)), *FORMATS, *files, *map(of_map, lines))

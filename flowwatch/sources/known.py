@@ -27,10 +27,6 @@ _MAGIC = (
     (b"BZh", "bzip2", _TWICE.format("bzip2 -dc")),
     (b"\x04\x22\x4d\x18", "lz4", _TWICE.format("lz4 -dc")),
     (b"PK\x03\x04", "zip", "unpack it first: unzip FILE"),
-    (b"ElfFile\x00", "Windows event log (EVTX)", ""),
-    (b"SQLite format 3\x00", "SQLite", ""),
-    (b"\x0c\xa5", "nfcapd", ""),
-    (b"\xa5\x0c", "nfcapd", ""),
     (b"\x83\x65C-DNS", "C-DNS", ""),
     (b"\x83\x68DNS-STAT", "C-DNS", ""),
 )
@@ -60,7 +56,6 @@ _FIRST_LINE = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
         (r"(ts,te,td,sa,da,|firstSeen,|cnt,af,firstSeen|Date first seen)", "nfdump text"),
-        (r"StartTime,Dur,Proto,", "argus text"),
         (r"\s*sIP[,|]", "SiLK text"),
     )
 )

@@ -39,6 +39,7 @@ REASONS = {
     "query_line": "like a query, but not of the form of one",
     "short_row": "fewer columns than the header names",
     "too_many_headers": "the header changed too often",
+    "unreadable_event": "an event that cannot be read",
     "unsupported_log": "a record of another log, which is not read here",
 }
 """Why a record is refused, by stable code; `bad_field:NAME` is written out by itself."""

@@ -41,6 +41,12 @@ class Clock:
         self.basis = "assumed_utc" if zone is None else "config"
         """`time_basis` of a time without a zone."""
 
+    def utc(self) -> "Clock":
+        """The same of a log that says itself that its times without a zone are UTC."""
+        said = Clock(self.latest)
+        said.basis = "explicit"
+        return said
+
     @property
     def notes(self) -> dict[str, str]:
         """What is to be told of times, by `time_basis`."""

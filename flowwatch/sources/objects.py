@@ -14,7 +14,8 @@ from flowwatch.sources.lines import LONGEST, Block
 
 DEEPEST = 64
 """Levels of nesting."""
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]"]')
+_TOKEN = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+(?:([{}\[\]"])|\Z)')
+"""Up to the next bracket outside a string, or the quote of a string that does not end; or to the end of the data."""
 _BETWEEN = b" \t\r,[]"
 _NO_OBJECT = ("json_syntax", "not_utf8", "json_depth", "line_too_long")
 
@@ -87,21 +88,21 @@ class Objects(Generic[T]):
     def _scan(self, number: int, offset: int, line: bytes) -> Iterator[Found[T]]:
         """The objects that end on this line; what is left over is kept or refused."""
         at = 0
-        for token in _TOKEN.finditer(line):
+        for token in _tokens(line):
             if self._begun is None:
-                if token[0] != b"{":
+                if token[1] != b"{":
                     continue
-                if line[at : token.start()].strip(_BETWEEN):
+                if line[at : token.start(1)].strip(_BETWEEN):
                     yield Found(number, offset + at, None, "json_syntax")
-                at = token.start()
+                at = token.start(1)
                 self._begun = _Begun(number, offset + at, bytearray())
-            self._begun.depth += (token[0] in b"{[") - (token[0] in b"}]")
-            self._begun.broken |= token[0] == b'"'
+            self._begun.depth += (token[1] in b"{[") - (token[1] in b"}]")
+            self._begun.broken |= token[1] == b'"'
             if self._begun.depth == 0:
                 self._begun.data += line[at : token.end()]
                 yield self._ended(self._begun)
                 self._begun, at = None, token.end()
-            elif token[0] == b'"':
+            elif token[1] == b'"':
                 break
         yield from self._rest(number, offset + at, line[at:])
 
@@ -152,11 +153,15 @@ def _found(number: int, offset: int, decoded: T | str) -> Found[T]:
     return Found(number, offset, None, decoded) if isinstance(decoded, str) else Found(number, offset, decoded)
 
 
+def _tokens(data: bytes) -> Iterator[re.Match[bytes]]:
+    return (token for token in _TOKEN.finditer(data) if token[1])
+
+
 def _depth(data: bytes) -> int:
     deepest = depth = 0
-    for token in _TOKEN.finditer(data):
-        depth += (token[0] in b"{[") - (token[0] in b"}]")
+    for token in _tokens(data):
+        depth += (token[1] in b"{[") - (token[1] in b"}]")
         deepest = max(deepest, depth)
-        if token[0] == b'"':
+        if token[1] == b'"':
             break
     return deepest

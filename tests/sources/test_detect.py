@@ -183,14 +183,20 @@ _READ = {
     "nfdump/sample-nfdump-1.7.1.json": "nfdump-json",
     "nfdump/sample-nfdump-1.6.22.quiet.json": "nfdump-json-1.6",
     "nfdump/sample-nfdump-1.7.5.csv": "nfdump-csv",
+    "badinput/csv-injection-umbrella.csv": "umbrella-dns",
+    "silk/sample": "silk-rwcut-csv",
+    "argus/sample": "argus-binetflow",
+    "nfcapd.2": "nfcapd",
+    ".evtx": "evtx",
+    "sysmon-22/sample-otrf-nxlog-winlogbeat.jsonl": "sysmon",
+    "pihole-ftl/sample-schema-v21.db": "pihole-ftl",
 }
 _OTHERWISE = (".fstrm.expected.jsonl", ".dnstap.expected.jsonl", ".debug-dns.txt", ".xz", ".csv-fast", ".csvfmt")
 _NAMED = {
-    ".xz": "xz", ".evtx": "EVTX", ".db": "SQLite", "nfcapd.2": "nfcapd",
+    ".xz": "xz",
     "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
     "cbor": "C-DNS",
-    "cisco-asa/sample-ocsf-302013.log": "Cisco ASA", "silk/": "SiLK",
-    "nfdump/sample": "nfdump", "argus/": "argus",
+    "cisco-asa/sample-ocsf-302013.log": "Cisco ASA", "nfdump/sample": "nfdump",
     "sysmon-22/": "Sysmon",
 }  # fmt: skip
 

@@ -1,11 +1,14 @@
 """JSON objects of a log, however they stand in it."""
 
 import json
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flowwatch.sources.lines import LONGEST, Block
-from flowwatch.sources.objects import DEEPEST, Objects, broken_code, too_deep
+from flowwatch.sources.objects import DEEPEST, Objects, _tokens, broken_code, too_deep
 
 
 def decode(data):
@@ -52,3 +55,17 @@ def test_what_is_too_much_is_refused_before_it_is_decoded():
 
 def test_what_is_no_text_is_told_apart():
     assert (broken_code(b"\xff"), broken_code(b"{")) == ("not_utf8", "json_syntax")
+
+
+@given(st.lists(st.sampled_from([b"{", b"}", b"[", b"]", b'"', b"\\", b"a", b",", b"\n"]), max_size=30).map(b"".join))
+def test_brackets_within_strings_are_none(data):
+    """As one token after the other tells them, up to a string that does not end."""
+    expected = []
+    for token in re.finditer(rb'"(?:[^"\\]|\\.)*"|[{}\[\]"]', data):
+        if len(token[0]) == 1:
+            expected.append((token.start(), token[0]))
+        if token[0] == b'"':
+            break
+    found = [(token.start(1), token[1]) for token in _tokens(data)]
+    assert found[: len(expected)] == expected
+    assert len(found) == len(expected) or expected[-1][1] == b'"'

@@ -14,10 +14,13 @@ from flowwatch.model.records import FLOWS, LOOKUPS
 
 Table = Literal["flows", "lookups"]
 Span = Literal["s", "ms", "us", "ns", "hms"]
-Answers = Literal["objects", "records", "addresses", "wire"]
+Answers = Literal["objects", "records", "addresses", "chain"]
+Writing = Literal["base64", "hex"]
 Role = Literal["question", "note", "answer"]
 UNITS = ("iso", "iso_ms", "stamp", "s", "ms", "us", "ns", "since")
-ANSWERS = ("objects", "records", "addresses", "wire")
+ANSWERS = ("objects", "records", "addresses", "chain")
+OF_MESSAGE = frozenset({"qname", "qtype", "qclass", "rcode", "answers"})
+"""Columns that a whole DNS message says."""
 _BOOKKEEPING = frozenset(
     {"source", "record", "offset", "first_record", "last_record", "first_offset", "parts", "name_exact", "time_basis"}
 )
@@ -116,6 +119,10 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     words: dict[str, str] | None = None
     """What a value is called here; other values are null."""
     answers: Answers | None = None
+    message: Writing | None = None
+    """The value is a whole DNS message, written so, and the column is what that says."""
+    minus: str | None = None
+    """Of a count: the path of another that is part of it and is taken off."""
     names: dict[str, str] = {}
     """Of answers as objects: the key of `name`, `type`, `data`, `ttl`."""
     prefix: str = ""
@@ -174,6 +181,8 @@ class Map(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """Programs that write it, as syslog's frame names them: lines of others are noise."""
     nulls: tuple[str, ...] = ("", "-")
     """Texts that say nothing."""
+    utc: bool = False
+    """Times without a zone are UTC, as the format says itself."""
     notes: tuple[str, ...] = ()
     """Told with the coverage: what this format cannot show."""
 
@@ -243,9 +252,19 @@ def _of_field(name: str, one: Field) -> str | None:
         return why
     if name == "latency" and one.unit not in _SPANS:
         return f"is a span: needs `unit`, one of {', '.join(_SPANS)}"
-    if name == "answers" and one.answers is None:
-        return f"needs `answers`, one of {', '.join(ANSWERS)}"
-    return "is a number" if name == "sampled" and not (one.const or "").isdecimal() else None
+    if name == "sampled" and not (one.const or "").isdecimal():
+        return "is a number"
+    return _of_conversion(name, one)
+
+
+def _of_conversion(name: str, one: Field) -> str | None:
+    if name == "answers" and (one.answers is None) == (one.message is None):
+        return f"needs `message` or `answers`, one of {', '.join(ANSWERS)}"
+    if one.message and name not in OF_MESSAGE:
+        return f"is nothing that a DNS message says; `message` is for {', '.join(sorted(OF_MESSAGE))}"
+    if one.minus and not pa.types.is_uint64(_type(name)):
+        return "is no count, of which `minus` could be taken off"
+    return None
 
 
 def _of_time(one: Field) -> str | None:
@@ -256,6 +275,10 @@ def _of_time(one: Field) -> str | None:
     if one.unit is not None and one.unit not in UNITS and "%" not in one.unit:
         return f"`unit` is one of {', '.join(UNITS)}, or a form of strptime"
     return None
+
+
+def _type(name: str) -> pa.DataType:
+    return (FLOWS if name in FLOWS.names else LOOKUPS).field(name).type
 
 
 def _bad(pattern: str | None, *, named: bool = False) -> str | None:

@@ -13,7 +13,7 @@ from flowwatch.sources.lines import Block
 from flowwatch.sources.logs import Batches, Span
 from flowwatch.sources.maps.language import Map, Noise, Rows, field
 from flowwatch.sources.maps.pairing import Half, Pairs, halves
-from flowwatch.sources.maps.splitting import Placed, Row, Splitter, at_path
+from flowwatch.sources.maps.splitting import Placed, Row, Splitter, at_paths
 from flowwatch.sources.maps.times import Times
 from flowwatch.sources.maps.values import Made, as_text
 from flowwatch.sources.moments import Clock
@@ -33,7 +33,7 @@ class Account:
         self.map = found
         self.ledger = Ledger(refused)
         self._source = source
-        self._times = Times(clock)
+        self._times = Times(clock.utc() if found.utc else clock)
         self._pairs = Pairs()
         self._nulls = frozenset(found.nulls)
         self._span = Span(self.ledger)
@@ -44,7 +44,7 @@ class Account:
         for one in (one for one in fields if isinstance(one.unit, tuple)):
             whole = plain(head).rpartition(b"\n")[0]
             rows = Splitter(self.map).split(Block(whole, 0, 1)).rows
-            told = (as_text(at_path(row, path)) for _, _, row in rows for path in one.paths)
+            told = (as_text(at_paths(row, path)) for _, _, row in rows for path in one.paths)
             self._times.learn(tuple(one.unit or ()), filter(None, told))
 
     def take(self, rows: Sequence[_Place], refusals: list[tuple[int, int, str]], *, ended: bool = True) -> Batches:
@@ -156,9 +156,9 @@ class MapLog:
 
 
 def _holds(row: Row, when: dict[str, tuple[str, ...]]) -> bool:
-    """Whether each path has one of its values; `*` is any value."""
-    for path, values in when.items():
-        told = at_path(row, path)
+    """Whether each path, or the first of several that is there, has one of its values; `*` is any value."""
+    for paths, values in when.items():
+        told = at_paths(row, paths)
         if "*" in values:
             if told is None or told == "":
                 return False

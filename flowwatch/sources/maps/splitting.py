@@ -148,6 +148,7 @@ class Splitter:
         values = parts(self._prefix.sub("", text, count=1) if self._prefix else text, split)
         if values is None:
             return "foreign_line"
+        values = [value.strip() for value in values]
         if split.header and (names := [named(value) for value in values]) and set(split.header) <= set(names):
             self._header = names
             return None
@@ -264,6 +265,13 @@ def _items(row: Row, path: str, split: Json) -> Iterator[Row | str]:
             yield {**row, **dict(zip(columns, values, strict=True))} if columns else f"bad_field:{path}"
         else:
             yield f"bad_field:{path}"
+
+
+def at_paths(row: object, paths: str) -> object:
+    """What stands at the first of the paths, joined by `|`, that is there."""
+    if "|" not in paths:
+        return at_path(row, paths)
+    return next((value for path in paths.split("|") if (value := at_path(row, path)) is not None), None)
 
 
 def at_path(row: object, path: str) -> object:

@@ -10,6 +10,7 @@ import functools
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +19,7 @@ from flowwatch.model.records import FLOWS, LOOKUPS
 from flowwatch.sources import text
 from flowwatch.sources.columns import by_value, instants
 from flowwatch.sources.maps import times
-from flowwatch.sources.maps.language import Field, Rows, field
+from flowwatch.sources.maps.language import Field, Rows, Writing, field
 from flowwatch.sources.maps.splitting import Row, at_path
 from flowwatch.sources.maps.times import Times
 from flowwatch.sources.mnemonics import class_word, rcode_word, spelt, type_word
@@ -33,6 +34,7 @@ _NAMED = re.compile(r"[a-z][a-z0-9-]{0,15}", re.ASCII)
 _NUMBERED = re.compile(r"(?:TYPE|CLASS)?(\d{1,5})(?: \((\w{1,16})\))?", re.ASCII)
 _ESCAPE = re.compile(r"\\(?:(\d{3})|(.))")
 _RECORD = re.compile(r"(\S+)\s+(\d{1,10})\s+in\s+(\S+)\s+(.*\S)", re.ASCII | re.IGNORECASE)
+_TYPED = re.compile(r"type:\s*+(\d{1,5})(?:\s++(.*))?", re.ASCII)
 _COUNT = (1 << 63) - 1
 _AUTHORITY = re.compile(
     r"(?:([A-Za-z][A-Za-z0-9+.-]{0,31})://)?(?:[^@/?#]{0,1024}@)?(?:\[([0-9A-Fa-f:.]+)\]|([^:/?#\[\]@]{1,1024}))"
@@ -140,8 +142,8 @@ class Made:
         if one.const is not None:
             constant = pa.scalar(int(one.const), kind) if name == "sampled" else pa.scalar(one.const)
             return pa.repeat(constant, len(self._values))
-        if name == "answers":
-            return self._answers(one, kind)
+        if one.message or name == "answers":
+            return self._of_messages(name, one, kind) if one.message else self._answers(one, kind)
         texts = self._texts(one.paths, one.prefix)
         if one.unless:
             other = self._texts((one.unless,))
@@ -156,7 +158,18 @@ class Made:
             return self._time(name, one, texts) if one.unit else self._spanned(one, texts)
         change = _count if pa.types.is_uint64(kind) else _port if pa.types.is_uint16(kind) else _words(name)
         change = counted if one.counted else change
-        return self._checked(name, texts, by_value(texts, change, kind if pa.types.is_integer(kind) else None))
+        made = by_value(texts, change, kind if pa.types.is_integer(kind) else None)
+        return self._less(name, self._checked(name, texts, made), one.minus)
+
+    def _less(self, name: str, counts: pa.Array, part: str | None) -> pa.Array:
+        """The counts without the part that stands at another path; null where either is."""
+        if part is None:
+            return counts
+        texts = self._texts((part,))
+        parts = self._checked(name, texts, by_value(texts, _count, counts.type))
+        more = pc.fill_null(pc.greater(parts, counts), fill_value=False)
+        self._refuse(more, f"bad_field:{name}")
+        return pc.subtract(counts, pc.if_else(more, 0, parts))
 
     def _time(self, name: str, one: Field, texts: pa.StringArray) -> pa.Array:
         times, basis = self._times.read(one.unit or (), texts)
@@ -183,10 +196,19 @@ class Made:
 
     def _answers(self, one: Field, kind: pa.DataType) -> pa.Array:
         found = [_first(row, one.paths) for row in self._values]
+        if one.answers == "chain":
+            found = [None if isinstance(value, str) and value in self._nulls else value for value in found]
         made = [None if value is None else _read_answers(value, one) for value in found]
         bad = pa.array([value is not None and got is None for value, got in zip(found, made, strict=True)], pa.bool_())
         self._refuse(bad, "bad_field:answers")
         return pa.array(made, kind)
+
+    def _of_messages(self, name: str, one: Field, kind: pa.DataType) -> pa.Array:
+        texts = self._texts(one.paths).to_pylist()
+        found = [None if told is None else _message(told, one.message) for told in texts]
+        bad = [told is not None and message is None for told, message in zip(texts, found, strict=True)]
+        self._refuse(pa.array(bad, pa.bool_()), f"bad_field:{name}")
+        return pa.array([message and getattr(message, name) for message in found], kind)
 
     def texts(self, paths: Sequence[str]) -> list[tuple[str | None, ...]]:
         """Of each row the values at these paths."""
@@ -343,10 +365,9 @@ def counted(value: str) -> str | None:
 
 
 def _read_answers(value: object, one: Field) -> list[dict[str, object]] | None:
-    if one.answers == "wire":
-        return _of_message(value) if isinstance(value, str) else None
-    if one.answers == "records":
-        return _records(value) if isinstance(value, str) else None
+    if one.answers in ("records", "chain"):
+        read = _records if one.answers == "records" else _chain
+        return read(value) if isinstance(value, str) else None
     taken = value if isinstance(value, list) else [value]
     if not isinstance(value, list | dict):
         return None
@@ -375,21 +396,53 @@ def _records(value: str) -> list[dict[str, object]] | None:
     return [_answer(dns_name(one[1]), _type(one[3]), one[4], _count(one[2])) for one in found if one]
 
 
-def _of_message(value: str) -> list[dict[str, object]] | None:
-    """The answers of a DNS message in base64; None where it is none."""
+def _chain(value: str) -> list[dict[str, object]]:
+    """Aliases and addresses in the order of a resolution, `type: 5 NAME;ADDRESS;`; none of them has its owner."""
+    found = []
+    for item in filter(None, map(str.strip, value.split(";"))):
+        typed = _TYPED.fullmatch(item)
+        if typed:
+            found.append(_answer(None, _type(typed[1]), typed[2], None))
+        else:
+            address = text.address(item)
+            plain = address and address.removeprefix("::ffff:")
+            kind = None if plain is None else "A" if "." in plain else "AAAA"
+            found.append(_answer(None, kind, plain or item, None))
+    return found
+
+
+class Message(NamedTuple):
+    """What a DNS message says, by column."""
+
+    qname: str | None
+    qtype: str | None
+    qclass: str | None
+    rcode: str
+    answers: list[dict[str, object]]
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _message(value: str, writing: Writing | None) -> Message | None:
+    """A DNS message (RFC 1035 4.1) of the value; None where it is none."""
     import dns.exception  # noqa: PLC0415 - start-up time
     import dns.message  # noqa: PLC0415
 
     try:
-        message = dns.message.from_wire(base64.b64decode(value, validate=True), ignore_trailing=True)
-        found = [
-            _answer(dns_name(some.name.to_text()), type_word(some.rdtype), one.to_text(), some.ttl)
-            for some in message.answer
-            for one in some
-        ]
+        data = bytes.fromhex(value.removeprefix("0x")) if writing == "hex" else base64.b64decode(value, validate=True)
+        message = dns.message.from_wire(data, ignore_trailing=True)
     except (dns.exception.DNSException, ValueError):
         return None
-    return found
+    answers = [
+        _answer(dns_name(some.name.to_text()), type_word(some.rdtype), one.to_text(), some.ttl)
+        for some in message.answer
+        for one in some
+    ]
+    rcode = rcode_word(message.rcode())
+    if not message.question:
+        return Message(None, None, None, rcode, answers)
+    asked = message.question[0]
+    kinds = type_word(asked.rdtype), class_word(asked.rdclass)
+    return Message(dns_name(asked.name.to_text()), *kinds, rcode, answers)
 
 
 def _answer(name: str | None, kind: str | None, data: str | None, ttl: int | None) -> dict[str, object]:

@@ -144,7 +144,24 @@ PDNS = (
     'remote="[2001:db8::1]:37583"\nNov 22 07:38:47 msg="Answer" subsystem="syncres" prio="Info" ts="1795333127.318" '
     'answers="2" mtid="1" proto="udp" qname="a\\\\032b.example" qtype="A" rcode="3" remote="[2001:db8::1]:37583"'
 )
+SILK = (
+    "sIP,dIP,sPort,dPort,protocol,packets,bytes,flags,sTime,duration,eTime,sensor",
+    "192.0.2.10,203.0.113.66,40000,443,6,8,5000,FSA,2026/11/22T07:00:00.083,0.006,2026/11/22T07:00:00.089,S1",
+    "203.0.113.66,192.0.2.10,443,40000,6,8,900,FSA,2026/11/22T07:00:00.084,0.006,2026/11/22T07:00:00.090,S1",
+    "192.0.2.10,203.0.113.66,0,2048,1,1,84,,2026/11/22T07:00:01.083,0.000,2026/11/22T07:00:01.083,S1",
+)
+ARGUS = (
+    "StartTime,Dur,Proto,SrcAddr,Sport,Dir,DstAddr,Dport,State,sTos,dTos,TotPkts,TotBytes,SrcBytes,SrcPkts,Label",
+    "2026/11/22 07:00:00.325010,1.500000,tcp,192.0.2.10,40000,   ->,203.0.113.66,443,FSPA_FSPA,0,0,12,5900,5000,7,",
+    "2026/11/22 07:00:00.325010,1.500000,tcp,203.0.113.66,443,   <-,192.0.2.10,40000,FSPA_FSPA,0,0,12,5900,900,5,",
+    "2026/11/22 07:00:01.000000,0.100000,udp,192.0.2.10,40001,  <->,192.0.2.53,53,CON,0,0,2,142,63,1,",
+    "2026/11/22 07:00:02.000000,0.000000,icmp,192.0.2.10,0x0008,   ->,192.0.2.1,0x7208,ECO,0,,1,72,72,1,",
+    "2026/11/22 07:00:03.000000,0.000000,arp,192.0.2.10,,  who,192.0.2.1,,INT,,,1,60,60,1,",
+)
 SAMPLES: dict[str, str] = {
+    "silk-rwcut": "\n".join("|".join(f"{cell:>20}" for cell in line.split(",")) + "|" for line in SILK),
+    "silk-rwcut-csv": "\n".join(SILK),
+    "argus-binetflow": "\n".join(ARGUS),
     "unbound": "[1795333202] unbound[1:0] query: 192.0.2.10 a.example. A IN\n"
     "[1795333202] unbound[1:0] info: rpz: applied [z] a.example. rpz-nxdomain 192.0.2.10@5 a.example. A IN\n"
     "[1795333203] unbound[1:0] reply: 192.0.2.10 a.example. A IN NXDOMAIN 0.000272 0 74 on udp 192.0.2.53 53",
@@ -217,6 +234,40 @@ def test_a_record_of_both_directions_keeps_both(tmp_path, ports, sent, back):
     both = NFDUMP | {"in_bytes": 700, "out_bytes": 90} | dict(zip(("src_port", "dst_port"), ports, strict=True))
     (row,) = read(tmp_path, json.dumps(both)).flows.to_pylist()
     assert (row["src_bytes"], row["dst_bytes"], row["dst_port"]) == (sent, back, 443)
+
+
+@pytest.mark.parametrize("name", ["silk-rwcut", "silk-rwcut-csv"])
+def test_silk_tells_a_record_of_each_direction_and_no_ports_of_icmp(tmp_path, name):
+    first, second, third = read(tmp_path, SAMPLES[name] + "\n").flows.to_pylist()
+    assert {one["src_ip"] for one in (first, second, third)} == {"192.0.2.10"}
+    assert [(one["src_bytes"], one["dst_bytes"]) for one in (first, second, third)] == [
+        (5000, None), (None, 900), (84, None),
+    ]  # fmt: skip
+    assert (third["src_port"], third["dst_port"]) == (None, None)
+    assert str(first["end"]) == "2026-11-22 07:00:00.089000+00:00"
+
+
+def test_argus_counts_both_directions_and_says_who_opened(tmp_path):
+    found = read(tmp_path, SAMPLES["argus-binetflow"] + "\n")
+    out, back, asked, ping = found.flows.to_pylist()
+    for row in (out, back):
+        assert (row["src_ip"], row["src_bytes"], row["dst_bytes"]) == ("192.0.2.10", 5000, 900)
+        assert (row["src_packets"], row["dst_packets"], row["direction_basis"]) == (7, 5, "log")
+    assert (asked["dst_bytes"], asked["direction_basis"], ping["src_port"]) == (79, "first_record", None)
+    assert found.coverage[0].noise == 2
+    assert found.coverage[0].rejected == 0
+
+
+def test_argus_without_the_source_bytes_has_only_the_total(tmp_path):
+    cut = "\n".join(",".join(line.split(",")[:13]) for line in ARGUS)
+    out, _, _, ping = read(tmp_path, cut + "\n").flows.to_pylist()
+    assert (out["bytes_total"], out["src_bytes"], out["dst_bytes"]) == (5900, None, None)
+    assert (out["dst_port"], ping["bytes_total"], ping["dst_port"]) == (443, 72, None)
+
+
+def test_a_part_larger_than_its_whole_is_refused(tmp_path):
+    (refused,) = read(tmp_path, "\n".join(ARGUS[:2]).replace(",5000,", ",5901,") + "\n").coverage[0].rejects
+    assert refused.code == "bad_field:dst_bytes"
 
 
 def test_answers_are_all_kept_and_what_is_none_is_refused(tmp_path):
@@ -319,6 +370,14 @@ def test_a_name_of_joined_labels_keeps_its_escapes():
     assert dns_name("a\\999.test") is None
 
 
+LOOKUPS_OF = """like = "ocsf"
+[[rows]]
+table = "lookups"
+fields.qname = "n"
+fields.vantage = { const = "client" }
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -330,6 +389,9 @@ def test_a_name_of_joined_labels_keeps_its_escapes():
         ('like = "ocsf"\n[[rows]]\ntable = "lookups"\nfields.qname = "n"\n', "rows[0].fields.vantage"),
         ('like = "ocsf"\n[[rows]]\ntable = "lookups"\nfields.qname = "n"\nfields.vantage = "x"\n', "const"),
         ('like = "ocsf"\n[[rows]]\ntable = "lookups"\nfields.source = "n"\n', "rows[0].fields"),
+        (LOOKUPS_OF + 'fields.answers = "n"\n', "needs `message` or `answers`"),
+        (LOOKUPS_OF + 'fields.view = { path = "n", message = "hex" }\n', "rows[0].fields.view"),
+        (LOOKUPS_OF + 'fields.client_port = { path = "n", minus = "m" }\n', "rows[0].fields.client_port"),
         ('like = "aws-vpc-flow"\n[split]\ncolumns.2 = ["a"]\n', "split.2"),
     ],
 )
@@ -492,6 +554,8 @@ def test_every_form_of_nfdump_tells_the_same_flows_and_its_own_sum(shared_logs, 
         "adguardhome/sample-querylog.json",
         "azure-flow/sample-msdocs-nsg-v2-PT1H.json",
         "coredns/sample-readme-and-issue.log",
+        "silk/sample-rwcut.csv",
+        "argus/sample-slips-test2-binetflow.log",
         "envoy/sample-docs-default.log",
         "passivedns/sample-readme.log",
         "scenario/ulogd-flow.jsonl",
