@@ -3,6 +3,7 @@
 //! Parsing runs without Python's lock, which is taken again after each block of the input to see whether the user
 //! interrupted. One error of the crate becomes one of two of Python's: `OSError` or `CaptureError`.
 
+use std::collections::HashMap;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -58,12 +59,13 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(write_jsonl, module)?)?;
     module.add_function(wrap_pyfunction!(split_bind, module)?)?;
     module.add_function(wrap_pyfunction!(split_columns, module)?)?;
+    module.add_function(wrap_pyfunction!(split_eve, module)?)?;
     module.add_function(wrap_pyfunction!(flows_schema, module)?)?;
     module.add_function(wrap_pyfunction!(lookups_schema, module)?)?;
     module.add("__all__", ALL)
 }
 
-const ALL: [&str; 12] = [
+const ALL: [&str; 13] = [
     "Batch",
     "CaptureError",
     "Reader",
@@ -75,6 +77,7 @@ const ALL: [&str; 12] = [
     "read_capture",
     "split_bind",
     "split_columns",
+    "split_eve",
     "write_jsonl",
 ];
 
@@ -393,6 +396,14 @@ fn split_columns(py: Python<'_>, lines: PyArray, separator: &str, unset: &str, w
         return Err(PyValueError::new_err("the separator must not be empty, and places must ascend"));
     }
     Ok(Batch { batch: py.detach(|| logs::columns::split(lines, separator, unset, &wanted)) })
+}
+
+/// The records of a block of lines of an EVE log as columns, by type, and where the other lines stand.
+#[pyfunction]
+#[pyo3(signature = (block, /))]
+fn split_eve(py: Python<'_>, block: &[u8]) -> HashMap<&'static str, Batch> {
+    let told = py.detach(|| logs::eve::split(block));
+    told.into_iter().map(|(kind, batch)| (kind, Batch { batch })).collect()
 }
 
 /// Writes a table or stream of record batches as JSON lines to a file descriptor; returns the rows written.

@@ -5,33 +5,48 @@ nor time to live: CNAMEs come first, so that each leads to the next. An address 
 record and is one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
+from flowwatch.model.records import LOOKUPS
 from flowwatch.sources import text
 from flowwatch.sources.eve import words
 from flowwatch.sources.eve.cells import shown
-from flowwatch.sources.eve.events import Dns, Record
+from flowwatch.sources.eve.events import Record
 
-Answer = dict[str, Any]
+Answer = tuple[str | None, str | None, str, int | None]
 """`name`, `type`, `data`, `ttl`."""
+_LIST = LOOKUPS.field("answers").type
+_STRUCT = _LIST.value_type
 _GROUPED = msgspec.json.Decoder(dict[str, list[Any]])
 _NAMES = frozenset({"CNAME", "NS", "PTR", "DNAME", "MX", "MB", "MG", "MR", "MD", "MF"})
 
 
-def answers(dns: Dns) -> list[Answer] | None:
-    """The records of the answer section in message order; empty where it had none, None where they cannot be read."""
-    if dns.answers is not None:
-        return [_detailed(one) for one in dns.answers]
-    return _grouped(bytes(dns.grouped))
+def column(messages: Iterable[list[Answer] | None]) -> pa.ListArray:
+    """The records of each message as `answers` of LOOKUPS."""
+    starts: list[int | None] = []
+    flat: list[Answer] = []
+    for message in messages:
+        starts.append(None if message is None else len(flat))
+        flat += message or ()
+    parts = zip(*flat, strict=True) if flat else ((),) * _STRUCT.num_fields
+    fields = [pa.array(part, _STRUCT.field(at).type) for at, part in enumerate(parts)]
+    values = pa.StructArray.from_arrays(fields, fields=list(_STRUCT))
+    return pa.ListArray.from_arrays(pa.array([*starts, len(flat)], pa.int32()), values, type=_LIST)
+
+
+def detailed(records: list[Record]) -> list[Answer]:
+    """The records of an answer section, in message order."""
+    return [_detailed(one) for one in records]
 
 
 def _detailed(record: Record) -> Answer:
     kind = words.record_type(record.rrtype or "")
     owner = None if record.rrname is None else words.name(record.rrname)[0]
-    return {"name": owner, "type": kind, "data": _data(record, kind), "ttl": record.ttl}
+    return owner, kind, _data(record, kind), record.ttl
 
 
 def _data(record: Record, kind: str | None) -> str:
@@ -62,14 +77,15 @@ _BY_TYPE: dict[str, Callable[[str], str | None]] = {
 }  # fmt: skip
 
 
-def _grouped(data: bytes) -> list[Answer] | None:
+def grouped(data: str) -> list[Answer] | None:
+    """The same where only the data by type are logged; None where they cannot be read."""
     try:
-        groups = _GROUPED.decode(data) if data not in (b"", b"null") else {}
-    except msgspec.DecodeError:
+        groups = _GROUPED.decode(data) if data != "null" else {}
+    except (msgspec.DecodeError, ValueError):
         return None
     told = sorted(groups.items(), key=lambda group: group[0] != "CNAME")
     return [
-        {"name": None, "type": kind, "data": _told(value, kind), "ttl": None}
+        (None, kind, _told(value, kind), None)
         for word, values in told
         if (kind := words.record_type(word))
         for value in values

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowwatch.sources.eve import dns
+from flowwatch.sources.eve import dns, messages
 
 AUTHORITY = {
     "mname": "ns.example",
@@ -98,7 +98,7 @@ def test_of_too_many_questions_of_one_message_the_first_are_rows(record, put, li
     many = {"queries": [{"rrname": f"q{number}.example", "rrtype": "A"} for number in range(5000)]}
     many["answers"] = [{"rrname": "a.example", "rrtype": "A", "rdata": "198.51.100.7"}] * 5000
     _, lookups, coverage = eve(put(lines(record("response", dns=many))))
-    assert (len(lookups), coverage.limits) == (dns.MOST_QUESTIONS, {"questions_per_message": 4992})
+    assert (len(lookups), coverage.limits) == (messages.MOST_QUESTIONS, {"questions_per_message": 4992})
     assert coverage.incomplete
 
 

@@ -1,0 +1,137 @@
+"""EVE `dns` records as rows of LOOKUPS, one a question, each as far as its own message tells it."""
+
+from collections.abc import Iterator
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowwatch.sources import text
+from flowwatch.sources.columns import by_value
+from flowwatch.sources.eve import answers, words
+from flowwatch.sources.eve.cells import Cells
+from flowwatch.sources.eve.events import Question, Record
+
+MOST_QUESTIONS = 8
+"""Questions of one message that become rows; real messages have one."""
+ASKING = pa.array(["query", "request"])
+ANSWERING = pa.array(["answer", "response"])
+_DNS_PORTS = pa.array([53, 5353, 5355], pa.uint16())
+_LOCAL = {5353: "mdns", 5355: "llmnr"}
+_FLAGS = pa.list_(pa.utf8())
+_QUESTIONS = msgspec.json.Decoder(list[list[Question] | None])
+_RECORDS = msgspec.json.Decoder(list[list[Record] | None])
+_CONVERSATION = ("src_ip", "src_port", "dest_ip", "dest_port")
+_Asked = tuple[int, str, str | None, bool]
+"""Place of the message, name and type as logged, whether the name was cut."""
+
+Key = tuple[object, int | None, str, str | None]
+"""What question and answer have in common: conversation, message id, name, type."""
+
+
+class Questions(msgspec.Struct, frozen=True):
+    """The questions of messages, in their order."""
+
+    message: pa.Int64Array
+    """Place of the message of each."""
+    name: pa.StringArray
+    """As logged, and so is the type."""
+    type: pa.StringArray
+    cut: pa.BooleanArray
+    """Whether the name goes on."""
+    left_out: int = 0
+    """Questions beyond the most that a message may have."""
+
+
+def questions(cells: Cells, wanted: pa.BooleanArray) -> Questions:
+    """What the wanted messages ask, in either version's form."""
+    own = [cells.values(f"dns.{field}") for field in ("rrname", "rrtype", "rrname_truncated")]
+    lists = cells.decoded("dns.queries", _QUESTIONS)
+    if lists is None:
+        message = pc.indices_nonzero(pc.and_(wanted, pc.is_valid(own[0])))
+        name, kind, cut = (column.take(message) for column in own)
+        return Questions(message, name, kind, pc.fill_null(cut, fill_value=False))
+    left_out = 0
+    asked: list[_Asked] = []
+    columns = [column.to_pylist() for column in (wanted, *own)]
+    for place, (is_wanted, name, kind, cut) in enumerate(zip(*columns, strict=True)):
+        if is_wanted:
+            told = lists[place]
+            found = [Question(name, kind, bool(cut))] if told is None else told
+            named = [(place, one.rrname, one.rrtype, one.rrname_truncated) for one in found if one.rrname is not None]
+            left_out += max(len(named) - MOST_QUESTIONS, 0)
+            asked += named[:MOST_QUESTIONS]
+    message, name, kind, cut = zip(*asked, strict=True) if asked else ((),) * 4
+    kinds = (pa.array(name, pa.utf8()), pa.array(kind, pa.utf8()), pa.array(cut, pa.bool_()))
+    return Questions(pa.array(message, pa.int64()), *kinds, left_out)
+
+
+def keys(cells: Cells, asked: Questions) -> Iterator[Key]:
+    """By what each finds its answer, or its question."""
+    flows = cells.values("flow_id").take(asked.message).to_pylist()
+    if None in flows:
+        parts = (cells.values(field).take(asked.message).to_pylist() for field in _CONVERSATION)
+        ends = (frozenset({(src, sport), (dst, dport)}) for src, sport, dst, dport in zip(*parts, strict=True))
+        flows = [both if flow is None else flow for flow, both in zip(flows, ends, strict=True)]
+    ids = cells.values("dns.id").take(asked.message)
+    return zip(flows, *(column.to_pylist() for column in (ids, asked.name, asked.type)), strict=True)
+
+
+def rows(cells: Cells, times: pa.Int64Array, asked: Questions) -> pa.RecordBatch:
+    """One a question: what its message tells, and whether it asks (`asks`)."""
+    kind = cells.values("dns.type")
+    asks = pc.is_in(kind, ASKING)
+    of_message = {
+        "record": cells.number,
+        "offset": cells.offset,
+        "time": times,
+        **_ends(cells, kind),
+        "transport": _transport(cells),
+        "flags": cells.each("dns.flags", words.header_flags, _FLAGS),
+        "rcode": pc.if_else(asks, None, cells.each("dns.rcode", words.rcode)),
+        "answers": _answers(cells, asks),
+        "asks": asks,
+    }
+    names = asked.name.dictionary_encode()
+    told = [words.name(name) for name in names.dictionary.to_pylist()]
+    name, exact = (pa.array([one[at] for one in told], one_kind).take(names.indices) for at, one_kind in _NAME)
+    of_question = {
+        "qname": name,
+        "name_exact": pc.and_not(exact, asked.cut),
+        "qtype": by_value(asked.type, words.record_type),
+    }
+    taken = {name: column.take(asked.message) for name, column in of_message.items()}
+    return pa.RecordBatch.from_pydict(taken | of_question)
+
+
+_NAME = ((0, pa.utf8()), (1, pa.bool_()))
+
+
+def _ends(cells: Cells, kind: pa.StringArray) -> dict[str, pa.Array]:
+    """Who asked and who was asked: `src` of answers of version 3 is the latter, unless they came over HTTP."""
+    src, dst = (cells.values(f"{side}_port", pa.uint16()) for side in ("src", "dest"))
+    elsewhere = pc.or_(pc.invert(pc.is_in(dst, _DNS_PORTS)), pc.is_in(src, _DNS_PORTS))
+    back = pc.and_(pc.and_not(pc.equal(pc.fill_null(kind, ""), "response"), cells.values("http")), elsewhere)
+    src_ip, dst_ip = (cells.each(f"{side}_ip", text.address) for side in ("src", "dest"))
+    return {
+        "client_ip": pc.if_else(back, dst_ip, src_ip),
+        "client_port": pc.if_else(back, dst, src),
+        "server_ip": pc.if_else(back, src_ip, dst_ip),
+        "server_port": pc.if_else(back, src, dst),
+    }
+
+
+def _transport(cells: Cells) -> pa.StringArray:
+    local = (cells.each(f"{side}_port", _LOCAL.get) for side in ("src", "dest"))
+    tcp = pc.fill_null(pc.equal(cells.each("proto", words.protocol), "tcp"), fill_value=False)
+    return pc.if_else(cells.values("http"), "doh", pc.coalesce(*local, pc.if_else(tcp, "tcp", "udp")))
+
+
+def _answers(cells: Cells, asks: pa.BooleanArray) -> pa.ListArray:
+    """The answer section of each message that answers."""
+    records = cells.decoded("dns.answers", _RECORDS) or [None] * len(cells)
+    groups = cells.values("dns.grouped").to_pylist()
+    return answers.column(
+        None if is_asking else answers.detailed(told) if told is not None else answers.grouped(group or "null")
+        for is_asking, told, group in zip(asks.to_pylist(), records, groups, strict=True)
+    )
