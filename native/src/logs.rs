@@ -60,8 +60,7 @@ impl<'a> Rest<'a> {
 
 /// The lines of a block, each without its line feed, and where it begins.
 fn lines(block: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let ends = block.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
-    ends.chain([block.len()]).scan(0, |start, end| {
+    memchr::memchr_iter(b'\n', block).chain([block.len()]).scan(0, |start, end| {
         let begun = std::mem::replace(start, end + 1);
         Some((begun, block.get(begun..end).unwrap_or_default()))
     })

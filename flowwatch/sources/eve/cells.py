@@ -93,11 +93,16 @@ class Cells:
 
     def printable(self, path: str) -> pa.StringArray:
         r"""Text with what is not printable ASCII as `\xNN`."""
-        return unless_plain(self.values(path), _PRINTABLE, shown)
+        return shown_all(self.values(path))
 
     def host(self, path: str) -> pa.StringArray:
         """Host names: lower-case, without a last dot; null where empty."""
         return unless_plain(self.values(path), text.PLAIN_NAME, host_name)
+
+
+def shown_all(values: pa.StringArray) -> pa.StringArray:
+    """`shown` of a column."""
+    return unless_plain(values, _PRINTABLE, shown)
 
 
 def shown(value: str) -> str:

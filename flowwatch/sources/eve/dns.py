@@ -28,8 +28,11 @@ _PATIENCE = 60 * 10**9
 _NOT_QUERY = "DNS message of another operation than QUERY"
 _VERSION_1 = "DNS answer of version 1 (before Suricata 4.1)"
 
-_Pair = tuple[int | None, int | None]
-"""Places of a question and its answer; one of them may be missing."""
+_ENDS = ["client_ip", "client_port", "server_ip", "server_port", "transport"]
+_OF_QUESTION = ["record", "offset", "time", *_ENDS, "qname", "qtype", "name_exact"]
+_OF_ANSWER = ["record", "offset", "time", "name_exact", "flags", "rcode", "answers"]
+"""What a lookup has from its question, and from its answer, as far as there are both."""
+_Places = Sequence[int | None]
 
 
 class Lookups:
@@ -58,16 +61,16 @@ class Lookups:
         asked = self._booked(cells)
         kept, new = self._rows, rows(cells, times, asked)
         self._rows = new if kept is None else pa.concat_batches([kept, new])
-        pairs = list(self._pairs(keys(cells, asked), kept.num_rows if kept is not None else 0))
-        made = columns(self._rows, pairs)
+        pairs = self._pairs(keys(cells, asked), kept.num_rows if kept is not None else 0)
+        made = columns(self._rows, *pairs)
         self._forget()
         return made
 
     def end(self) -> dict[str, pa.Array]:
         """The questions that were never answered."""
-        left = [(place, None) for waiting in self._waiting.values() for place in waiting]
+        left = [place for waiting in self._waiting.values() for place in waiting]
         self._waiting.clear()
-        return columns(self._rows, left) if self._rows is not None else {}
+        return columns(self._rows, left, [None] * len(left)) if self._rows is not None else {}
 
     def _booked(self, cells: Cells) -> Questions:
         """The questions of the messages; books the messages that have none."""
@@ -81,28 +84,42 @@ class Lookups:
         self.limits.update({"questions_per_message": asked.left_out} if asked.left_out else {})
         return asked
 
-    def _pairs(self, found: Iterable[Key], first: int) -> Iterator[_Pair]:
+    def _pairs(self, found: Iterable[Key], first: int) -> tuple[list[int | None], list[int | None]]:
         """Each answer with its question, where that was seen, and each question that waits no longer."""
         assert self._rows is not None  # noqa: S101
+        waiting = self._waiting
+        asked: list[int | None] = []
+        answered: list[int | None] = []
         asks = self._rows["asks"].slice(first).to_pylist()
         for place, (key, is_asking) in enumerate(zip(found, asks, strict=True), first):
+            before = waiting.get(key)
             if not is_asking:
-                yield self._first(key) if key in self._waiting else None, place
+                asked.append(None if before is None else self._first(key, before))
+                answered.append(place)
                 continue
-            self._waiting.setdefault(key, []).append(place)
+            if before is None:
+                waiting[key] = [place]
+            else:
+                before.append(place)
             self._count += 1
             if self._count > MOST_WAITING:
-                oldest = self._first(next(iter(self._waiting)))
-                asked, now = (self._rows["time"][at].as_py() for at in (oldest, place))
-                self.limits.update({"waiting_questions": 1} if now - asked < _PATIENCE else {})
-                yield oldest, None
+                asked.append(self._oldest(place))
+                answered.append(None)
+        return asked, answered
 
-    def _first(self, key: Key) -> int:
-        waiting = self._waiting[key]
+    def _first(self, key: Key, waiting: list[int]) -> int:
         self._count -= 1
         if len(waiting) == 1:
             del self._waiting[key]
         return waiting.pop(0)
+
+    def _oldest(self, now: int) -> int:
+        """The question that gives way to one that was asked now."""
+        assert self._rows is not None  # noqa: S101
+        oldest = self._first(*next(iter(self._waiting.items())))
+        asked, last = (self._rows["time"][place].as_py() for place in (oldest, now))
+        self.limits.update({"waiting_questions": 1} if last - asked < _PATIENCE else {})
+        return oldest
 
     def _forget(self) -> None:
         """Keeps of the rows only the questions that wait."""
@@ -112,28 +129,26 @@ class Lookups:
         self._waiting = {key: [next(place) for _ in waiting] for key, waiting in self._waiting.items()}
 
 
-def columns(found: pa.RecordBatch, pairs: Sequence[_Pair]) -> dict[str, pa.Array]:
-    """The pairs as columns of LOOKUPS, which are empty where there is none."""
-    if not pairs:
+def columns(found: pa.RecordBatch, questions: _Places, answers: _Places) -> dict[str, pa.Array]:
+    """Columns of LOOKUPS from the question and the answer of each row, or one of them; empty where there is no row."""
+    if not questions:
         return {}
-    asked, answered = (pa.array(side, pa.int64()) for side in zip(*pairs, strict=True))
-    first = found.take(pc.coalesce(asked, answered))
-    last = found.take(pc.coalesce(answered, asked))
+    asked, answered = pa.array(questions, pa.int64()), pa.array(answers, pa.int64())
+    first = found.select(_OF_QUESTION).take(pc.coalesce(asked, answered))
+    last = found.select(_OF_ANSWER).take(pc.coalesce(answered, asked))
     paired = pc.and_(pc.is_valid(asked), pc.is_valid(answered))
     begun = pc.if_else(paired, first["time"], None)
-    made = {name: first[name] for name in first.schema.names if name != "asks"}
-    return made | {
+    return {
+        **{name: first[name] for name in _OF_QUESTION},
+        **{name: last[name] for name in ("flags", "rcode", "answers")},
         "time": instants(last["time"]),
-        "flags": last["flags"],
         "name_exact": pc.and_(first["name_exact"], last["name_exact"]),
         "asked": instants(begun),
         "answer_record": pc.if_else(paired, last["record"], None),
         "answer_offset": pc.if_else(paired, last["offset"], None),
         "latency": pc.subtract(last["time"], begun),
-        "rcode": last["rcode"],
-        "answers": last["answers"],
-        "vantage": pa.repeat("client", len(pairs)),
-        "time_basis": pa.repeat("explicit", len(pairs)),
+        "vantage": pa.repeat("client", len(questions)),
+        "time_basis": pa.repeat("explicit", len(questions)),
     }
 
 

@@ -1,6 +1,8 @@
 """EVE `dns` records as rows of LOOKUPS, one a question, each as far as its own message tells it."""
 
 from collections.abc import Iterator
+from itertools import count
+from operator import eq
 
 import msgspec
 import pyarrow as pa
@@ -39,8 +41,14 @@ class Questions(msgspec.Struct, frozen=True):
     type: pa.StringArray
     cut: pa.BooleanArray
     """Whether the name goes on."""
+    one_each: bool
+    """Whether every message has one."""
     left_out: int = 0
     """Questions beyond the most that a message may have."""
+
+    def told(self, column: pa.Array) -> pa.Array:
+        """A column of the messages, by question."""
+        return column if self.one_each else column.take(self.message)
 
 
 def questions(cells: Cells, wanted: pa.BooleanArray) -> Questions:
@@ -50,7 +58,8 @@ def questions(cells: Cells, wanted: pa.BooleanArray) -> Questions:
     if lists is None:
         message = pc.indices_nonzero(pc.and_(wanted, pc.is_valid(own[0])))
         name, kind, cut = (column.take(message) for column in own)
-        return Questions(message, name, kind, pc.fill_null(cut, fill_value=False))
+        cut = pc.fill_null(cut, fill_value=False)
+        return Questions(message, name, kind, cut, one_each=len(message) == len(cells))
     left_out = 0
     asked: list[_Asked] = []
     columns = [column.to_pylist() for column in (wanted, *own)]
@@ -63,17 +72,18 @@ def questions(cells: Cells, wanted: pa.BooleanArray) -> Questions:
             asked += named[:MOST_QUESTIONS]
     message, name, kind, cut = zip(*asked, strict=True) if asked else ((),) * 4
     kinds = (pa.array(name, pa.utf8()), pa.array(kind, pa.utf8()), pa.array(cut, pa.bool_()))
-    return Questions(pa.array(message, pa.int64()), *kinds, left_out)
+    one_each = len(message) == len(cells) and all(map(eq, message, count()))
+    return Questions(pa.array(message, pa.int64()), *kinds, one_each, left_out)
 
 
 def keys(cells: Cells, asked: Questions) -> Iterator[Key]:
     """By what each finds its answer, or its question."""
-    flows = cells.values("flow_id").take(asked.message).to_pylist()
+    flows = asked.told(cells.values("flow_id")).to_pylist()
     if None in flows:
-        parts = (cells.values(field).take(asked.message).to_pylist() for field in _CONVERSATION)
+        parts = (asked.told(cells.values(field)).to_pylist() for field in _CONVERSATION)
         ends = (frozenset({(src, sport), (dst, dport)}) for src, sport, dst, dport in zip(*parts, strict=True))
         flows = [both if flow is None else flow for flow, both in zip(flows, ends, strict=True)]
-    ids = cells.values("dns.id").take(asked.message)
+    ids = asked.told(cells.values("dns.id"))
     return zip(flows, *(column.to_pylist() for column in (ids, asked.name, asked.type)), strict=True)
 
 
@@ -93,15 +103,15 @@ def rows(cells: Cells, times: pa.Int64Array, asked: Questions) -> pa.RecordBatch
         "asks": asks,
     }
     names = asked.name.dictionary_encode()
-    told = [words.name(name) for name in names.dictionary.to_pylist()]
-    name, exact = (pa.array([one[at] for one in told], one_kind).take(names.indices) for at, one_kind in _NAME)
+    ours = [words.name(name) for name in names.dictionary.to_pylist()]
+    name, exact = (pa.array([one[at] for one in ours], one_kind).take(names.indices) for at, one_kind in _NAME)
     of_question = {
         "qname": name,
         "name_exact": pc.and_not(exact, asked.cut),
         "qtype": by_value(asked.type, words.record_type),
     }
-    taken = {name: column.take(asked.message) for name, column in of_message.items()}
-    return pa.RecordBatch.from_pydict(taken | of_question)
+    told = {name: asked.told(column) for name, column in of_message.items()}
+    return pa.RecordBatch.from_pydict(told | of_question)
 
 
 _NAME = ((0, pa.utf8()), (1, pa.bool_()))
@@ -132,6 +142,8 @@ def _answers(cells: Cells, asks: pa.BooleanArray) -> pa.ListArray:
     records = cells.decoded("dns.answers", _RECORDS) or [None] * len(cells)
     groups = cells.values("dns.grouped").to_pylist()
     return answers.column(
-        None if is_asking else answers.detailed(told) if told is not None else answers.grouped(group or "null")
-        for is_asking, told, group in zip(asks.to_pylist(), records, groups, strict=True)
+        [
+            None if is_asking else told if told is not None else answers.grouped(group or "null")
+            for is_asking, told, group in zip(asks.to_pylist(), records, groups, strict=True)
+        ]
     )

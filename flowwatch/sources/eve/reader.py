@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, Skip
-from flowwatch.sources.columns import batch
+from flowwatch.sources.columns import batch, in_order
 from flowwatch.sources.eve import dns, flow, http, tls
 from flowwatch.sources.eve.cells import Cells, Rows
 from flowwatch.sources.eve.placed import Placed, Places, Refusal
@@ -62,13 +62,15 @@ class EveRecords:
         self._ledger.noise += placed.blank
         self._others(placed.unread)
         found = {kind: Cells(kind, placed.read[kind]) for kind in sorted(placed.read)}
-        for kind, cells in found.items():
-            if kind == "stats":
-                self._counters(cells, placed.refusals)
-            elif kind == "dns":
-                yield from self._messages(cells, placed.refusals)
-            else:
-                yield from self._conversations(_FLOWS[kind], cells, placed.refusals)
+        made = [
+            self._conversations(make, found[kind], placed.refusals) for kind, make in _FLOWS.items() if kind in found
+        ]
+        if any(some.num_rows for some in made):
+            yield "flows", in_order(made, "first_offset")
+        if "dns" in found:
+            yield from self._messages(found["dns"], placed.refusals)
+        if "stats" in found:
+            self._counters(found["stats"], placed.refusals)
         self._ledger.refuse(placed.refusals, ended=ended)
         self._order(list(found.values()))
 
@@ -79,7 +81,7 @@ class EveRecords:
             known = len(self._unread) < _MOST_TYPES or kind in self._unread
             self._unread[kind if known else ""] += found["counts"]
 
-    def _conversations(self, make: Callable[[Cells], Rows], cells: Cells, refusals: list[Refusal]) -> _Batches:
+    def _conversations(self, make: Callable[[Cells], Rows], cells: Cells, refusals: list[Refusal]) -> pa.RecordBatch:
         """Rows of FLOWS; books them with the noise among them."""
         ledger = self._ledger
         rows = make(cells)
@@ -95,8 +97,7 @@ class EveRecords:
         made = batch(rows.columns, FLOWS, left)
         ledger.events += made.num_rows
         ledger.flows += made.num_rows
-        if made.num_rows:
-            yield "flows", made
+        return made
 
     def _messages(self, cells: Cells, refusals: list[Refusal]) -> _Batches:
         """Rows of LOOKUPS that are complete; books the messages."""

@@ -215,7 +215,7 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         loop {
             let rest = self.text.as_bytes().get(self.at..)?;
-            self.at += rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20))?;
+            self.at += plain(rest)?;
             match self.peek()? {
                 b'"' => break,
                 b'\\' => self.at += escape(self.text.as_bytes().get(self.at..)?)?.1,
@@ -262,6 +262,26 @@ impl<'a> Scanner<'a> {
         }
         Some(())
     }
+}
+
+/// Bytes of text before the first that is special in it: a quote, a backslash, a control character.
+fn plain(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 0xFF;
+    const HIGH: u64 = ONES << 7;
+    /// Not zero where a byte of the eight is.
+    const fn zeros(eight: u64) -> u64 {
+        eight.wrapping_sub(ONES) & !eight & HIGH
+    }
+    let is_special = |eight: u64| {
+        let quote = zeros(eight ^ (ONES * b'"' as u64));
+        let backslash = zeros(eight ^ (ONES * b'\\' as u64));
+        let control = zeros(eight & (ONES * 0xE0));
+        quote | backslash | control != 0
+    };
+    let (eights, _) = text.as_chunks::<8>();
+    let start = 8 * eights.iter().take_while(|eight| !is_special(u64::from_le_bytes(**eight))).count();
+    let rest = text.get(start..)?;
+    rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).map(|at| start + at)
 }
 
 /// Takes the fields as they are found.

@@ -93,6 +93,7 @@ def test_line_and_offset_lead_to_the_record(several, put, lines, eve):
         ("answer", {"timestamp": "2026-13-22T07:51:12.001529+0000"}, "bad_timestamp"),
         ("tls", {"tls": None}, "bad_field:tls"),
         ("http", {"http": {"hostname": 5}}, "bad_field:http.hostname"),
+        ("http", {"http": {"status": 1 << 63}}, "bad_field:http.status"),
     ],
 )
 def test_a_value_not_of_its_type_refuses_the_record_by_name(kind, change, code, record, put, lines, eve):
