@@ -29,6 +29,15 @@ class Flow(msgspec.Struct, gc=False, omit_defaults=True):
     action: str | None = None
 
 
+class Netflow(msgspec.Struct, gc=False, omit_defaults=True):
+    """`netflow`: the frames of one direction, first and last packet."""
+
+    pkts: _Count | None = None
+    bytes: _Count | None = None
+    start: str | None = None
+    end: str | None = None
+
+
 class Tcp(msgspec.Struct, gc=False, omit_defaults=True):
     """`tcp`: the flags each side ever sent, in hexadecimal."""
 
@@ -131,6 +140,15 @@ class Http(msgspec.Struct, gc=False, omit_defaults=True):
     request_headers: list[Header] | None = None
 
 
+class Fileinfo(msgspec.Struct, gc=False, omit_defaults=True):
+    """`fileinfo`: what was sent as one file."""
+
+    sha256: str | None = None
+    gaps: bool = False
+    state: str | None = None
+    size: _Count | None = None
+
+
 class Extension(msgspec.Struct, gc=False, omit_defaults=True):
     """One of `quic.extensions`."""
 
@@ -190,6 +208,8 @@ class Event(msgspec.Struct, gc=False, omit_defaults=True):
     dns: Dns | None = None
     tls: Tls | None = None
     http: Http | None = None
+    fileinfo: Fileinfo | None = None
+    netflow: Netflow | None = None
     quic: Quic | None = None
     tunnel: Tunnel | None = None
     stats: Stats | None = None
@@ -199,7 +219,7 @@ class _Type(msgspec.Struct, gc=False, omit_defaults=True):
     event_type: str = ""
 
 
-READ = frozenset({"flow", "dns", "tls", "http", "quic", "stats"})
+READ = frozenset({"flow", "netflow", "dns", "tls", "http", "fileinfo", "quic", "stats"})
 """Types whose fields are looked at."""
 _LINES = msgspec.json.Decoder(Event)
 _TYPE = msgspec.json.Decoder(_Type)

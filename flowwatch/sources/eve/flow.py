@@ -2,7 +2,7 @@
 
 Bytes are whole frames, so `bytes_scope` is `frame`; what of them was payload or was acknowledged EVE does not say.
 `timestamp` is when it was logged; the conversation's own times are `flow.start` and `flow.end`. What is still open is
-not there.
+not there. `netflow` tells the two directions in records of their own, and not who began.
 """
 
 import msgspec
@@ -39,6 +39,22 @@ def rows(cells: Cells) -> Rows:
     one_way = pc.xor(*(pc.equal(pc.fill_null(column, 0), 0) for column in packets.values()))
     inside = pc.and_(pc.is_valid(cells.values("parent_id", pa.uint64())), pc.is_null(columns["tunnel"]))
     return Rows(columns=columns, start=start, end=end, one_way=one_way, notes={_INSIDE: inside})
+
+
+def netflow(cells: Cells) -> Rows:
+    """Records of type `netflow` as rows of FLOWS: what `src` sent; the other's counts are null."""
+    start = cells.time("netflow.start")
+    end = cells.time("netflow.end")
+    columns = {
+        **identity(cells, start, end),
+        "direction_basis": cells.all("first_record"),
+        "src_packets": cells.values("netflow.pkts", pa.uint64()),
+        "src_bytes": cells.values("netflow.bytes", pa.uint64()),
+        "bytes_scope": cells.all("frame"),
+        "counter": cells.all("final"),
+        "app": by_value(_app(cells), words.app),
+    }
+    return Rows(columns=columns, start=start, end=end)
 
 
 def identity(cells: Cells, start: pa.Int64Array, end: pa.Int64Array) -> dict[str, pa.Array]:

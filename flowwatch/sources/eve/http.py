@@ -2,7 +2,13 @@
 
 `http.length` is the size of the answer's body and is not taken for what was sent. A request that Suricata could read
 ran in clear, and so did its answer; behind CONNECT and an upgrade what follows is not known to be.
+
+`fileinfo`: a request's body, or one file of it, from who sent it: at least so much was sent. The answer to a POST is
+logged with the same words; the sender of a body is taken for the client where its port is the higher one, which
+`direction_basis` `port` says. What the answer holds, and files of other protocols, are noise.
 """
+
+import re
 
 import msgspec
 import pyarrow as pa
@@ -14,6 +20,9 @@ from flowwatch.sources.eve.events import Header
 from flowwatch.sources.eve.flow import identity
 
 _LONGEST_PATH, _LONGEST_AGENT = 4096, 1024
+_SENDING = pa.array(["POST", "PUT", "PATCH"])
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
+_NO_BODY = "file that is not known to be a request's body"
 
 
 def rows(cells: Cells) -> Rows:
@@ -34,6 +43,29 @@ def rows(cells: Cells) -> Rows:
         "dst_clear": pc.if_else(pc.is_valid(cells.values("http.status")), clear, None),
     }
     return Rows(columns=columns, start=time, end=time)
+
+
+def files(cells: Cells) -> Rows:
+    """Records of type `fileinfo` as rows of FLOWS; the size, and the digest, only of what was recorded without gaps."""
+    made = rows(cells)
+    gaps = pc.fill_null(cells.values("fileinfo.gaps"), fill_value=False)
+    closed = pc.equal(pc.fill_null(cells.values("fileinfo.state"), ""), "CLOSED")
+    digest = pc.if_else(pc.and_not(closed, gaps), cells.values("fileinfo.sha256"), None)
+    columns = made.columns | {
+        "direction_basis": cells.all("port"),
+        "bytes_scope": cells.all("body"),
+        "src_bytes": pc.if_else(gaps, None, cells.values("fileinfo.size", pa.uint64())),
+        "src_payload_sha256": by_value(digest, _digests, pa.list_(pa.utf8())),
+        "dst_clear": pa.nulls(len(cells), pa.bool_()),
+    }
+    sends = pc.is_in(pc.utf8_upper(columns["http_method"]), _SENDING)
+    ahead = pc.fill_null(pc.greater(columns["src_port"], columns["dst_port"]), fill_value=False)
+    other = pc.invert(pc.and_(sends, ahead))
+    return Rows(columns=columns, start=made.start, end=made.end, noise=other, notes={_NO_BODY: other})
+
+
+def _digests(digest: str) -> list[str] | None:
+    return [digest.lower()] if _SHA256.fullmatch(digest) else None
 
 
 def _hosts(cells: Cells) -> pa.StringArray:

@@ -17,7 +17,10 @@ from flowwatch.sources.lines import BLOCK, Block, blocks
 from flowwatch.sources.opened import Opened
 from flowwatch.sources.records import TableName
 
-_FLOWS: dict[str, Callable[[Cells], Rows]] = {"flow": flow.rows, "tls": tls.rows, "http": http.rows, "quic": tls.quic}
+_FLOWS: dict[str, Callable[[Cells], Rows]] = {
+    "flow": flow.rows, "netflow": flow.netflow, "tls": tls.rows, "http": http.rows, "fileinfo": http.files,
+    "quic": tls.quic,
+}  # fmt: skip
 _Batches = Iterator[tuple[TableName, pa.RecordBatch]]
 _MOST_TYPES = 64
 """Types that are not read are told apart up to this many."""

@@ -14,9 +14,9 @@ use super::{append, batch, lines};
 /// Bytes of the longest line that is read.
 const LONGEST: usize = 1 << 20;
 /// Types whose fields are looked at.
-const READ: [&str; 6] = ["flow", "dns", "tls", "http", "quic", "stats"];
+const READ: [&str; 8] = ["flow", "netflow", "dns", "tls", "http", "fileinfo", "quic", "stats"];
 /// Objects at the top that records of another type than their name may have, and whether all of each is looked at.
-const ALSO: [(&str, &str, bool); 2] = [("flow", "tcp", true), ("dns", "http", false)];
+const ALSO: [(&str, &str, bool); 3] = [("flow", "tcp", true), ("dns", "http", false), ("fileinfo", "http", true)];
 /// An object at the top that any record may have.
 const ANYWHERE: &str = "tunnel";
 
@@ -57,6 +57,8 @@ const RECORD: &[Field] = &[
     field("dns", Shape::Object(DNS)),
     field("tls", Shape::Object(TLS)),
     field("http", Shape::Object(HTTP)),
+    field("fileinfo", Shape::Object(FILEINFO)),
+    field("netflow", Shape::Object(NETFLOW)),
     field("quic", Shape::Object(QUIC)),
     field("tunnel", Shape::Object(TUNNEL)),
     field("stats", Shape::Object(&[field("capture", Shape::Object(&[never_null("kernel_drops", COUNT)]))])),
@@ -70,6 +72,10 @@ const FLOW: &[Field] = &[
     field("end", Shape::Text),
     field("action", Shape::Text),
 ];
+const NETFLOW: &[Field] =
+    &[field("pkts", COUNT), field("bytes", COUNT), field("start", Shape::Text), field("end", Shape::Text)];
+const FILEINFO: &[Field] =
+    &[field("sha256", Shape::Text), never_null("gaps", Shape::Flag), field("state", Shape::Text), field("size", COUNT)];
 const DNS: &[Field] = &[
     field("version", NUMBER),
     never_null("type", Shape::Text),
