@@ -1,4 +1,4 @@
-"""Suricata's EVE logs (JSON, version 7 and 8) as rows of both tables.
+"""Suricata's EVE logs (JSON; seen of versions 7 and 8) as rows of both tables.
 
 Read are `flow`, `netflow`, `dns`, `tls`, `http`, `fileinfo` and `quic`. Promises the law of accounting: every record
 ends as an event, noise, unattributable or refused with line, offset and reason; records of other types are counted by

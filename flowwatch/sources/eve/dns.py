@@ -2,12 +2,14 @@
 
 | version | question | answer | `src` of an answer |
 |---|---|---|---|
+| 1 (Suricata up to 4.0) | `query`, `rrname` | `answer`, one of its records each | either |
 | 2 (Suricata 5 to 7) | `query`, `rrname` | `answer`, `rrname` | the asker |
 | 3 (Suricata 8) | `request`, `queries` | `response`, `queries` | the resolver; over HTTP/2 the asker |
 
-Question and answer belong together by conversation, message id, name and type; the first question that waits is the
-one answered. An answer without its question is a row, and so is a question without an answer. The class of a question
-EVE does not say. Messages of other operations than QUERY are noise, as are answers of version 1, one record each.
+Question and answer belong together by conversation, message id, name and type (version 1: without the last two, for
+there the answer does not repeat them); the first question that waits is the one answered. An answer without its
+question is a row, and so is a question without an answer. The records of a version 1 answer follow one another, of one
+time. The class of a question EVE does not say. Messages of other operations than QUERY are noise.
 """
 
 from collections import Counter
@@ -19,14 +21,13 @@ import pyarrow.compute as pc
 
 from flowwatch.sources.columns import instants
 from flowwatch.sources.eve.cells import Cells
-from flowwatch.sources.eve.messages import ANSWERING, ASKING, Key, Questions, keys, questions, rows
+from flowwatch.sources.eve.messages import ANSWERING, ASKING, Key, Questions, joined, keys, questions, rows, starts
 
 MOST_WAITING = 1 << 16
 """Questions that wait for their answer; beyond, the oldest is told as unanswered."""
 _PATIENCE = 60 * 10**9
 """Nanoseconds after which a question that gives way to others would not have been answered any more."""
 _NOT_QUERY = "DNS message of another operation than QUERY"
-_VERSION_1 = "DNS answer of version 1 (before Suricata 4.1)"
 
 _ENDS = ["client_ip", "client_port", "server_ip", "server_port", "transport"]
 _OF_QUESTION = ["record", "offset", "time", *_ENDS, "qname", "qtype", "name_exact"]
@@ -44,6 +45,8 @@ class Lookups:
         self._waiting: dict[Key, list[int]] = {}
         """Their places there."""
         self._count = 0
+        self._open: tuple[pa.RecordBatch, list[Key]] | None = None
+        """An answer of version 1 of which more records may come."""
         self.limits: Counter[str] = Counter()
         """Limits that were hit: questions told as unanswered too early, questions of a message left out."""
         self.unattributable = 0
@@ -59,18 +62,38 @@ class Lookups:
     def take(self, cells: Cells, times: pa.Int64Array) -> dict[str, pa.Array]:
         """The lookups that are complete with these messages, in their order; refused records are passed over."""
         asked = self._booked(cells)
-        kept, new = self._rows, rows(cells, times, asked)
-        self._rows = new if kept is None else pa.concat_batches([kept, new])
-        pairs = self._pairs(keys(cells, asked), kept.num_rows if kept is not None else 0)
-        made = columns(self._rows, *pairs)
+        found = self._told(*self._whole(rows(cells, times, asked), list(keys(cells, asked))))
         self._forget()
-        return made
+        return columns(*found)
 
     def end(self) -> dict[str, pa.Array]:
-        """The questions that were never answered."""
+        """What was still open, and the questions that were never answered."""
+        if self._rows is None:
+            return {}
+        found, questions, answers = self._told(*self._whole(self._rows.slice(0, 0), [], ended=True))
         left = [place for waiting in self._waiting.values() for place in waiting]
         self._waiting.clear()
-        return columns(self._rows, left, [None] * len(left)) if self._rows is not None else {}
+        return columns(found, [*questions, *left], [*answers, *[None] * len(left)])
+
+    def _whole(self, new: pa.RecordBatch, names: list[Key], *, ended: bool = False) -> tuple[pa.RecordBatch, list[Key]]:
+        """The messages with the records of each answer of version 1 brought together; keeps one that may go on."""
+        if self._open is not None:
+            new, names = pa.concat_batches([self._open[0], new]), [*self._open[1], *names]
+            self._open = None
+        if not pc.any(new["partial"]).as_py():
+            return new, names
+        begun = starts(new, names)
+        if not ended and new["partial"][begun[-1]].as_py():
+            last = begun.pop()
+            self._open = new.slice(last), names[last:]
+            new = new.slice(0, last)
+        return joined(new, begun), [names[place] for place in begun]
+
+    def _told(self, new: pa.RecordBatch, names: list[Key]) -> tuple[pa.RecordBatch, list[int | None], list[int | None]]:
+        """All rows at hand, and the places of the question and the answer of each lookup that is complete."""
+        kept = self._rows if self._rows is not None else new.slice(0, 0)
+        found = self._rows = pa.concat_batches([kept, new])
+        return found, *self._pairs(names, kept.num_rows)
 
     def _booked(self, cells: Cells) -> Questions:
         """The questions of the messages; books the messages that have none."""
@@ -164,5 +187,3 @@ def checked(cells: Cells) -> pa.Int64Array:
 def _no_lookups(cells: Cells) -> Iterator[tuple[str, pa.BooleanArray]]:
     """Messages that are no lookup, and what they are."""
     yield _NOT_QUERY, pc.fill_null(pc.not_equal(cells.values("dns.opcode"), 0), fill_value=False)
-    answers = pc.fill_null(pc.equal(cells.values("dns.type"), "answer"), fill_value=False)
-    yield _VERSION_1, pc.and_(pc.is_null(cells.values("dns.version")), answers)

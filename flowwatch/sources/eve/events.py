@@ -1,4 +1,4 @@
-"""What is read of an EVE record (Suricata 7 and 8, `etc/schema.json`), typed; everything else in it is passed over.
+"""What is read of an EVE record (Suricata up to 8, `etc/schema.json`), typed; everything else in it is passed over.
 
 A record whose fields are not of their types is refused by the field's name. Records of other types than the ones that
 are read count for their type alone, whatever else they hold.
@@ -86,7 +86,7 @@ class Record(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 class Dns(msgspec.Struct, gc=False, omit_defaults=True):
-    """`dns`: one message (versions 2 and 3)."""
+    """`dns`: one message; of an answer of version 1 one record."""
 
     type: str = ""
     version: _Number | None = None
@@ -97,6 +97,8 @@ class Dns(msgspec.Struct, gc=False, omit_defaults=True):
     rrname: str | None = None
     rrtype: str | None = None
     rrname_truncated: bool = False
+    ttl: _Seconds | None = None
+    rdata: str | None = None
     queries: list[Question] | None = None
     answers: list[Record] | None = None
     grouped: msgspec.Raw = msgspec.Raw(b"null")

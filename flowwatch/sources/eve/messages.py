@@ -1,7 +1,7 @@
 """EVE `dns` records as rows of LOOKUPS, one a question, each as far as its own message tells it."""
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import accumulate, count
 from operator import eq
 
 import msgspec
@@ -14,6 +14,8 @@ from flowwatch.sources.eve import answers, words
 from flowwatch.sources.eve.cells import Cells
 from flowwatch.sources.eve.events import Question, Record
 
+MOST_RECORDS = 1 << 10
+"""Records of one answer of version 1 that are brought together."""
 MOST_QUESTIONS = 8
 """Questions of one message that become rows; real messages have one."""
 ASKING = pa.array(["query", "request"])
@@ -83,24 +85,28 @@ def keys(cells: Cells, asked: Questions) -> Iterator[Key]:
         parts = (asked.told(cells.values(field)).to_pylist() for field in _CONVERSATION)
         ends = (frozenset({(src, sport), (dst, dport)}) for src, sport, dst, dport in zip(*parts, strict=True))
         flows = [both if flow is None else flow for flow, both in zip(flows, ends, strict=True)]
+    first = asked.told(_is_first(cells))
+    name, kind = pc.if_else(first, "", asked.name), pc.if_else(first, None, asked.type)
     ids = asked.told(cells.values("dns.id"))
-    return zip(flows, *(column.to_pylist() for column in (ids, asked.name, asked.type)), strict=True)
+    return zip(flows, *(column.to_pylist() for column in (ids, name, kind)), strict=True)
 
 
 def rows(cells: Cells, times: pa.Int64Array, asked: Questions) -> pa.RecordBatch:
-    """One a question: what its message tells, and whether it asks (`asks`)."""
+    """One a question: what its message tells, whether it asks (`asks`) or is a record of an answer (`partial`)."""
     kind = cells.values("dns.type")
     asks = pc.is_in(kind, ASKING)
+    partial = pc.and_not(_is_first(cells), asks)
     of_message = {
         "record": cells.number,
         "offset": cells.offset,
         "time": times,
-        **_ends(cells, kind),
+        **_ends(cells, pc.if_else(partial, "partial", kind)),
         "transport": _transport(cells),
         "flags": cells.each("dns.flags", words.header_flags, _FLAGS),
         "rcode": pc.if_else(asks, None, cells.each("dns.rcode", words.rcode)),
-        "answers": _answers(cells, asks),
+        "answers": _answers(cells, asks, partial),
         "asks": asks,
+        "partial": partial,
     }
     names = asked.name.dictionary_encode()
     ours = [words.name(name) for name in names.dictionary.to_pylist()]
@@ -108,7 +114,7 @@ def rows(cells: Cells, times: pa.Int64Array, asked: Questions) -> pa.RecordBatch
     of_question = {
         "qname": name,
         "name_exact": pc.and_not(exact, asked.cut),
-        "qtype": by_value(asked.type, words.record_type),
+        "qtype": pc.if_else(asked.told(partial), None, by_value(asked.type, words.record_type)),
     }
     told = {name: asked.told(column) for name, column in of_message.items()}
     return pa.RecordBatch.from_pydict(told | of_question)
@@ -117,11 +123,47 @@ def rows(cells: Cells, times: pa.Int64Array, asked: Questions) -> pa.RecordBatch
 _NAME = ((0, pa.utf8()), (1, pa.bool_()))
 
 
+def starts(messages: pa.RecordBatch, names: list[Key]) -> list[int]:
+    """Places where a message begins: the records of an answer of version 1 are one."""
+    found: list[int] = []
+    columns = (messages[name].to_pylist() for name in ("partial", "time"))
+    told = list(zip(names, *columns, strict=True))
+    for place, (key, is_partial, time) in enumerate(told):
+        goes_on = found and is_partial and told[found[-1]] == (key, True, time)
+        if not goes_on or place - found[-1] == MOST_RECORDS:
+            found.append(place)
+    return found
+
+
+def joined(messages: pa.RecordBatch, begun: list[int]) -> pa.RecordBatch:
+    """The messages that begin at these places, each with the answers of all rows up to the next."""
+    told = messages["answers"]
+    ends = [0, *accumulate(pc.fill_null(pc.list_value_length(told), 0).to_pylist())]
+    nulls = told.is_null().to_pylist()
+    offsets = [None if nulls[place] else ends[place] for place in begun]
+    whole = pa.ListArray.from_arrays(pa.array([*offsets, ends[-1]], pa.int32()), told.flatten(), type=told.type)
+    taken = messages.take(pa.array(begun, pa.int64()))
+    return taken.set_column(taken.schema.get_field_index("answers"), "answers", whole)
+
+
+def _is_first(cells: Cells) -> pa.BooleanArray:
+    """Messages of version 1, which names itself seldom: it has no lists."""
+    listed = pc.coalesce(*(cells.values(f"dns.{name}") for name in ("queries", "answers", "grouped")))
+    named = pc.fill_null(pc.equal(cells.values("dns.version"), 1), fill_value=True)
+    alike = pc.is_in(cells.values("dns.type"), pa.array(["query", "answer"]))
+    return pc.and_(pc.and_(named, alike), pc.is_null(listed))
+
+
 def _ends(cells: Cells, kind: pa.StringArray) -> dict[str, pa.Array]:
-    """Who asked and who was asked: `src` of answers of version 3 is the latter, unless they came over HTTP."""
+    """Who asked and who was asked: `src` of answers of version 3 is the latter, unless they came over HTTP.
+
+    Of version 1 (`partial`) it is one or the other, so that a port of DNS has to tell.
+    """
     src, dst = (cells.values(f"{side}_port", pa.uint16()) for side in ("src", "dest"))
-    elsewhere = pc.or_(pc.invert(pc.is_in(dst, _DNS_PORTS)), pc.is_in(src, _DNS_PORTS))
-    back = pc.and_(pc.and_not(pc.equal(pc.fill_null(kind, ""), "response"), cells.values("http")), elsewhere)
+    asked, answered = (pc.is_in(port, _DNS_PORTS) for port in (dst, src))
+    back = pc.and_not(pc.equal(pc.fill_null(kind, ""), "response"), cells.values("http"))
+    back = pc.and_(back, pc.or_(pc.invert(asked), answered))
+    back = pc.or_(back, pc.and_(pc.equal(pc.fill_null(kind, ""), "partial"), pc.and_not(answered, asked)))
     src_ip, dst_ip = (cells.each(f"{side}_ip", text.address) for side in ("src", "dest"))
     return {
         "client_ip": pc.if_else(back, dst_ip, src_ip),
@@ -137,13 +179,18 @@ def _transport(cells: Cells) -> pa.StringArray:
     return pc.if_else(cells.values("http"), "doh", pc.coalesce(*local, pc.if_else(tcp, "tcp", "udp")))
 
 
-def _answers(cells: Cells, asks: pa.BooleanArray) -> pa.ListArray:
-    """The answer section of each message that answers."""
+def _answers(cells: Cells, asks: pa.BooleanArray, partial: pa.BooleanArray) -> pa.ListArray:
+    """The answer section of each message that answers; of version 1 the record that is told."""
     records = cells.decoded("dns.answers", _RECORDS) or [None] * len(cells)
     groups = cells.values("dns.grouped").to_pylist()
-    return answers.column(
-        [
-            None if is_asking else told if told is not None else answers.grouped(group or "null")
-            for is_asking, told, group in zip(asks.to_pylist(), records, groups, strict=True)
-        ]
-    )
+    told: list[list[Record] | None] = [
+        None if is_asking else some if some is not None else answers.grouped(group or "null")
+        for is_asking, some, group in zip(asks.to_pylist(), records, groups, strict=True)
+    ]
+    for place in pc.indices_nonzero(pc.and_(partial, pc.is_valid(cells.values("dns.rdata")))).to_pylist():
+        name, kind, ttl, rdata = (cells.values(f"dns.{field}")[place].as_py() for field in _RECORD)
+        told[place] = [Record(rrname=name, rrtype=kind, ttl=ttl, rdata=rdata)]
+    return answers.column(told)
+
+
+_RECORD = ("rrname", "rrtype", "ttl", "rdata")

@@ -86,6 +86,8 @@ const DNS: &[Field] = &[
     field("rrtype", Shape::Text),
     never_null("rrname_truncated", Shape::Flag),
     field("rcode", Shape::Text),
+    field("ttl", SECONDS),
+    field("rdata", Shape::Text),
     field("queries", Shape::List(&Shape::Object(QUESTION))),
     field("answers", Shape::List(&Shape::Object(ANSWER))),
     never_null("grouped", Shape::Any),
