@@ -18,6 +18,7 @@ __all__ = [
     "read_capture",
     "split_bind",
     "split_columns",
+    "split_eve",
     "split_messages",
     "write_jsonl",
 ]
@@ -253,6 +254,17 @@ def split_columns(lines: _ArrowArray, /, *, separator: str, unset: str, wanted: 
 
     A value is null where the line has fewer, or it is `unset`. Raises TypeError where the lines are not utf8,
     ValueError for an empty separator or places that do not ascend.
+    """
+
+def split_eve(block: bytes, /) -> dict[str, Batch]:
+    """The records of a block of lines of an EVE log, one object a line.
+
+    `flow`, `netflow`, `dns`, `tls`, `http`, `fileinfo`, `quic`, `stats`, each that is there: `line` (from 0) and
+    `start` (first byte) as uint32, then the fields by their path (`dns.rrname`): utf8, int64 or bool, null where the
+    record has none or null; arrays, and `dns.grouped`, as the JSON they stand as; an object (`dns`, `tunnel`): whether
+    it is there. `unread`: `line`, `start`, `event_type` of the records of other types. `others`: `line`, `start`,
+    `end` of the lines that are not taken: what is no object of the types of `sources.eve.events`, and what is one in
+    an unusual way.
     """
 
 def split_messages(messages: _ArrowArray, /) -> Batch:

@@ -1,6 +1,6 @@
 """Columns as Arrow arrays: values changed once each, nanoseconds as times, a batch of a schema from what is there."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -45,6 +45,21 @@ def batch(columns: Mapping[str, pa.Array], schema: pa.Schema, wanted: pa.Boolean
     count = int(wanted.true_count)
     arrays = [_column(columns.get(field.name), field.type, wanted, count) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def in_order(batches: Sequence[pa.RecordBatch], place: str) -> pa.RecordBatch:
+    """The rows of batches of one schema as one batch, ascending by a column."""
+    if len(batches) == 1:
+        return batches[0]
+    order = pc.sort_indices(pa.concat_arrays([batch[place] for batch in batches]))
+    columns = zip(*(batch.columns for batch in batches), strict=True)
+    return pa.RecordBatch.from_arrays([_taken(parts, order) for parts in columns], schema=batches[0].schema)
+
+
+def _taken(parts: Sequence[pa.Array], order: pa.UInt64Array) -> pa.Array:
+    if all(part.null_count == len(part) for part in parts):
+        return pa.nulls(len(order), parts[0].type)
+    return pa.concat_arrays(parts).take(order)
 
 
 def _column(column: pa.Array | None, kind: pa.DataType, wanted: pa.BooleanArray, count: int) -> pa.Array:

@@ -88,7 +88,7 @@ class _Pieces:
             if last_end > first_end:
                 yield self._block(data[first_end + 1 : last_end])
         else:
-            whole = bytes(self.begun) + data[first_end:last_end]
+            whole = b"".join((self.begun, memoryview(data)[first_end:last_end]))
             self.begun.clear()
             yield self._block(whole)
         self._keep(data[last_end + 1 :])

@@ -67,6 +67,10 @@ class Objects(Generic[T]):
                 blank += not self.spanning
         return found, blank
 
+    def alone(self, number: int, offset: int, line: bytes) -> Found[T]:
+        """A line by itself, of a log whose objects do not span lines."""
+        return _found(number, offset, self._decoded(line))
+
     def end(self) -> list[Found[T]]:
         """The object that never ended, refused."""
         return [self._broken(self._begun)] if self._begun else []

@@ -93,7 +93,9 @@ def _partial(flows: pa.Table) -> pa.ChunkedArray:
     ]
     one_way = pc.and_(pc.equal(counter, "final"), pc.and_(pc.xor(*silent), pc.is_null(flows["state"])))
     uncounted = pc.is_null(pc.coalesce(flows["src_payload"], flows["dst_payload"], flows["src_acked"]))
-    one_way = pc.and_(one_way, pc.and_(pc.is_null(flows["conn_id"]), uncounted))  # captures have put theirs together
+    counted = (pc.is_null(pc.coalesce(flows[f"{side}_packets"], flows[f"{side}_bytes"])) for side in _SIDES)
+    unnamed = pc.or_(pc.is_null(flows["conn_id"]), pc.xor(*counted))  # those with a name count both, be it nothing
+    one_way = pc.and_(one_way, pc.and_(unnamed, uncounted))  # captures have put theirs together
     return pc.or_(pc.is_in(counter, pa.array([*_ADDED, "cumulative"])), one_way)
 
 

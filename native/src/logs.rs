@@ -6,10 +6,15 @@
 
 pub mod bind;
 pub mod columns;
+pub mod eve;
+mod json;
 pub mod messages;
 mod syslog;
 
 use std::ops::Range;
+
+use arrow_array::builder::UInt32Builder;
+use arrow_array::{ArrayRef, RecordBatch};
 
 /// What is left of a line while it is taken apart.
 #[derive(Debug, Clone, Copy)]
@@ -57,9 +62,21 @@ impl<'a> Rest<'a> {
 
 /// The lines of a block, each without its line feed, and where it begins.
 fn lines(block: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let ends = block.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
-    ends.chain([block.len()]).scan(0, |start, end| {
+    memchr::memchr_iter(b'\n', block).chain([block.len()]).scan(0, |start, end| {
         let begun = std::mem::replace(start, end + 1);
         Some((begun, block.get(begun..end).unwrap_or_default()))
     })
+}
+
+/// Appends where a line stands.
+fn append<const N: usize>(columns: &mut [UInt32Builder; N], values: [usize; N]) {
+    for (column, value) in columns.iter_mut().zip(values) {
+        column.append_option(u32::try_from(value).ok());
+    }
+}
+
+/// Columns of one length as a batch; of one schema, whatever is in them.
+fn batch<'a>(columns: impl Iterator<Item = (&'a str, ArrayRef)>) -> RecordBatch {
+    let columns = columns.map(|(name, column)| (name, column, true));
+    RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
 }

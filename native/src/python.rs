@@ -3,6 +3,7 @@
 //! Parsing runs without Python's lock, which is taken again after each block of the input to see whether the user
 //! interrupted. One error of the crate becomes one of two of Python's: `OSError` or `CaptureError`.
 
+use std::collections::HashMap;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -58,6 +59,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(write_jsonl, module)?)?;
     module.add_function(wrap_pyfunction!(split_bind, module)?)?;
     module.add_function(wrap_pyfunction!(split_columns, module)?)?;
+    module.add_function(wrap_pyfunction!(split_eve, module)?)?;
     module.add_function(wrap_pyfunction!(split_messages, module)?)?;
     module.add_function(wrap_pyfunction!(flows_schema, module)?)?;
     module.add_function(wrap_pyfunction!(lookups_schema, module)?)?;
@@ -76,6 +78,7 @@ const ALL: [&str; 13] = [
     "read_capture",
     "split_bind",
     "split_columns",
+    "split_eve",
     "split_messages",
     "write_jsonl",
 ];
@@ -397,6 +400,12 @@ fn split_columns(py: Python<'_>, lines: PyArray, separator: &str, unset: &str, w
     Ok(Batch { batch: py.detach(|| logs::columns::split(lines, separator, unset, &wanted)) })
 }
 
+/// The records of a block of lines of an EVE log as columns, by type, and where the other lines stand.
+#[pyfunction]
+#[pyo3(signature = (block, /))]
+fn split_eve(py: Python<'_>, block: &[u8]) -> HashMap<&'static str, Batch> {
+    let told = py.detach(|| logs::eve::split(block));
+    told.into_iter().map(|(kind, batch)| (kind, Batch { batch })).collect()
 /// DNS messages as rows, one a question; a message without one, or that is none, is a row as well.
 #[pyfunction]
 #[pyo3(signature = (messages, /))]

@@ -5,73 +5,89 @@ nor time to live: CNAMEs come first, so that each leads to the next. An address 
 record and is one.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from flowwatch.model.records import LOOKUPS
 from flowwatch.sources import text
+from flowwatch.sources.columns import by_value
 from flowwatch.sources.eve import words
-from flowwatch.sources.eve.cells import shown
-from flowwatch.sources.eve.events import Dns, Record
+from flowwatch.sources.eve.cells import shown_all
+from flowwatch.sources.eve.events import Record
 
-Answer = dict[str, Any]
-"""`name`, `type`, `data`, `ttl`."""
+_LIST = LOOKUPS.field("answers").type
 _GROUPED = msgspec.json.Decoder(dict[str, list[Any]])
-_NAMES = frozenset({"CNAME", "NS", "PTR", "DNAME", "MX", "MB", "MG", "MR", "MD", "MF"})
+_NAMES = ("CNAME", "NS", "PTR", "DNAME", "MX", "MB", "MG", "MR", "MD", "MF")
 
 
-def answers(dns: Dns) -> list[Answer] | None:
-    """The records of the answer section in message order; empty where it had none, None where they cannot be read."""
-    if dns.answers is not None:
-        return [_detailed(one) for one in dns.answers]
-    return _grouped(bytes(dns.grouped))
+def column(messages: Sequence[list[Record] | None]) -> pa.ListArray:
+    """The records of each message as `answers` of LOOKUPS."""
+    starts: list[int | None] = []
+    flat: list[Record] = []
+    for message in messages:
+        starts.append(None if message is None else len(flat))
+        flat += message or ()
+    kinds = by_value(pa.array([record.rrtype for record in flat], pa.utf8()), words.record_type)
+    owners = by_value(pa.array([record.rrname for record in flat], pa.utf8()), _name)
+    lives = pa.array([record.ttl for record in flat], pa.uint32())
+    fields = list(_LIST.value_type)
+    values = pa.StructArray.from_arrays([owners, kinds, _data(flat, kinds), lives], fields=fields)
+    return pa.ListArray.from_arrays(pa.array([*starts, len(flat)], pa.int32()), values, type=_LIST)
 
 
-def _detailed(record: Record) -> Answer:
-    kind = words.record_type(record.rrtype or "")
-    owner = None if record.rrname is None else words.name(record.rrname)[0]
-    return {"name": owner, "type": kind, "data": _data(record, kind), "ttl": record.ttl}
+def grouped(data: str) -> list[Record] | None:
+    """The records where only the data by type are logged; None where they cannot be read."""
+    try:
+        groups = _GROUPED.decode(data) if data != "null" else {}
+    except (msgspec.DecodeError, ValueError):
+        return None
+    told = sorted(groups.items(), key=lambda group: group[0] != "CNAME")
+    return [
+        Record(rrtype=word, rdata=value)
+        for word, values in told
+        if words.record_type(word)
+        for value in values
+        if isinstance(value, str)
+    ]
 
 
-def _data(record: Record, kind: str | None) -> str:
+def _data(records: list[Record], kinds: pa.StringArray) -> pa.StringArray:
+    """The data, as our tables have them."""
+    told = pa.array([record.rdata or "" for record in records], pa.utf8())
+    typed = (by_value(pc.if_else(pc.is_in(kinds, some), told, None), change) for some, change in _BY_TYPE)
+    plain = pc.coalesce(*typed, shown_all(told))
+    if not any(record.soa or record.srv for record in records):
+        return plain
+    lines = zip(map(_fields, records), plain.to_pylist(), strict=True)
+    return pa.array([one if several is None else several for several, one in lines], pa.utf8())
+
+
+def _fields(record: Record) -> str | None:
+    """The data of a record of several fields."""
     if record.soa is not None:
         soa = record.soa
         numbers = (soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum)
-        return " ".join([words.name(soa.mname)[0], words.name(soa.rname)[0], *map(str, numbers)])
+        return " ".join([_name(soa.mname), _name(soa.rname), *map(str, numbers)])
     if record.srv is not None:
         srv = record.srv
-        return f"{srv.priority} {srv.weight} {srv.port} {words.name(srv.name)[0]}"
-    return _told(record.rdata or "", kind)
+        return f"{srv.priority} {srv.weight} {srv.port} {_name(srv.name)}"
+    return None
 
 
-def _told(rdata: str, kind: str | None) -> str:
-    """The data of a record of one field, as our tables have it."""
-    if kind in _NAMES:
-        return words.name(rdata)[0]
-    told = _BY_TYPE.get(kind or "", shown)(rdata)
-    return shown(rdata) if told is None else told
+def _name(value: str) -> str:
+    return words.name(value)[0]
 
 
 def _quoted(rdata: str) -> str:
     return text.quoted(words.unescaped(rdata))
 
 
-_BY_TYPE: dict[str, Callable[[str], str | None]] = {
-    "A": text.address, "AAAA": text.address, "TXT": _quoted, "SPF": _quoted,
-}  # fmt: skip
-
-
-def _grouped(data: bytes) -> list[Answer] | None:
-    try:
-        groups = _GROUPED.decode(data) if data not in (b"", b"null") else {}
-    except msgspec.DecodeError:
-        return None
-    told = sorted(groups.items(), key=lambda group: group[0] != "CNAME")
-    return [
-        {"name": None, "type": kind, "data": _told(value, kind), "ttl": None}
-        for word, values in told
-        if (kind := words.record_type(word))
-        for value in values
-        if isinstance(value, str)
-    ]
+_BY_TYPE = (
+    (pa.array(["A", "AAAA"]), text.address),
+    (pa.array(_NAMES), _name),
+    (pa.array(["TXT", "SPF"]), _quoted),
+)

@@ -5,24 +5,20 @@ reason found.
 """
 
 from collections.abc import Callable
-from operator import attrgetter
+from functools import cached_property
+from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowwatch.sources import moments, text
-from flowwatch.sources.columns import by_value
-from flowwatch.sources.eve.events import Event
+from flowwatch.sources.columns import by_value, unless_plain
+from flowwatch.sources.eve.placed import Taken
 from flowwatch.sources.eve.words import unescaped
 
-
-class Taken(msgspec.Struct, gc=False):
-    """Records in the order of the log, with where each stood."""
-
-    events: list[Event] = []
-    numbers: list[int] = []
-    offsets: list[int] = []
+_PRINTABLE = r"[ -\[\]-~]*"
+"""Text that stands in the tables as it is (a regular expression of RE2)."""
 
 
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,23 +38,32 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
 class Cells:
     """Typed columns of the records; `refused` gathers what could not be cast."""
 
-    def __init__(self, taken: Taken) -> None:
-        self.events = taken.events
-        self.number = pa.array(taken.numbers, pa.uint64())
-        self.offset = pa.array(taken.offsets, pa.uint64())
-        self.refused = pa.nulls(len(taken.events), pa.utf8())
+    def __init__(self, kind: str, taken: Taken) -> None:
+        self._fields = taken.fields
+        self.number = taken.number
+        self.offset = taken.offset
+        self.refused = pa.nulls(len(taken.number), pa.utf8())
         """Reason code by record, null where nothing is wrong."""
+        self.refuse(pc.invert(self._fields[kind]), f"bad_field:{kind}")
 
     def __len__(self) -> int:
-        return len(self.events)
+        return len(self.number)
 
     def values(self, path: str, kind: pa.DataType | None = None) -> pa.Array:
-        """A field of every record; its objects on the way are there."""
-        return pa.array(map(attrgetter(path), self.events), kind or pa.utf8())
+        """A field of every record, null where it has none."""
+        column = self._fields[path]
+        return column if kind is None else column.cast(kind)
 
-    def each(self, value: Callable[[Event], object], kind: pa.DataType | None = None) -> pa.Array:
-        """What a function makes of every record."""
-        return pa.array(map(value, self.events), kind or pa.utf8())
+    def each(self, path: str, value: Callable[[Any], object], kind: pa.DataType | None = None) -> pa.Array:
+        """What a function makes of a field."""
+        return by_value(self._fields[path], value, kind)
+
+    def decoded(self, path: str, decoder: msgspec.json.Decoder[list[Any]]) -> list[Any] | None:
+        """The values of a field that stands as JSON, None where a record has none; None where no record has one."""
+        column = self._fields[path]
+        if column.null_count == len(column):
+            return None
+        return decoder.decode(f"[{','.join(one or 'null' for one in column.to_pylist())}]")
 
     def all(self, value: object, kind: pa.DataType | None = None) -> pa.Array:
         """A column of one value."""
@@ -75,19 +80,29 @@ class Cells:
         self.refuse(pc.is_null(found), f"bad_field:{path}")
         return found.dictionary_encode()
 
+    @cached_property
+    def logged(self) -> pa.Int64Array:
+        """`timestamp` in nanoseconds since 1970; null where it is none."""
+        return moments.column(self.values("timestamp"))
+
     def time(self, path: str) -> pa.Int64Array:
         """Nanoseconds since 1970; a record without is refused."""
-        found = moments.column(self.values(path))
+        found = self.logged if path == "timestamp" else moments.column(self.values(path))
         self.refuse(pc.is_null(found), "bad_timestamp")
         return found
 
     def printable(self, path: str) -> pa.StringArray:
         r"""Text with what is not printable ASCII as `\xNN`."""
-        return by_value(self.values(path), shown)
+        return shown_all(self.values(path))
 
     def host(self, path: str) -> pa.StringArray:
         """Host names: lower-case, without a last dot; null where empty."""
-        return by_value(self.values(path), host_name)
+        return unless_plain(self.values(path), text.PLAIN_NAME, host_name)
+
+
+def shown_all(values: pa.StringArray) -> pa.StringArray:
+    """`shown` of a column."""
+    return unless_plain(values, _PRINTABLE, shown)
 
 
 def shown(value: str) -> str:

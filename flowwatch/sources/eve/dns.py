@@ -2,76 +2,51 @@
 
 | version | question | answer | `src` of an answer |
 |---|---|---|---|
+| 1 (Suricata up to 4.0) | `query`, `rrname` | `answer`, one of its records each | either |
 | 2 (Suricata 5 to 7) | `query`, `rrname` | `answer`, `rrname` | the asker |
 | 3 (Suricata 8) | `request`, `queries` | `response`, `queries` | the resolver; over HTTP/2 the asker |
 
-Question and answer belong together by conversation, message id, name and type; the first question that waits is the
-one answered. An answer without its question is a row, and so is a question without an answer. The class of a question
-EVE does not say. Messages of other operations than QUERY are noise, as are answers of version 1, one record each.
+Question and answer belong together by conversation, message id, name and type (version 1: without the last two, for
+there the answer does not repeat them); the first question that waits is the one answered. An answer without its
+question is a row, and so is a question without an answer. The records of a version 1 answer follow one another, of one
+time. The class of a question EVE does not say. Messages of other operations than QUERY are noise.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from operator import attrgetter
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 
-import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch.model.records import LOOKUPS
-from flowwatch.sources import text
-from flowwatch.sources.eve import words
-from flowwatch.sources.eve.answers import Answer, answers
+from flowwatch.sources.columns import instants
 from flowwatch.sources.eve.cells import Cells
-from flowwatch.sources.eve.events import Dns, Event, Question
+from flowwatch.sources.eve.messages import ANSWERING, ASKING, Key, Questions, joined, keys, questions, rows, starts
 
 MOST_WAITING = 1 << 16
 """Questions that wait for their answer; beyond, the oldest is told as unanswered."""
-MOST_QUESTIONS = 8
-"""Questions of one message that become rows; real messages have one."""
 _PATIENCE = 60 * 10**9
 """Nanoseconds after which a question that gives way to others would not have been answered any more."""
-_ASKING = frozenset({"query", "request"})
-_ANSWERING = frozenset({"answer", "response"})
-_DNS_PORTS = frozenset({53, 5353, 5355})
-_LOCAL = {5353: "mdns", 5355: "llmnr"}
 _NOT_QUERY = "DNS message of another operation than QUERY"
-_VERSION_1 = "DNS answer of version 1 (before Suricata 4.1)"
 
-
-class Lookup(msgspec.Struct, gc=False):
-    """One row of LOOKUPS while its answer may still come."""
-
-    record: int
-    offset: int
-    time: int
-    client_ip: str
-    client_port: int | None
-    server_ip: str
-    server_port: int | None
-    transport: str
-    qname: str
-    name_exact: bool
-    qtype: str | None
-    flags: tuple[str, ...] | None
-    asked: int | None = None
-    answer_record: int | None = None
-    answer_offset: int | None = None
-    latency: int | None = None
-    rcode: str | None = None
-    answers: list[Answer] | None = None
-
-
-_Key = tuple[object, int | None, str, str | None]
+_ENDS = ["client_ip", "client_port", "server_ip", "server_port", "transport"]
+_OF_QUESTION = ["record", "offset", "time", *_ENDS, "qname", "qtype", "name_exact"]
+_OF_ANSWER = ["record", "offset", "time", "name_exact", "flags", "rcode", "answers"]
+"""What a lookup has from its question, and from its answer, as far as there are both."""
+_Places = Sequence[int | None]
 
 
 class Lookups:
     """Takes the messages of one log in order; keeps the questions whose answer has not come."""
 
     def __init__(self) -> None:
-        self._waiting: dict[_Key, list[Lookup]] = {}
+        self._rows: pa.RecordBatch | None = None
+        """The questions that wait."""
+        self._waiting: dict[Key, list[int]] = {}
+        """Their places there."""
         self._count = 0
+        self._open: tuple[pa.RecordBatch, list[Key]] | None = None
+        """An answer of version 1 of which more records may come."""
         self.limits: Counter[str] = Counter()
         """Limits that were hit: questions told as unanswered too early, questions of a message left out."""
         self.unattributable = 0
@@ -84,148 +59,131 @@ class Lookups:
         """Messages that gave no row."""
         return self.unattributable + self.noise.total()
 
-    def take(self, cells: Cells, times: pa.Int64Array) -> list[Lookup]:
+    def take(self, cells: Cells, times: pa.Int64Array) -> dict[str, pa.Array]:
         """The lookups that are complete with these messages, in their order; refused records are passed over."""
-        done: list[Lookup] = []
-        refused = cells.refused.is_valid().to_pylist()
-        places = zip(cells.number.to_pylist(), cells.offset.to_pylist(), times.to_pylist(), strict=True)
-        for event, place, bad in zip(cells.events, places, refused, strict=True):
-            if not bad and event.dns is not None:
-                done += self._message(event, event.dns, place)
-        return done
+        asked = self._booked(cells)
+        found = self._told(*self._whole(rows(cells, times, asked), list(keys(cells, asked))))
+        self._forget()
+        return columns(*found)
 
-    def end(self) -> list[Lookup]:
-        """The questions that were never answered."""
-        left = [one for waiting in self._waiting.values() for one in waiting]
+    def end(self) -> dict[str, pa.Array]:
+        """What was still open, and the questions that were never answered."""
+        if self._rows is None:
+            return {}
+        found, questions, answers = self._told(*self._whole(self._rows.slice(0, 0), [], ended=True))
+        left = [place for waiting in self._waiting.values() for place in waiting]
         self._waiting.clear()
-        return left
+        return columns(found, [*questions, *left], [*answers, *[None] * len(left)])
 
-    def _message(self, event: Event, dns: Dns, place: tuple[int, int, int]) -> Iterator[Lookup]:
-        why = _not_a_lookup(dns)
-        questions = _questions(dns)
-        if len(questions) > MOST_QUESTIONS:
-            self.limits["questions_per_message"] += len(questions) - MOST_QUESTIONS
-        if why:
-            self.noise[why] += 1
-        elif not questions:
-            self.unattributable += 1
-        elif dns.type in _ASKING:
-            for question in questions[:MOST_QUESTIONS]:
-                yield from self._asked(_key(event, dns, question), _lookup(event, dns, question, place))
-        else:
-            told = answers(dns)
-            for question in questions[:MOST_QUESTIONS]:
-                yield self._answered(_key(event, dns, question), _lookup(event, dns, question, place), dns, told)
+    def _whole(self, new: pa.RecordBatch, names: list[Key], *, ended: bool = False) -> tuple[pa.RecordBatch, list[Key]]:
+        """The messages with the records of each answer of version 1 brought together; keeps one that may go on."""
+        if self._open is not None:
+            new, names = pa.concat_batches([self._open[0], new]), [*self._open[1], *names]
+            self._open = None
+        if not pc.any(new["partial"]).as_py():
+            return new, names
+        begun = starts(new, names)
+        if not ended and new["partial"][begun[-1]].as_py():
+            last = begun.pop()
+            self._open = new.slice(last), names[last:]
+            new = new.slice(0, last)
+        return joined(new, begun), [names[place] for place in begun]
 
-    def _asked(self, key: _Key, question: Lookup) -> Iterator[Lookup]:
-        self._waiting.setdefault(key, []).append(question)
-        self._count += 1
-        if self._count > MOST_WAITING:
-            oldest = self._first(next(iter(self._waiting)))
-            if question.time - oldest.time < _PATIENCE:
-                self.limits["waiting_questions"] += 1
-            yield oldest
+    def _told(self, new: pa.RecordBatch, names: list[Key]) -> tuple[pa.RecordBatch, list[int | None], list[int | None]]:
+        """All rows at hand, and the places of the question and the answer of each lookup that is complete."""
+        kept = self._rows if self._rows is not None else new.slice(0, 0)
+        found = self._rows = pa.concat_batches([kept, new])
+        return found, *self._pairs(names, kept.num_rows)
 
-    def _answered(self, key: _Key, answer: Lookup, dns: Dns, told: list[Answer] | None) -> Lookup:
-        """The answer's row, with its question where that was seen."""
-        answer.rcode = words.rcode(dns.rcode or "")
-        answer.answers = told
-        if key not in self._waiting:
-            return answer
-        asked = self._first(key)
-        return msgspec.structs.replace(
-            asked,
-            time=answer.time,
-            flags=answer.flags,
-            name_exact=asked.name_exact and answer.name_exact,
-            asked=asked.time,
-            answer_record=answer.record,
-            answer_offset=answer.offset,
-            latency=answer.time - asked.time,
-            rcode=answer.rcode,
-            answers=told,
-        )
+    def _booked(self, cells: Cells) -> Questions:
+        """The questions of the messages; books the messages that have none."""
+        left = pc.is_null(cells.refused)
+        for sentence, mask in _no_lookups(cells):
+            found = pc.sum(pc.and_(mask, left)).as_py()
+            self.noise.update({sentence: found} if found else {})
+            left = pc.and_not(left, mask)
+        asked = questions(cells, left)
+        self.unattributable += left.true_count - pc.count_distinct(asked.message).as_py()
+        self.limits.update({"questions_per_message": asked.left_out} if asked.left_out else {})
+        return asked
 
-    def _first(self, key: _Key) -> Lookup:
-        waiting = self._waiting[key]
+    def _pairs(self, found: Iterable[Key], first: int) -> tuple[list[int | None], list[int | None]]:
+        """Each answer with its question, where that was seen, and each question that waits no longer."""
+        assert self._rows is not None  # noqa: S101
+        waiting = self._waiting
+        asked: list[int | None] = []
+        answered: list[int | None] = []
+        asks = self._rows["asks"].slice(first).to_pylist()
+        for place, (key, is_asking) in enumerate(zip(found, asks, strict=True), first):
+            before = waiting.get(key)
+            if not is_asking:
+                asked.append(None if before is None else self._first(key, before))
+                answered.append(place)
+                continue
+            if before is None:
+                waiting[key] = [place]
+            else:
+                before.append(place)
+            self._count += 1
+            if self._count > MOST_WAITING:
+                asked.append(self._oldest(place))
+                answered.append(None)
+        return asked, answered
+
+    def _first(self, key: Key, waiting: list[int]) -> int:
         self._count -= 1
         if len(waiting) == 1:
             del self._waiting[key]
         return waiting.pop(0)
 
+    def _oldest(self, now: int) -> int:
+        """The question that gives way to one that was asked now."""
+        assert self._rows is not None  # noqa: S101
+        oldest = self._first(*next(iter(self._waiting.items())))
+        asked, last = (self._rows["time"][place].as_py() for place in (oldest, now))
+        self.limits.update({"waiting_questions": 1} if last - asked < _PATIENCE else {})
+        return oldest
 
-def columns(rows: Iterable[Lookup]) -> dict[str, pa.Array]:
-    """The lookups as columns of LOOKUPS."""
-    kept = list(rows)
-    made: dict[str, pa.Array] = {}
-    for name in Lookup.__struct_fields__:
-        kind: Any = LOOKUPS.field(name).type
-        plain = kind.value_type if pa.types.is_dictionary(kind) else kind
-        made[name] = pa.array(map(attrgetter(name), kept), plain)
-    made["vantage"] = pa.repeat("client", len(kept))
-    made["time_basis"] = pa.repeat("explicit", len(kept))
-    return made
+    def _forget(self) -> None:
+        """Keeps of the rows only the questions that wait."""
+        places = [place for waiting in self._waiting.values() for place in waiting]
+        self._rows = self._rows and self._rows.take(pa.array(places, pa.int64()))
+        place = count()
+        self._waiting = {key: [next(place) for _ in waiting] for key, waiting in self._waiting.items()}
+
+
+def columns(found: pa.RecordBatch, questions: _Places, answers: _Places) -> dict[str, pa.Array]:
+    """Columns of LOOKUPS from the question and the answer of each row, or one of them; empty where there is no row."""
+    if not questions:
+        return {}
+    asked, answered = pa.array(questions, pa.int64()), pa.array(answers, pa.int64())
+    first = found.select(_OF_QUESTION).take(pc.coalesce(asked, answered))
+    last = found.select(_OF_ANSWER).take(pc.coalesce(answered, asked))
+    paired = pc.and_(pc.is_valid(asked), pc.is_valid(answered))
+    begun = pc.if_else(paired, first["time"], None)
+    return {
+        **{name: first[name] for name in _OF_QUESTION},
+        **{name: last[name] for name in ("flags", "rcode", "answers")},
+        "time": instants(last["time"]),
+        "name_exact": pc.and_(first["name_exact"], last["name_exact"]),
+        "asked": instants(begun),
+        "answer_record": pc.if_else(paired, last["record"], None),
+        "answer_offset": pc.if_else(paired, last["offset"], None),
+        "latency": pc.subtract(last["time"], begun),
+        "vantage": pa.repeat("client", len(questions)),
+        "time_basis": pa.repeat("explicit", len(questions)),
+    }
 
 
 def checked(cells: Cells) -> pa.Int64Array:
     """Times of the messages; one without, or without its ends, is refused."""
     for field in ("src_ip", "dest_ip"):
         cells.address(field)
-    known = pc.is_in(cells.values("dns.type"), pa.array(sorted(_ASKING | _ANSWERING)))
+    known = pc.is_in(cells.values("dns.type"), pa.concat_arrays([ASKING, ANSWERING]))
     cells.refuse(pc.invert(known), "bad_field:dns.type")
     return cells.time("timestamp")
 
 
-def _not_a_lookup(dns: Dns) -> str | None:
-    if dns.opcode:
-        return _NOT_QUERY
-    return _VERSION_1 if dns.version is None and dns.type == "answer" else None
-
-
-def _questions(dns: Dns) -> list[Question]:
-    """What was asked, in either version's form."""
-    told = dns.queries
-    if told is None:
-        told = [Question(dns.rrname, dns.rrtype, dns.rrname_truncated)]
-    return [one for one in told if one.rrname is not None]
-
-
-def _key(event: Event, dns: Dns, question: Question) -> _Key:
-    if event.flow_id is not None:
-        return event.flow_id, dns.id, question.rrname or "", question.rrtype
-    ends = frozenset({(event.src_ip, event.src_port), (event.dest_ip, event.dest_port)})
-    return ends, dns.id, question.rrname or "", question.rrtype
-
-
-def _lookup(event: Event, dns: Dns, question: Question, place: tuple[int, int, int]) -> Lookup:
-    """The row of one question, as far as this message tells it."""
-    name, exact = words.name(question.rrname or "")
-    src = (text.address(event.src_ip or "") or "", event.src_port)
-    dst = (text.address(event.dest_ip or "") or "", event.dest_port)
-    client, server = (dst, src) if _from_resolver(event, dns) else (src, dst)
-    return Lookup(
-        *place,
-        *client,
-        *server,
-        transport=_transport(event),
-        qname=name,
-        name_exact=exact and not question.rrname_truncated,
-        qtype=words.record_type(question.rrtype or ""),
-        flags=words.header_flags(dns.flags) if dns.flags else None,
-    )
-
-
-def _from_resolver(event: Event, dns: Dns) -> bool:
-    """Whether `src` is who was asked: in answers of version 3 that did not come over HTTP."""
-    if dns.type != "response" or event.http is not None:
-        return False
-    return event.dest_port not in _DNS_PORTS or event.src_port in _DNS_PORTS
-
-
-def _transport(event: Event) -> str:
-    if event.http is not None:
-        return "doh"
-    for port in (event.src_port, event.dest_port):
-        if port in _LOCAL:
-            return _LOCAL[port]
-    return "tcp" if words.protocol(event.proto or "") == "tcp" else "udp"
+def _no_lookups(cells: Cells) -> Iterator[tuple[str, pa.BooleanArray]]:
+    """Messages that are no lookup, and what they are."""
+    yield _NOT_QUERY, pc.fill_null(pc.not_equal(cells.values("dns.opcode"), 0), fill_value=False)

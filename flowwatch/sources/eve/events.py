@@ -1,4 +1,4 @@
-"""What is read of an EVE record (Suricata 7 and 8, `etc/schema.json`), typed; everything else in it is passed over.
+"""What is read of an EVE record (Suricata up to 8, `etc/schema.json`), typed; everything else in it is passed over.
 
 A record whose fields are not of their types is refused by the field's name. Records of other types than the ones that
 are read count for their type alone, whatever else they hold.
@@ -12,11 +12,12 @@ import msgspec
 from flowwatch.sources.objects import broken_code
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+_Number = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 _Port = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 _Seconds = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF_FFFF)]
 
 
-class Flow(msgspec.Struct, gc=False):
+class Flow(msgspec.Struct, gc=False, omit_defaults=True):
     """`flow`: counts of frames by direction, first and last packet."""
 
     start: str | None = None
@@ -28,14 +29,23 @@ class Flow(msgspec.Struct, gc=False):
     action: str | None = None
 
 
-class Tcp(msgspec.Struct, gc=False):
+class Netflow(msgspec.Struct, gc=False, omit_defaults=True):
+    """`netflow`: the frames of one direction, first and last packet."""
+
+    pkts: _Count | None = None
+    bytes: _Count | None = None
+    start: str | None = None
+    end: str | None = None
+
+
+class Tcp(msgspec.Struct, gc=False, omit_defaults=True):
     """`tcp`: the flags each side ever sent, in hexadecimal."""
 
     tcp_flags_ts: str | None = None
     tcp_flags_tc: str | None = None
 
 
-class Question(msgspec.Struct, gc=False):
+class Question(msgspec.Struct, gc=False, omit_defaults=True):
     """One of `dns.queries` (version 3)."""
 
     rrname: str | None = None
@@ -43,7 +53,7 @@ class Question(msgspec.Struct, gc=False):
     rrname_truncated: bool = False
 
 
-class Authority(msgspec.Struct, gc=False):
+class Authority(msgspec.Struct, gc=False, omit_defaults=True):
     """`soa` of a record."""
 
     mname: str = ""
@@ -55,7 +65,7 @@ class Authority(msgspec.Struct, gc=False):
     minimum: _Count = 0
 
 
-class Service(msgspec.Struct, gc=False):
+class Service(msgspec.Struct, gc=False, omit_defaults=True):
     """`srv` of a record."""
 
     priority: _Port = 0
@@ -64,7 +74,7 @@ class Service(msgspec.Struct, gc=False):
     name: str = ""
 
 
-class Record(msgspec.Struct, gc=False):
+class Record(msgspec.Struct, gc=False, omit_defaults=True):
     """One of `dns.answers`."""
 
     rrname: str | None = None
@@ -75,25 +85,27 @@ class Record(msgspec.Struct, gc=False):
     srv: Service | None = None
 
 
-class Dns(msgspec.Struct, gc=False):
-    """`dns`: one message (versions 2 and 3)."""
+class Dns(msgspec.Struct, gc=False, omit_defaults=True):
+    """`dns`: one message; of an answer of version 1 one record."""
 
     type: str = ""
-    version: int | None = None
-    id: int | None = None
+    version: _Number | None = None
+    id: _Number | None = None
     flags: str | None = None
-    opcode: int | None = None
+    opcode: _Number | None = None
     rcode: str | None = None
     rrname: str | None = None
     rrtype: str | None = None
     rrname_truncated: bool = False
+    ttl: _Seconds | None = None
+    rdata: str | None = None
     queries: list[Question] | None = None
     answers: list[Record] | None = None
-    grouped: msgspec.Raw = msgspec.Raw()
+    grouped: msgspec.Raw = msgspec.Raw(b"null")
     """The data of the answers by type, undecoded: what is left where `answers` is switched off."""
 
 
-class Tls(msgspec.Struct, gc=False):
+class Tls(msgspec.Struct, gc=False, omit_defaults=True):
     """`tls`: what a handshake showed."""
 
     sni: str | None = None
@@ -111,14 +123,14 @@ class Tls(msgspec.Struct, gc=False):
     from_proto: str | None = None
 
 
-class Header(msgspec.Struct, gc=False):
+class Header(msgspec.Struct, gc=False, omit_defaults=True):
     """One of `http.request_headers`; entries of other shapes have neither."""
 
     name: str | None = None
     value: str | None = None
 
 
-class Http(msgspec.Struct, gc=False):
+class Http(msgspec.Struct, gc=False, omit_defaults=True):
     """`http`: one request with its answer."""
 
     hostname: str | None = None
@@ -126,18 +138,27 @@ class Http(msgspec.Struct, gc=False):
     http_method: str | None = None
     http_user_agent: str | None = None
     version: str | None = None
-    status: int | None = None
+    status: _Number | None = None
     request_headers: list[Header] | None = None
 
 
-class Extension(msgspec.Struct, gc=False):
+class Fileinfo(msgspec.Struct, gc=False, omit_defaults=True):
+    """`fileinfo`: what was sent as one file."""
+
+    sha256: str | None = None
+    gaps: bool = False
+    state: str | None = None
+    size: _Count | None = None
+
+
+class Extension(msgspec.Struct, gc=False, omit_defaults=True):
     """One of `quic.extensions`."""
 
-    type: int | None = None
+    type: _Number | None = None
     values: list[str] | None = None
 
 
-class Quic(msgspec.Struct, gc=False):
+class Quic(msgspec.Struct, gc=False, omit_defaults=True):
     """`quic`: what an Initial packet showed."""
 
     version: str | None = None
@@ -146,7 +167,7 @@ class Quic(msgspec.Struct, gc=False):
     extensions: list[Extension] | None = None
 
 
-class Tunnel(msgspec.Struct, gc=False):
+class Tunnel(msgspec.Struct, gc=False, omit_defaults=True):
     """`tunnel`: the outermost layer around the record's packets."""
 
     src_ip: str | None = None
@@ -155,17 +176,17 @@ class Tunnel(msgspec.Struct, gc=False):
     proto: str | None = None
 
 
-class _Capture(msgspec.Struct, gc=False):
+class _Capture(msgspec.Struct, gc=False, omit_defaults=True):
     kernel_drops: _Count = 0
 
 
-class Stats(msgspec.Struct, gc=False):
+class Stats(msgspec.Struct, gc=False, omit_defaults=True):
     """`stats`: of its many counters, what the capture lost."""
 
     capture: _Capture | None = None
 
 
-class Event(msgspec.Struct, gc=False):
+class Event(msgspec.Struct, gc=False, omit_defaults=True):
     """One record."""
 
     event_type: str = ""
@@ -189,18 +210,20 @@ class Event(msgspec.Struct, gc=False):
     dns: Dns | None = None
     tls: Tls | None = None
     http: Http | None = None
+    fileinfo: Fileinfo | None = None
+    netflow: Netflow | None = None
     quic: Quic | None = None
     tunnel: Tunnel | None = None
     stats: Stats | None = None
 
 
-class _Type(msgspec.Struct, gc=False):
+class _Type(msgspec.Struct, gc=False, omit_defaults=True):
     event_type: str = ""
 
 
-READ = frozenset({"flow", "dns", "tls", "http", "quic", "stats"})
+READ = frozenset({"flow", "netflow", "dns", "tls", "http", "fileinfo", "quic", "stats"})
 """Types whose fields are looked at."""
-LINES = msgspec.json.Decoder(Event)
+_LINES = msgspec.json.Decoder(Event)
 _TYPE = msgspec.json.Decoder(_Type)
 _WHERE = re.compile(r"`\$\.?([^`]*)`")
 _ITEM = re.compile(r"\[[^]]*\]")
@@ -209,7 +232,7 @@ _ITEM = re.compile(r"\[[^]]*\]")
 def event(data: bytes) -> Event | str:
     """The record, or the reason code why it is none."""
     try:
-        found = LINES.decode(data)
+        found = _LINES.decode(data)
     except msgspec.ValidationError as error:
         return _unread(data) or _code(str(error))
     except (msgspec.DecodeError, ValueError):
@@ -217,6 +240,23 @@ def event(data: bytes) -> Event | str:
     except RecursionError:
         return "json_depth"
     return found if found.event_type else "no_event_type"
+
+
+def usual(record: Event) -> bytes:
+    """The record as a line that the core takes: what is read of it, in the usual way."""
+    if record.dns is not None:
+        record.dns.grouped = _on_one_line(record.dns.grouped)
+    return msgspec.json.encode(record)
+
+
+def _on_one_line(groups: msgspec.Raw) -> msgspec.Raw:
+    """The groups where they are UTF-8, else such as cannot be read; a line feed in JSON is only ever a space."""
+    data = bytes(groups)
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return msgspec.Raw(b"false")
+    return msgspec.Raw(data.replace(b"\n", b" "))
 
 
 def _unread(data: bytes) -> Event | None:

@@ -2,16 +2,16 @@
 
 Bytes are whole frames, so `bytes_scope` is `frame`; what of them was payload or was acknowledged EVE does not say.
 `timestamp` is when it was logged; the conversation's own times are `flow.start` and `flow.end`. What is still open is
-not there.
+not there. `netflow` tells the two directions in records of their own, and not who began.
 """
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowwatch.sources.columns import by_value, instants
 from flowwatch.sources.eve import words
 from flowwatch.sources.eve.cells import Cells, Rows
-from flowwatch.sources.eve.events import Event
 
 _ACTIONS = {"accept": "allow", "pass": "allow", "drop": "deny", "reject": "reset"}
 _WORDS = pa.list_(pa.utf8())
@@ -31,9 +31,9 @@ def rows(cells: Cells) -> Rows:
         **{f"{side}_bytes": cells.values(f"flow.bytes_{way}", pa.uint64()) for side, way in sides},
         "bytes_scope": cells.all("frame"),
         "counter": cells.all("final"),
-        "app": by_value(cells.each(_app), words.app),
-        "state": by_value(cells.each(_flags), words.state),
-        "action": by_value(cells.values("flow.action"), _ACTIONS.get),
+        "app": by_value(_app(cells), words.app),
+        "state": by_value(_flags(cells), words.state),
+        "action": cells.each("flow.action", _ACTIONS.get),
     }
     columns["state"] = pc.if_else(pc.equal(columns["proto"], "tcp"), columns["state"], None)
     one_way = pc.xor(*(pc.equal(pc.fill_null(column, 0), 0) for column in packets.values()))
@@ -41,9 +41,25 @@ def rows(cells: Cells) -> Rows:
     return Rows(columns=columns, start=start, end=end, one_way=one_way, notes={_INSIDE: inside})
 
 
+def netflow(cells: Cells) -> Rows:
+    """Records of type `netflow` as rows of FLOWS: what `src` sent; the other's counts are null."""
+    start = cells.time("netflow.start")
+    end = cells.time("netflow.end")
+    columns = {
+        **identity(cells, start, end),
+        "direction_basis": cells.all("first_record"),
+        "src_packets": cells.values("netflow.pkts", pa.uint64()),
+        "src_bytes": cells.values("netflow.bytes", pa.uint64()),
+        "bytes_scope": cells.all("frame"),
+        "counter": cells.all("final"),
+        "app": by_value(_app(cells), words.app),
+    }
+    return Rows(columns=columns, start=start, end=end)
+
+
 def identity(cells: Cells, start: pa.Int64Array, end: pa.Int64Array) -> dict[str, pa.Array]:
     """The columns every record has: where it stood, when, between whom."""
-    proto = by_value(cells.values("proto"), words.protocol)
+    proto = cells.each("proto", words.protocol)
     cells.refuse(pc.is_null(proto), "bad_field:proto")
     ports = [pc.coalesce(*(cells.values(field, pa.uint16()) for field in pair)) for pair in _PORTS]
     return {
@@ -60,9 +76,8 @@ def identity(cells: Cells, start: pa.Int64Array, end: pa.Int64Array) -> dict[str
         "conn_id": cells.values("flow_id", pa.uint64()).cast(pa.utf8()),
         "parts": cells.all(1, pa.uint32()),
         "direction_basis": cells.all("log"),
-        "vlan": cells.each(_vlan, pa.list_(pa.uint16())),
-        "tunnel": cells.each(_tunnel, _WORDS),
-        "tunnel_ends": cells.each(_tunnel_ends, _ENDS),
+        "vlan": cells.each("vlan", _vlan, pa.list_(pa.uint16())),
+        **_tunnel(cells),
         "community_id": cells.printable("community_id"),
         "host": cells.printable("host"),
     }
@@ -71,24 +86,31 @@ def identity(cells: Cells, start: pa.Int64Array, end: pa.Int64Array) -> dict[str
 _PORTS = (("src_port", "icmp_type"), ("dest_port", "icmp_code"))
 
 
-def _app(event: Event) -> str | None:
+def _app(cells: Cells) -> pa.StringArray:
     """What the conversation began as: behind CONNECT and STARTTLS Suricata goes on to name what is inside."""
-    return event.app_proto_orig or event.app_proto
+    began = cells.values("app_proto_orig")
+    return pc.coalesce(pc.if_else(pc.equal(began, ""), None, began), cells.values("app_proto"))
 
 
-def _flags(event: Event) -> str | None:
-    return f"{event.tcp.tcp_flags_ts or ''}/{event.tcp.tcp_flags_tc or ''}" if event.tcp else None
+def _flags(cells: Cells) -> pa.StringArray:
+    sides = (pc.fill_null(cells.values(f"tcp.tcp_flags_{way}"), "") for way in ("ts", "tc"))
+    return pc.if_else(cells.values("tcp"), pc.binary_join_element_wise(*sides, "/"), None)
 
 
-def _vlan(event: Event) -> list[int] | None:
-    return [event.vlan] if isinstance(event.vlan, int) else event.vlan or None
+def _vlan(data: str) -> list[int] | None:
+    told = msgspec.json.decode(data)
+    return [told] if isinstance(told, int) else told or None
 
 
-def _tunnel(event: Event) -> list[str] | None:
-    outer = event.tunnel
-    return [words.tunnel(outer.proto or "", outer.dest_port)] if outer else None
+def _tunnel(cells: Cells) -> dict[str, pa.Array]:
+    """The outermost encapsulation, where there is one."""
+    if not pc.any(cells.values("tunnel")).as_py():
+        return {"tunnel": pa.nulls(len(cells), _WORDS), "tunnel_ends": pa.nulls(len(cells), _ENDS)}
+    parts = (cells.values(path).to_pylist() for path in ("tunnel", *_OUTER))
+    outer = [rest if there else None for there, *rest in zip(*parts, strict=True)]
+    kinds = [[words.tunnel(one[0] or "", one[1])] if one else None for one in outer]
+    ends = [[dict(zip(("src", "dst"), map(words.canonical, one[2:]), strict=True))] if one else None for one in outer]
+    return {"tunnel": pa.array(kinds, _WORDS), "tunnel_ends": pa.array(ends, _ENDS)}
 
 
-def _tunnel_ends(event: Event) -> list[dict[str, str | None]] | None:
-    outer = event.tunnel
-    return [{"src": words.canonical(outer.src_ip), "dst": words.canonical(outer.dest_ip)}] if outer else None
+_OUTER = ("tunnel.proto", "tunnel.dest_port", "tunnel.src_ip", "tunnel.dest_ip")

@@ -1,56 +1,62 @@
-"""The records of a block with where each stood: decoded at once where each line is one, else line by line.
+"""The records of a block as columns by type, with where each stood.
 
-Both ways give the same records and the same refusals, so that how a log is cut into blocks changes nothing.
+The core takes the lines apart. What it does not take is decoded here: what is a record after all is written anew in
+the usual way and given to the core once more, so that there is one way from a record to its columns.
 """
 
-from collections.abc import Sequence
-from itertools import accumulate
-
 import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from flowwatch.sources.eve.cells import Taken
-from flowwatch.sources.eve.events import LINES, Event, event
-from flowwatch.sources.lines import LONGEST, Block
-from flowwatch.sources.objects import Found, Objects, too_deep
+from flowwatch.sources.eve.events import Event, event, usual
+from flowwatch.sources.lines import Block
+from flowwatch.sources.objects import Found, Objects
 
 Refusal = tuple[int, int, str]
 """Line, byte offset, reason code."""
+_UNREAD, _OTHERS = "unread", "others"
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """Records of one type in the order of the log: their fields by path (`split_eve`), and where each stood."""
+
+    fields: pa.RecordBatch
+    number: pa.UInt64Array
+    offset: pa.UInt64Array
+
+    def and_of(self, other: "Taken") -> "Taken":
+        """These records with the others, in the order of the log."""
+        order = pc.sort_indices(pa.concat_arrays([self.offset, other.offset]))
+        return Taken(
+            pa.concat_batches([self.fields, other.fields]).take(order),
+            pa.concat_arrays([self.number, other.number]).take(order),
+            pa.concat_arrays([self.offset, other.offset]).take(order),
+        )
 
 
 class Placed(msgspec.Struct):
     """Records in the order of the log, and what was none."""
 
-    events: list[Event] = []
-    numbers: Sequence[int] = ()
-    offsets: Sequence[int] = ()
-    refusals: list[Refusal] = []
+    read: dict[str, Taken]
+    """By type, those that are looked at."""
+    unread: pa.StringArray
+    """Types of the others."""
+    refusals: list[Refusal]
     blank: int = 0
     """Lines with nothing on them."""
 
     @property
     def records(self) -> int:
         """All that is to be accounted for."""
-        return len(self.events) + len(self.refusals) + self.blank
+        read = sum(len(taken.number) for taken in self.read.values())
+        return read + len(self.unread) + len(self.refusals) + self.blank
 
-    def by_type(self) -> dict[str, list[int]]:
-        """Places of the records by their type."""
-        places: dict[str, list[int]] = {}
-        for place, kind in enumerate([record.event_type for record in self.events]):
-            places.setdefault(kind, []).append(place)
-        return places
-
-    def of(self, kind: str, places: list[int]) -> Taken:
-        """The records at these places; one without the object its type promises is refused."""
-        empty = [place for place in places if getattr(self.events[place], kind) is None]
-        if empty:
-            self.refusals += [(self.numbers[place], self.offsets[place], f"bad_field:{kind}") for place in empty]
-            places = sorted(set(places) - set(empty))
-        events, numbers, offsets = self.events, self.numbers, self.offsets
-        return Taken(
-            [events[place] for place in places],
-            [numbers[place] for place in places],
-            [offsets[place] for place in places],
-        )
+    def and_of(self, other: "Placed") -> "Placed":
+        """These records with the others."""
+        read = self.read | other.read
+        both = {kind: self.read[kind].and_of(other.read[kind]) for kind in self.read.keys() & other.read.keys()}
+        unread = pa.concat_arrays([self.unread, other.unread])
+        return Placed(read | both, unread, self.refusals + other.refusals, self.blank + other.blank)
 
 
 class Places:
@@ -61,37 +67,58 @@ class Places:
 
     def split(self, block: Block) -> Placed:
         """The records of the block."""
-        whole = None if self._objects.spanning else _at_once(block)
-        if whole is not None:
-            self._objects.spanning = False
-            return whole
-        found, blank = self._objects.split(block)
-        return _one_by_one(found, blank)
+        if not self._objects.spanning:
+            parts = _parts(block.data)
+            others = parts[_OTHERS].to_pylist()
+            if self._objects.spanning is False or not others or others[0]["line"] > 0:
+                self._objects.spanning = False
+                taken = _placed(parts, pa.scalar(block.number, pa.uint64()), pa.scalar(block.offset, pa.uint64()))
+                return taken.and_of(self._mended(block, others)) if others else taken
+        return _written_anew(*self._objects.split(block))
 
     def end(self) -> Placed:
         """What was begun and never ended."""
-        return _one_by_one(self._objects.end(), 0)
+        return _written_anew(self._objects.end(), 0)
+
+    def _mended(self, block: Block, others: list[dict[str, int]]) -> Placed:
+        """The lines that the core did not take."""
+        found: list[Found[Event]] = []
+        blank = 0
+        for place in others:
+            line = block.data[place["start"] : place["end"]]
+            if line.strip():
+                found.append(self._objects.alone(block.number + place["line"], block.offset + place["start"], line))
+            else:
+                blank += 1
+        return _written_anew(found, blank)
 
 
-def _at_once(block: Block) -> Placed | None:
-    """None unless every line is one object that is read without complaint."""
-    data = block.data
-    lines = data.split(b"\n")
-    one_each = data.startswith(b"{") and data.endswith(b"}") and data.count(b"}\n{") == len(lines) - 1
-    if not one_each or max(map(len, lines)) > LONGEST or any(map(too_deep, lines)):
-        return None
-    try:
-        events = LINES.decode_lines(data)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return None
-    if len(events) != len(lines) or not all(record.event_type for record in events):
-        return None
-    offsets = list(accumulate((len(line) + 1 for line in lines), initial=block.offset))
-    return Placed(events, range(block.number, block.number + len(lines)), offsets)
+def _written_anew(found: list[Found[Event]], blank: int) -> Placed:
+    told = [(one.number, one.offset, usual(one.row)) for one in found if one.row is not None]
+    numbers, offsets, written = zip(*told, strict=True) if told else ((), (), ())
+    parts = _parts(b"\n".join(written))
+    placed = _placed(parts, pa.array(numbers, pa.uint64()), pa.array(offsets, pa.uint64()))
+    placed.refusals += [(one.number, one.offset, one.code) for one in found if one.row is None]
+    if told:
+        placed.refusals += [(*told[line][:2], "json_syntax") for line in parts[_OTHERS]["line"].to_pylist()]
+    placed.blank = blank
+    return placed
 
 
-def _one_by_one(found: list[Found[Event]], blank: int) -> Placed:
-    told = [(one.row, one.number, one.offset) for one in found if one.row is not None]
-    refusals = [(one.number, one.offset, one.code) for one in found if one.row is None]
-    events, numbers, offsets = zip(*told, strict=True) if told else ((), (), ())
-    return Placed(list(events), numbers, offsets, refusals, blank)
+def _placed(parts: dict[str, pa.RecordBatch], number: pa.Scalar | pa.Array, offset: pa.Scalar | pa.Array) -> Placed:
+    """`number` and `offset`: of the first line, or of each."""
+    read = {kind: _taken(fields, number, offset) for kind, fields in parts.items() if kind not in (_UNREAD, _OTHERS)}
+    return Placed(read, parts[_UNREAD]["event_type"], [])
+
+
+def _taken(fields: pa.RecordBatch, number: pa.Scalar | pa.Array, offset: pa.Scalar | pa.Array) -> Taken:
+    line, start = fields["line"], fields["start"]
+    if isinstance(number, pa.Array):
+        return Taken(fields, number.take(line), offset.take(line))
+    return Taken(fields, pc.add(line.cast(pa.uint64()), number), pc.add(start.cast(pa.uint64()), offset))
+
+
+def _parts(data: bytes) -> dict[str, pa.RecordBatch]:
+    from flowwatch._native import split_eve  # noqa: PLC0415, TID251 - start-up time; the border
+
+    return {kind: pa.record_batch(one) for kind, one in split_eve(data).items()}

@@ -8,18 +8,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, Skip
-from flowwatch.sources import moments
-from flowwatch.sources.columns import batch
+from flowwatch.sources.columns import batch, in_order
 from flowwatch.sources.eve import dns, flow, http, tls
-from flowwatch.sources.eve.cells import Cells, Rows, Taken
-from flowwatch.sources.eve.events import READ, Event
+from flowwatch.sources.eve.cells import Cells, Rows
 from flowwatch.sources.eve.placed import Placed, Places, Refusal
 from flowwatch.sources.ledger import Ledger
 from flowwatch.sources.lines import BLOCK, Block, blocks
 from flowwatch.sources.opened import Opened
 from flowwatch.sources.records import TableName
 
-_FLOWS: dict[str, Callable[[Cells], Rows]] = {"flow": flow.rows, "tls": tls.rows, "http": http.rows, "quic": tls.quic}
+_FLOWS: dict[str, Callable[[Cells], Rows]] = {
+    "flow": flow.rows, "netflow": flow.netflow, "tls": tls.rows, "http": http.rows, "fileinfo": http.files,
+    "quic": tls.quic,
+}  # fmt: skip
 _Batches = Iterator[tuple[TableName, pa.RecordBatch]]
 _MOST_TYPES = 64
 """Types that are not read are told apart up to this many."""
@@ -62,26 +63,28 @@ class EveRecords:
         """Batches of the records; books all of them."""
         self._ledger.records += placed.records
         self._ledger.noise += placed.blank
-        for kind, some in self._sorted(placed).items():
-            cells = Cells(some)
-            if kind == "stats":
-                self._counters(some)
-            elif kind == "dns":
-                yield from self._messages(cells, placed.refusals)
-            else:
-                yield from self._conversations(_FLOWS[kind], cells, placed.refusals)
+        self._others(placed.unread)
+        found = {kind: Cells(kind, placed.read[kind]) for kind in sorted(placed.read)}
+        made = [
+            self._conversations(make, found[kind], placed.refusals) for kind, make in _FLOWS.items() if kind in found
+        ]
+        if any(some.num_rows for some in made):
+            yield "flows", in_order(made, "first_offset")
+        if "dns" in found:
+            yield from self._messages(found["dns"], placed.refusals)
+        if "stats" in found:
+            self._counters(found["stats"], placed.refusals)
         self._ledger.refuse(placed.refusals, ended=ended)
-        self._order(placed)
+        self._order(list(found.values()))
 
-    def _sorted(self, placed: Placed) -> dict[str, Taken]:
-        """Records by type, of the types that are read; books the others."""
-        places = placed.by_type()
-        for kind in [kind for kind in places if kind not in READ]:
+    def _others(self, types: pa.StringArray) -> None:
+        """Books the records of types that are not read."""
+        for found in types.value_counts().to_pylist():
+            kind = found["values"]
             known = len(self._unread) < _MOST_TYPES or kind in self._unread
-            self._unread[kind if known else ""] += len(places[kind])
-        return {kind: some for kind in sorted(READ & places.keys()) if (some := placed.of(kind, places[kind])).events}
+            self._unread[kind if known else ""] += found["counts"]
 
-    def _conversations(self, make: Callable[[Cells], Rows], cells: Cells, refusals: list[Refusal]) -> _Batches:
+    def _conversations(self, make: Callable[[Cells], Rows], cells: Cells, refusals: list[Refusal]) -> pa.RecordBatch:
         """Rows of FLOWS; books them with the noise among them."""
         ledger = self._ledger
         rows = make(cells)
@@ -97,8 +100,7 @@ class EveRecords:
         made = batch(rows.columns, FLOWS, left)
         ledger.events += made.num_rows
         ledger.flows += made.num_rows
-        if made.num_rows:
-            yield "flows", made
+        return made
 
     def _messages(self, cells: Cells, refusals: list[Refusal]) -> _Batches:
         """Rows of LOOKUPS that are complete; books the messages."""
@@ -110,28 +112,32 @@ class EveRecords:
         self._ledger.events += left.true_count - (self._lookups.booked - booked)
         yield from self._asked(done)
 
-    def _asked(self, rows: list[dns.Lookup]) -> _Batches:
-        if rows:
-            columns = dns.columns(rows)
-            columns["source"] = self._source(len(rows))
-            self._ledger.lookups += len(rows)
-            yield "lookups", batch(columns, LOOKUPS, pa.repeat(pa.scalar(value=True), len(rows)))
+    def _asked(self, columns: dict[str, pa.Array]) -> _Batches:
+        if columns:
+            count = len(columns["qname"])
+            columns["source"] = self._source(count)
+            self._ledger.lookups += count
+            yield "lookups", batch(columns, LOOKUPS, pa.repeat(pa.scalar(value=True), count))
 
-    def _counters(self, some: Taken) -> None:
+    def _counters(self, cells: Cells, refusals: list[Refusal]) -> None:
         """Books Suricata's own counters: they are noise, but say what the capture lost."""
-        self._ledger.noise += len(some.events)
-        for record in some.events:
-            self._losses.take(record)
+        left = _accepted(cells, refusals)
+        self._ledger.noise += left.true_count
+        drops = pc.fill_null(cells.values("stats.capture.kernel_drops"), 0)
+        for reading in drops.filter(pc.and_(left, cells.values("stats.capture"))).to_pylist():
+            self._losses.take(reading)
 
     def _span(self, start: pa.Int64Array, end: pa.Int64Array, left: pa.BooleanArray) -> None:
         first, last = pc.min(start.filter(left)).as_py(), pc.max(end.filter(left)).as_py()
         if first is not None and last is not None:
             self._ledger.seen(first, last)
 
-    def _order(self, placed: Placed) -> None:
+    def _order(self, found: list[Cells]) -> None:
         """Books how often a record was logged with an older time than the one before."""
-        texts = [record.timestamp for record in placed.events if record.event_type in READ]
-        times = moments.column(pa.array(texts, pa.utf8())).drop_null()
+        if not found:
+            return
+        order = pc.sort_indices(pa.concat_arrays([cells.offset for cells in found]))
+        times = pa.concat_arrays([cells.logged for cells in found]).take(order).drop_null()
         if not len(times):
             return
         before = pa.concat_arrays([pa.array([self._last], pa.int64()), times.slice(0, len(times) - 1)])
@@ -164,12 +170,10 @@ class _Losses:
         """All of them so far."""
         return self._before + self._now
 
-    def take(self, record: Event) -> None:
+    def take(self, reading: int) -> None:
         """One more reading of the counter."""
-        capture = record.stats and record.stats.capture
-        if capture:
-            self._before += self._now if capture.kernel_drops < self._now else 0
-            self._now = capture.kernel_drops
+        self._before += self._now if reading < self._now else 0
+        self._now = reading
 
 
 def _accepted(cells: Cells, refusals: list[Refusal]) -> pa.BooleanArray:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,7 +18,7 @@ from flowwatch.sources import moments
 from flowwatch.sources.columns import by_value, instants
 from flowwatch.sources.eve import words
 from flowwatch.sources.eve.cells import Cells, Rows, host_name, shown
-from flowwatch.sources.eve.events import Event
+from flowwatch.sources.eve.events import Extension
 from flowwatch.sources.eve.flow import identity
 
 _WORDS = pa.list_(pa.utf8())
@@ -31,19 +32,20 @@ _SERVICES = 1024
 def rows(cells: Cells) -> Rows:
     """Records of type `tls` as rows of FLOWS."""
     time = cells.time("timestamp")
-    sealed = pc.is_in(cells.each(_began_as), pa.array(["tls", "http"]))
+    began = cells.each("tls.from_proto", lambda word: word or None).fill_null("tls")
+    sealed = pc.is_in(began, pa.array(["tls", "http"]))
     columns = {
         **identity(cells, time, time),
         "bytes_scope": cells.all("unknown"),
-        "app": by_value(cells.each(_began_as), words.app),
+        "app": by_value(began, words.app),
         "sni": cells.host("tls.sni"),
-        "alpn": cells.each(_alpn, _WORDS),
-        "tls_version": by_value(cells.values("tls.version"), words.tls_version),
+        "alpn": pc.coalesce(*(cells.each(f"tls.{side}_alpns", _protocols, _WORDS) for side in ("server", "client"))),
+        "tls_version": cells.each("tls.version", words.tls_version),
         "ja4": cells.printable("tls.ja4"),
-        "cert_sha256": cells.each(_digest),
+        "cert_sha256": _digests(cells),
         "cert_subject": cells.printable("tls.subject"),
         "cert_issuer": cells.printable("tls.issuerdn"),
-        "cert_names": cells.each(_certified, _WORDS),
+        "cert_names": cells.each("tls.subjectaltname", _certified, _WORDS),
         "cert_not_before": _day(cells, "tls.notbefore"),
         "cert_not_after": _day(cells, "tls.notafter"),
         **{f"{side}_clear": pc.if_else(sealed, pa.scalar(value=False), None) for side in ("src", "dst")},
@@ -60,9 +62,9 @@ def quic(cells: Cells) -> Rows:
         "bytes_scope": cells.all("unknown"),
         "app": cells.all("quic"),
         "sni": names,
-        "alpn": cells.each(_offered, _WORDS),
-        "tls_version": by_value(cells.values("quic.version"), _QUIC_WITH_TLS.get),
-        "ech": cells.each(_encrypted, pa.bool_()),
+        "alpn": cells.each("quic.extensions", _offered, _WORDS),
+        "tls_version": cells.each("quic.version", _QUIC_WITH_TLS.get),
+        "ech": cells.each("quic.extensions", _encrypted, pa.bool_()),
         "ja4": cells.printable("quic.ja4"),
         **{f"{side}_clear": cells.all(value=False, kind=pa.bool_()) for side in ("src", "dst")},
     }
@@ -90,42 +92,43 @@ def _day(cells: Cells, path: str) -> pa.Array:
     return instants(moments.column(cells.values(path)))
 
 
-def _began_as(event: Event) -> str:
-    return (event.tls.from_proto if event.tls else None) or "tls"
+def _protocols(data: str) -> list[str] | None:
+    return [shown(one) for one in _TEXTS.decode(data)] or None
 
 
-def _alpn(event: Event) -> list[str] | None:
-    """The protocol the server chose, else what the client offered."""
-    told = event.tls and (event.tls.server_alpns or event.tls.client_alpns)
-    return [shown(one) for one in told] if told else None
-
-
-def _certified(event: Event) -> list[str] | None:
-    told = event.tls and event.tls.subjectaltname
+def _certified(data: str) -> list[str] | None:
+    told = _TEXTS.decode(data)
     return [found for one in told if (found := host_name(one))] if told else None
 
 
-def _digest(event: Event) -> str | None:
-    """SHA-256 of the leaf certificate, where the log holds it (base64 of its DER form)."""
-    if event.tls is None:
-        return None
-    leaf = event.tls.certificate or next(iter(event.tls.chain or ()), None)
-    if not leaf:
-        return None
+def _digests(cells: Cells) -> pa.StringArray:
+    """SHA-256 of the leaf certificates that the log holds: alone, else as the first of the chain."""
+    alone = cells.values("tls.certificate")
+    first = cells.each("tls.chain", lambda data: next(iter(_TEXTS.decode(data)), None))
+    return by_value(pc.coalesce(pc.if_else(pc.equal(alone, ""), None, alone), first), _digest)
+
+
+def _digest(leaf: str) -> str | None:
+    """From the base64 of its DER form; None where it is none."""
     try:
-        return hashlib.sha256(base64.b64decode(leaf, validate=True)).hexdigest()
+        return hashlib.sha256(base64.b64decode(leaf, validate=True)).hexdigest() if leaf else None
     except (binascii.Error, ValueError):
         return None
 
 
-def _offered(event: Event) -> list[str] | None:
-    for extension in (event.quic and event.quic.extensions) or ():
+def _offered(data: str) -> list[str] | None:
+    """The protocols a client offered."""
+    for extension in _EXTENSIONS.decode(data):
         if extension.type == _ALPN and extension.values:
             return [shown(one) for one in extension.values]
     return None
 
 
-def _encrypted(event: Event) -> bool | None:
+def _encrypted(data: str) -> bool | None:
     """Whether Encrypted ClientHello was offered; None where the log has no list of extensions."""
-    extensions = event.quic and event.quic.extensions
+    extensions = _EXTENSIONS.decode(data)
     return any(extension.type == _ECH for extension in extensions) if extensions else None
+
+
+_TEXTS = msgspec.json.Decoder(list[str])
+_EXTENSIONS = msgspec.json.Decoder(list[Extension])

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow_array::builder::{StringBuilder, UInt32Builder};
 use arrow_array::{ArrayRef, RecordBatch};
 
-use super::{Rest, lines, syslog};
+use super::{Rest, append, batch, lines, syslog};
 
 const TIMES: [&[u8]; 2] = [b"00-Aaa-0000 00:00:00.000", b"0000-00-00T00:00:00.000"];
 const CLASSES: [&[u8]; 6] = [b"IN", b"CH", b"HS", b"NONE", b"ANY", b"RESERVED0"];
@@ -215,12 +215,6 @@ fn flags<'a>(rest: &mut Rest<'a>) -> Option<&'a [u8]> {
     whole.get(..whole.len() - rest.0.len())
 }
 
-fn append<const N: usize>(columns: &mut [UInt32Builder; N], values: [usize; N]) {
-    for (column, value) in columns.iter_mut().zip(values) {
-        column.append_option(u32::try_from(value).ok());
-    }
-}
-
 /// Null where there is none. Bytes that are not ASCII, which only a view's name can have, are one character each.
 fn text(column: &mut StringBuilder, part: &[u8]) {
     match std::str::from_utf8(part) {
@@ -228,10 +222,6 @@ fn text(column: &mut StringBuilder, part: &[u8]) {
         Ok(text) if text.is_ascii() => column.append_value(text),
         _ => column.append_value(part.iter().copied().map(char::from).collect::<String>()),
     }
-}
-
-fn batch<'a>(columns: impl Iterator<Item = (&'a str, ArrayRef)>) -> RecordBatch {
-    RecordBatch::try_from_iter(columns).expect("columns of one length")
 }
 
 #[cfg(test)]

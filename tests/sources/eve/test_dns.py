@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowwatch.sources.eve import dns
+from flowwatch.sources.eve import dns, messages
 
 AUTHORITY = {
     "mname": "ns.example",
@@ -98,7 +98,7 @@ def test_of_too_many_questions_of_one_message_the_first_are_rows(record, put, li
     many = {"queries": [{"rrname": f"q{number}.example", "rrtype": "A"} for number in range(5000)]}
     many["answers"] = [{"rrname": "a.example", "rrtype": "A", "rdata": "198.51.100.7"}] * 5000
     _, lookups, coverage = eve(put(lines(record("response", dns=many))))
-    assert (len(lookups), coverage.limits) == (dns.MOST_QUESTIONS, {"questions_per_message": 4992})
+    assert (len(lookups), coverage.limits) == (messages.MOST_QUESTIONS, {"questions_per_message": 4992})
     assert coverage.incomplete
 
 
@@ -189,16 +189,64 @@ def test_transports(change, transport, record, lookups):
     assert lookups(record("query", **change))[0]["transport"] == transport
 
 
-def test_other_operations_nameless_messages_and_version_1_are_no_lookups(record, put, lines, eve):
-    records = [
-        record("request", dns={"opcode": 4}),
-        record("answer", dns={"version": None}),
-        record("response", dns={"queries": []}),
-    ]
+def test_other_operations_and_nameless_messages_are_no_lookups(record, put, lines, eve):
+    records = [record("request", dns={"opcode": 4}), record("response", dns={"queries": []})]
     _, lookups, coverage = eve(put(lines(*records)))
     assert lookups == []
-    assert (coverage.noise, coverage.unattributable) == (2, 1)
-    assert coverage.notes == (
-        "1 x DNS answer of version 1 (before Suricata 4.1)",
-        "1 x DNS message of another operation than QUERY",
-    )
+    assert (coverage.noise, coverage.unattributable) == (1, 1)
+    assert coverage.notes == ("1 x DNS message of another operation than QUERY",)
+
+
+def first_version(record, **change):
+    """A record of an answer of version 1."""
+    plain = {"version": None, "answers": None, "grouped": None, "rrtype": None}
+    made = record("answer", dns=plain | change.pop("dns"), **change)
+    made["dns"] = {name: value for name, value in made["dns"].items() if value is not None}
+    return made
+
+
+RESOLVER = {"src_ip": "192.0.2.53", "src_port": 53, "dest_ip": "192.0.2.10", "dest_port": 40000}
+
+
+@pytest.mark.parametrize("ends", [{}, RESOLVER])
+@pytest.mark.parametrize("block", [40, 700, 1 << 22])
+def test_the_records_of_an_answer_of_version_1_are_one_answer(block, ends, record, put, lines, eve):
+    question = record("query")
+    del question["dns"]["version"]
+    parts = [
+        {"rrname": "results.example", "rrtype": "CNAME", "ttl": 300, "rdata": "edge.example"},
+        {"rrname": "edge.example", "rrtype": "AAAA", "ttl": 60, "rdata": "2001:0db8:0000:0000:0000:0000:0000:0007"},
+    ]
+    answer = [first_version(record, dns=part, **ends) for part in parts]
+    other = first_version(record, dns={"rrname": "no.example", "rcode": "NXDOMAIN", "id": 9}, **ends)
+    _, lookups, coverage = eve(put(lines(question, *answer, other, record("flow"))), block=block)
+    whole, alone = lookups
+    assert (whole["qname"], whole["qtype"], whole["rcode"]) == ("results.example", "AAAA", "NOERROR")
+    assert (whole["record"], whole["answer_record"], whole["latency"]) == (1, 2, 1_528_000)
+    assert [(one["name"], one["type"], one["data"]) for one in whole["answers"]] == [
+        ("results.example", "CNAME", "edge.example"),
+        ("edge.example", "AAAA", "2001:db8::7"),
+    ]
+    assert (alone["qname"], alone["rcode"], alone["answers"]) == ("no.example", "NXDOMAIN", [])
+    assert {(row["client_ip"], row["client_port"], row["server_ip"]) for row in lookups} == {
+        ("192.0.2.10", 40000, "192.0.2.53")
+    }
+    assert (coverage.events, coverage.lookups, coverage.noise) == (5, 2, 0)
+
+
+def test_records_of_another_time_or_message_are_another_answer(record, put, lines, eve):
+    part = {"rrname": "a.example", "rrtype": "A", "ttl": 1, "rdata": "198.51.100.7"}
+    later = "2026-11-22T07:51:13.000000+0000"
+    records = [
+        first_version(record, dns=part),
+        first_version(record, dns=part, timestamp=later),
+        first_version(record, dns=part | {"id": 8}, timestamp=later),
+        first_version(record, dns=part | {"id": 8}, timestamp=later, flow_id=5),
+    ]
+    _, lookups, coverage = eve(put(lines(*records)))
+    assert [(row["record"], len(row["answers"])) for row in lookups] == [(1, 1), (2, 1), (3, 1), (4, 1)]
+    assert coverage.events == 4
+    many = [records[0]] * (messages.MOST_RECORDS + 1)
+    for block in (50_000, 1 << 22):
+        _, lookups, _ = eve(put(lines(*many)), block=block)
+        assert [len(row["answers"]) for row in lookups] == [messages.MOST_RECORDS, 1]

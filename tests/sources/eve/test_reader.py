@@ -11,7 +11,8 @@ from tests.sources.laws import lawful
 
 QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 SIZES = (7, 64, 1000, 1 << 22)
-KINDS = ("flow", "query", "answer", "request", "response", "tls", "http", "quic", "stats", "alert")
+_DNS = ("query", "answer", "request", "response")
+KINDS = ("flow", *_DNS, "tls", "http", "quic", "stats", "alert", "netflow", "fileinfo")
 
 
 @pytest.fixture
@@ -29,9 +30,9 @@ def several(record):
 
 def test_records_of_every_type_in_one_file_are_all_accounted_for(several, put, lines, eve):
     flows, lookups, coverage = eve(put(lines(*several)))
-    assert (len(flows), len(lookups)) == (5, 3)
-    assert (coverage.flows, coverage.lookups) == (5, 3)
-    assert (coverage.records, coverage.events, coverage.noise, coverage.unattributable) == (15, 10, 4, 1)
+    assert (len(flows), len(lookups)) == (7, 3)
+    assert (coverage.flows, coverage.lookups) == (7, 3)
+    assert (coverage.records, coverage.events, coverage.noise, coverage.unattributable) == (17, 12, 4, 1)
     assert coverage.notes == (
         "1 x DNS message of another operation than QUERY",
         "1 x QUIC packet without a server name",
@@ -67,7 +68,7 @@ def test_line_and_offset_lead_to_the_record(several, put, lines, eve):
     places = [(row["first_record"], row["first_offset"]) for row in flows]
     places += [(row["record"], row["offset"]) for row in lookups]
     places += [(row["answer_record"], row["answer_offset"]) for row in lookups if "answer_record" in row]
-    assert len(places) == 10
+    assert len(places) == 12
     for number, offset in places:
         assert data[offset:].startswith(kept[number - 1] + b"\n")
 
@@ -92,7 +93,11 @@ def test_line_and_offset_lead_to_the_record(several, put, lines, eve):
         ("answer", {"src_ip": None}, "bad_field:src_ip"),
         ("answer", {"timestamp": "2026-13-22T07:51:12.001529+0000"}, "bad_timestamp"),
         ("tls", {"tls": None}, "bad_field:tls"),
+        ("netflow", {"netflow": {"bytes": -1}}, "bad_field:netflow.bytes"),
+        ("netflow", {"netflow": {"end": None}}, "bad_timestamp"),
+        ("fileinfo", {"fileinfo": {"size": "5"}}, "bad_field:fileinfo.size"),
         ("http", {"http": {"hostname": 5}}, "bad_field:http.hostname"),
+        ("http", {"http": {"status": 1 << 63}}, "bad_field:http.status"),
     ],
 )
 def test_a_value_not_of_its_type_refuses_the_record_by_name(kind, change, code, record, put, lines, eve):
@@ -132,10 +137,10 @@ def test_types_that_are_not_read_may_hold_anything(record, put, lines, eve):
 
 
 def test_types_that_are_not_read_are_told_by_name_as_far_as_names_go(put, lines, eve):
-    records = [{"event_type": kind} for kind in ["netflow", "netflow", "a\nb", *(f"t{n}" for n in range(200))]]
+    records = [{"event_type": kind} for kind in ["smtp", "smtp", "a\nb", *(f"t{n}" for n in range(200))]]
     _, _, coverage = eve(put(lines(*records)))
     assert coverage.noise == 203
-    assert "2 x event of type `netflow`, not read" in coverage.notes
+    assert "2 x event of type `smtp`, not read" in coverage.notes
     assert len(coverage.notes) < 70
     assert all(note.isprintable() for note in coverage.notes)
     assert sum(int(note.partition(" ")[0]) for note in coverage.notes) == 203

@@ -52,13 +52,20 @@ def test_every_flow_of_a_client_equals_the_truth_to_the_frame_byte(told, truth):
 def test_names_of_handshakes_and_requests_are_those_of_the_truth(told, truth):
     wanted = {(row["sport"], row["sni"]) for row in truth("truth-flows-inside.jsonl") if row["sni"]}
     assert {(row["src_port"], row["sni"]) for row in told[0] if "sni" in row} == wanted
-    asked = [(row["http_method"], row["http_host"], row["http_path"]) for row in told[0] if "http_host" in row]
+    requests = [row for row in told[0] if "http_host" in row and row["bytes_scope"] == "unknown"]
+    asked = [(row["http_method"], row["http_host"], row["http_path"]) for row in requests]
     assert sorted(asked) == [
         ("CONNECT", "api.vendor.test", "api.vendor.test:443"),
         ("CONNECT", "telemetry.evil.test", "telemetry.evil.test:443"),
         ("POST", "collector.vendor.test", "/in"),
         ("POST", "collector.vendor.test", "/p?q=a%20b"),
     ]
+
+
+def test_the_bodies_of_requests_are_what_was_posted(told):
+    bodies = [(row["http_path"], row["src_ip"], row["src_bytes"]) for row in told[0] if row["bytes_scope"] == "body"]
+    assert sorted(bodies) == [("/in", "10.20.0.10", 5000), ("/p?q=a%20b", "10.20.0.10", 5000)]
+    assert "2 x file that is not known to be a request's body" in told[2].notes
 
 
 def test_every_lookup_equals_the_truth_but_for_the_class_that_eve_leaves_out(told, truth):
@@ -93,6 +100,6 @@ def test_every_lookup_equals_the_truth_but_for_the_class_that_eve_leaves_out(tol
 
 def test_the_account_is_whole(told):
     coverage = told[2]
-    assert (coverage.records, coverage.events, coverage.noise, coverage.rejected) == (408, 403, 5, 0)
-    assert (coverage.flows, coverage.lookups, coverage.one_way_flows) == (157, 123, 2)
+    assert (coverage.records, coverage.events, coverage.noise, coverage.rejected) == (408, 405, 3, 0)
+    assert (coverage.flows, coverage.lookups, coverage.one_way_flows) == (159, 123, 2)
     assert not coverage.incomplete
