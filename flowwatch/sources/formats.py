@@ -72,10 +72,10 @@ def _eve_score(head: bytes) -> int:
 
 
 def _eve(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
-    from flowwatch.sources.eve import EveRecords
+    from flowwatch.sources.eve import EveLog
 
-    del options, progress  # told by `opened`
-    return EveRecords(opened)
+    del progress  # told by `opened`
+    return LogRecords(opened, EveLog(opened.name, options.refused(opened.name, "eve")))
 
 
 def _bind_score(head: bytes) -> int:
@@ -130,7 +130,7 @@ FORMATS = (
     _zeek_format("quic", "Zeek QUIC handshakes, tab-separated or JSON"),
     _zeek_format("files", "Zeek files sent over connections, tab-separated or JSON"),
     _zeek_format("x509", "Zeek certificates, tab-separated or JSON: counted, since they name no connection"),
-    Format("eve", "Suricata EVE records: flow, dns, tls, http, quic", _eve_score, _eve),
+    Format("eve", "Suricata EVE records: flow, netflow, dns, tls, http, fileinfo, quic", _eve_score, _eve),
     of_log("bind-query", "BIND 9 query log, plain or behind syslog", _bind_score, _bind, ("named",)),
     of_log("dnsmasq", "dnsmasq and Pi-hole query log", _dnsmasq_score, _dnsmasq, ("dnsmasq", "pihole-FTL", "pihole")),
     Format("dnstap", "dnstap messages of DNS servers, in Frame Streams", _dnstap_score, _dnstap),

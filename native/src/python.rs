@@ -66,7 +66,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__all__", ALL)
 }
 
-const ALL: [&str; 13] = [
+const ALL: [&str; 14] = [
     "Batch",
     "CaptureError",
     "Reader",
@@ -406,6 +406,8 @@ fn split_columns(py: Python<'_>, lines: PyArray, separator: &str, unset: &str, w
 fn split_eve(py: Python<'_>, block: &[u8]) -> HashMap<&'static str, Batch> {
     let told = py.detach(|| logs::eve::split(block));
     told.into_iter().map(|(kind, batch)| (kind, Batch { batch })).collect()
+}
+
 /// DNS messages as rows, one a question; a message without one, or that is none, is a row as well.
 #[pyfunction]
 #[pyo3(signature = (messages, /))]

@@ -5,7 +5,7 @@ ends as an event, noise, unattributable or refused with line, offset and reason;
 type. Refuses to sum: requests and handshakes are rows of their own, which `conn_id` joins to their flow.
 """
 
-from flowwatch.sources.eve.reader import EveRecords
+from flowwatch.sources.eve.reader import EveLog
 from flowwatch.sources.eve.sniff import score
 
-__all__ = ["EveRecords", "score"]
+__all__ = ["EveLog", "score"]

@@ -72,7 +72,7 @@ class Places:
             others = parts[_OTHERS].to_pylist()
             if self._objects.spanning is False or not others or others[0]["line"] > 0:
                 self._objects.spanning = False
-                taken = _placed(parts, pa.scalar(block.number, pa.uint64()), pa.scalar(block.offset, pa.uint64()))
+                taken = _placed(parts, *_firsts(block))
                 return taken.and_of(self._mended(block, others)) if others else taken
         return _written_anew(*self._objects.split(block))
 
@@ -87,10 +87,19 @@ class Places:
         for place in others:
             line = block.data[place["start"] : place["end"]]
             if line.strip():
-                found.append(self._objects.alone(block.number + place["line"], block.offset + place["start"], line))
+                offset = block.outer[place["line"]] if block.outer else block.offset + place["start"]
+                found.append(self._objects.alone(block.number + place["line"], offset, line))
             else:
                 blank += 1
         return _written_anew(found, blank)
+
+
+def _firsts(block: Block) -> tuple[pa.Scalar | pa.Array, pa.Scalar | pa.Array]:
+    """Number and offset of the first line, or of each where another log carried them."""
+    if block.outer is None:
+        return pa.scalar(block.number, pa.uint64()), pa.scalar(block.offset, pa.uint64())
+    numbers = range(block.number, block.number + len(block.outer))
+    return pa.array(numbers, pa.uint64()), pa.array(block.outer, pa.uint64())
 
 
 def _written_anew(found: list[Found[Event]], blank: int) -> Placed:

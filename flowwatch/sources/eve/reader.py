@@ -1,68 +1,57 @@
 """One EVE log from its bytes to batches, with its account: the story of `sources.eve`, top to bottom."""
 
-import io
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, Skip
+from flowwatch.model.records import FLOWS, LOOKUPS, Refused
 from flowwatch.sources.columns import batch, in_order
 from flowwatch.sources.eve import dns, flow, http, tls
 from flowwatch.sources.eve.cells import Cells, Rows
 from flowwatch.sources.eve.placed import Placed, Places, Refusal
 from flowwatch.sources.ledger import Ledger
-from flowwatch.sources.lines import BLOCK, Block, blocks
-from flowwatch.sources.opened import Opened
-from flowwatch.sources.records import TableName
+from flowwatch.sources.lines import Block
+from flowwatch.sources.logs import Batches
 
 _FLOWS: dict[str, Callable[[Cells], Rows]] = {
     "flow": flow.rows, "netflow": flow.netflow, "tls": tls.rows, "http": http.rows, "fileinfo": http.files,
     "quic": tls.quic,
 }  # fmt: skip
-_Batches = Iterator[tuple[TableName, pa.RecordBatch]]
 _MOST_TYPES = 64
 """Types that are not read are told apart up to this many."""
 
 
-class EveRecords:
-    """Rows of one log, read once; `coverage` is complete after the last batch."""
+class EveLog:
+    """A log of Suricata while it is read."""
 
-    def __init__(self, opened: Opened, *, block: int = BLOCK) -> None:
-        self._opened = opened
-        self._block = block
+    name = "eve"
+    notes = ()
+
+    def __init__(self, source: str, refused: Refused | None = None) -> None:
+        self.ledger = Ledger(refused)
+        self._source = source
         self._places = Places()
         self._lookups = dns.Lookups()
         self._losses = _Losses()
-        self._ledger = Ledger()
         self._unread: Counter[str] = Counter()
-        self._error: Skip | None = None
         self._last: int | None = None
 
-    @property
-    def coverage(self) -> Coverage:
-        """The account so far."""
-        opened = self._opened
-        return self._ledger.coverage(opened.name, "eve", opened.size, opened.sha256, self._error)
+    def take(self, block: Block) -> Batches:
+        """Rows of the block; books its records."""
+        yield from self._rows(self._places.split(block), ended=block.ended)
 
-    def __iter__(self) -> _Batches:
-        for block in self._blocks():
-            yield from self._rows(self._places.split(block), ended=block.ended)
+    def end(self) -> Batches:
+        """Rows of what was begun; closes the account."""
         yield from self._rows(self._places.end())
         yield from self._asked(self._lookups.end())
         self._close()
 
-    def _blocks(self) -> Iterator[Block]:
-        try:
-            yield from blocks(io.BufferedReader(self._opened, self._block), self._block)
-        except OSError as error:
-            self._error = Skip("read_error", error.strerror or str(error), self._opened.size)
-
-    def _rows(self, placed: Placed, *, ended: bool = True) -> _Batches:
+    def _rows(self, placed: Placed, *, ended: bool = True) -> Batches:
         """Batches of the records; books all of them."""
-        self._ledger.records += placed.records
-        self._ledger.noise += placed.blank
+        self.ledger.records += placed.records
+        self.ledger.noise += placed.blank
         self._others(placed.unread)
         found = {kind: Cells(kind, placed.read[kind]) for kind in sorted(placed.read)}
         made = [
@@ -74,7 +63,7 @@ class EveRecords:
             yield from self._messages(found["dns"], placed.refusals)
         if "stats" in found:
             self._counters(found["stats"], placed.refusals)
-        self._ledger.refuse(placed.refusals, ended=ended)
+        self.ledger.refuse(placed.refusals, ended=ended)
         self._order(list(found.values()))
 
     def _others(self, types: pa.StringArray) -> None:
@@ -86,7 +75,7 @@ class EveRecords:
 
     def _conversations(self, make: Callable[[Cells], Rows], cells: Cells, refusals: list[Refusal]) -> pa.RecordBatch:
         """Rows of FLOWS; books them with the noise among them."""
-        ledger = self._ledger
+        ledger = self.ledger
         rows = make(cells)
         left = _accepted(cells, refusals)
         for sentence, mask in rows.notes.items():
@@ -96,33 +85,33 @@ class EveRecords:
             left = pc.and_(left, pc.invert(rows.noise))
         ledger.one_way_flows += _count(rows.one_way, left) if rows.one_way is not None else 0
         self._span(rows.start, rows.end, left)
-        rows.columns["source"] = self._source(len(cells))
+        rows.columns["source"] = self._named(len(cells))
         made = batch(rows.columns, FLOWS, left)
         ledger.events += made.num_rows
         ledger.flows += made.num_rows
         return made
 
-    def _messages(self, cells: Cells, refusals: list[Refusal]) -> _Batches:
+    def _messages(self, cells: Cells, refusals: list[Refusal]) -> Batches:
         """Rows of LOOKUPS that are complete; books the messages."""
         times = dns.checked(cells)
         left = _accepted(cells, refusals)
         self._span(times, times, left)
         booked = self._lookups.booked
         done = self._lookups.take(cells, times)
-        self._ledger.events += left.true_count - (self._lookups.booked - booked)
+        self.ledger.events += left.true_count - (self._lookups.booked - booked)
         yield from self._asked(done)
 
-    def _asked(self, columns: dict[str, pa.Array]) -> _Batches:
+    def _asked(self, columns: dict[str, pa.Array]) -> Batches:
         if columns:
             count = len(columns["qname"])
-            columns["source"] = self._source(count)
-            self._ledger.lookups += count
+            columns["source"] = self._named(count)
+            self.ledger.lookups += count
             yield "lookups", batch(columns, LOOKUPS, pa.repeat(pa.scalar(value=True), count))
 
     def _counters(self, cells: Cells, refusals: list[Refusal]) -> None:
         """Books Suricata's own counters: they are noise, but say what the capture lost."""
         left = _accepted(cells, refusals)
-        self._ledger.noise += left.true_count
+        self.ledger.noise += left.true_count
         drops = pc.fill_null(cells.values("stats.capture.kernel_drops"), 0)
         for reading in drops.filter(pc.and_(left, cells.values("stats.capture"))).to_pylist():
             self._losses.take(reading)
@@ -130,7 +119,7 @@ class EveRecords:
     def _span(self, start: pa.Int64Array, end: pa.Int64Array, left: pa.BooleanArray) -> None:
         first, last = pc.min(start.filter(left)).as_py(), pc.max(end.filter(left)).as_py()
         if first is not None and last is not None:
-            self._ledger.seen(first, last)
+            self.ledger.seen(first, last)
 
     def _order(self, found: list[Cells]) -> None:
         """Books how often a record was logged with an older time than the one before."""
@@ -141,15 +130,15 @@ class EveRecords:
         if not len(times):
             return
         before = pa.concat_arrays([pa.array([self._last], pa.int64()), times.slice(0, len(times) - 1)])
-        self._ledger.out_of_order += pc.sum(pc.less(times, before)).as_py() or 0
+        self.ledger.out_of_order += pc.sum(pc.less(times, before)).as_py() or 0
         self._last = times[-1].as_py()
 
-    def _source(self, count: int) -> pa.Array:
-        return pa.repeat(pa.scalar(self._opened.name), count).dictionary_encode()
+    def _named(self, count: int) -> pa.Array:
+        return pa.repeat(pa.scalar(self._source), count).dictionary_encode()
 
     def _close(self) -> None:
         """Books what is told once: types not read, messages that are no lookup, losses, limits."""
-        ledger, lookups = self._ledger, self._lookups
+        ledger, lookups = self.ledger, self._lookups
         ledger.noise += self._unread.total() + lookups.noise.total()
         ledger.unattributable += lookups.unattributable
         for kind, count in self._unread.items():

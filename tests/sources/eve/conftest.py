@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from flowwatch.model.records import FLOWS, LOOKUPS, Coverage
-from flowwatch.sources.eve import EveRecords
+from flowwatch.sources.eve import EveLog
+from flowwatch.sources.logs import LogRecords
 from flowwatch.sources.opened import Opened
 
 _ENDS = {"src_ip": "192.0.2.10", "src_port": 40001, "dest_ip": "198.51.100.7", "dest_port": 443, "proto": "TCP"}
@@ -202,7 +203,7 @@ def eve() -> Callable[..., tuple[list[dict[str, Any]], list[dict[str, Any]], Cov
     def read(source: str, *, block: int = 1 << 22) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Coverage]:
         parts: dict[str, list[pa.RecordBatch]] = {"flows": [], "lookups": []}
         with Opened(source) as opened:
-            records = EveRecords(opened, block=block)
+            records = LogRecords(opened, EveLog(opened.name), block=block)
             for table, batch in records:
                 batch.validate(full=True)
                 parts[table].append(batch)
