@@ -141,7 +141,6 @@ _READ = {
     ".pcap": "pcap",
     "suricata-": "eve",
     "badinput/json-": "eve",
-    "badinput/csv-injection-umbrella": "umbrella-dns",
     "bind9-query/rotation": "bind-query",
     "bind9-query/sample-9.18-query": "bind-query",
     "bind9-query/sample-9.20": "bind-query",

@@ -135,7 +135,11 @@ def test_a_session_says_the_same_in_every_form(tmp_path, name):
 def test_a_url_gives_its_session_a_name_and_nothing_else(tmp_path):
     found = read(tmp_path, PALOALTO)
     assert (found.coverage[0].noise, found.coverage[0].rejected) == (2, 0)
-    assert pick(found.flows.to_pylist()[1], "name", "name_source", "src_bytes") == ("collector.example", "url", None)
+    assert pick(found.flows.to_pylist()[1], "name", "name_source", "src_bytes") == (
+        "collector.example",
+        "http_host",
+        None,
+    )
     (sent, _) = derive(found.flows, found.lookups, found.coverage)
     assert [name.name for name in sent.names] == ["collector.example"]
     assert (sent.sender_ip, sent.receiver_ip) == ("192.0.2.10", "203.0.113.66")
@@ -172,7 +176,7 @@ def test_a_web_filter_names_its_session(tmp_path):
     line = FORTI_DNS.replace('subtype="dns"', 'subtype="webfilter"').format(second=5, event="ftgd_allow", more="")
     (row,) = read(tmp_path, line + ' hostname="collector.example" action="passthrough"').flows.to_pylist()
     assert pick(row, "name", "name_source", "conn_id", "action", "src_bytes") == (
-        "collector.example", "url", "9", "allow", None,
+        "collector.example", "http_host", "9", "allow", None,
     )  # fmt: skip
 
 
