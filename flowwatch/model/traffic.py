@@ -154,7 +154,7 @@ class Answer(msgspec.Struct, frozen=True):
     ttl: int | None = None
 
 
-_LET_THROUGH = frozenset({"", "none", "alert", "allow", "allowed", "log", "passthru"})
+_LET_THROUGH = frozenset({"", "none", "alert", "allow", "allowed", "log", "passthru", "tcp-only"})
 """Actions of DNS firewalls that leave the answer as it is: of RPZ, Umbrella, Route 53 and others, in lower case."""
 
 

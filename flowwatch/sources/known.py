@@ -41,12 +41,9 @@ _KEYS = (
 _LINES = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
-        (r"client (@0x[0-9a-f]+ )?[0-9a-fA-F:.]+#\d+.* response: ", "BIND response log"),
-        (r"client (@0x[0-9a-f]+ )?[0-9a-fA-F:.]+#\d+.* rpz .* rewrite ", "BIND RPZ log"),
         (r"^\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3} [a-z-]+: ", "BIND log"),
         (r"^\S+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:", "web access log"),
         (r'^\[\d{4}-\d\d-\d\dT[^\]]+\] "[A-Z]+ ', "Envoy access log"),
-        (r"%(ASA|FTD)-\d-\d{6}", "Cisco ASA syslog"),
         (r"^\d+\|\d{10,13}\|", "nfdump text"),
         (r'^"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d","', "Cisco Umbrella log"),
         (r"^\[ *\d+\.\d{6}\] |^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [^]]+\] |^\d{4}-\d\d-\d\dT[\d:]+,\d{6}\S+ ", "kernel log"),

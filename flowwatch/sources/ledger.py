@@ -25,6 +25,7 @@ _HELD_BACK = "last line without its end, which cannot be read: more of it may co
 REASONS = {
     "bad_timestamp": "the time is missing or is not a time",
     "date_order": "day and month cannot be told apart in this log: a map `like` this one with one `unit` says which",
+    "double_key": "a key stands twice, with two values",
     "extra_columns": "more columns than the header names",
     "json_depth": "nested too deeply",
     "frame_too_long": "longer than 1 MiB",

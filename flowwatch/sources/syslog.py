@@ -21,8 +21,11 @@ _STRUCTURED = r"(?:-|(?:\[[^\]\n]*\])+)"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NUMBERS = {name: number for number, name in enumerate(MONTHS, 1)}
 _WORDED = re.compile(
-    r"(?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) ([ \d]\d) (?:(\d{4}) )?(\d\d:\d\d:\d\d)(?: (\d{4}))?", re.ASCII
+    r"(?:[A-Z][a-z]{2} )?([A-Z][a-z]{2}) ([ \d]\d) (?:(\d{4}) )?(\d\d:\d\d:\d\d)(?: (\d{4}))?(?: (?:GMT|UTC))?",
+    re.ASCII,
 )
+_UTC = " (GMT|UTC)$"
+_LOCAL = re.compile(r"(\d\d)-([A-Z][a-z]{2})-(\d{4}) (\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?", re.ASCII)
 _DAY = 86_400_000_000_000
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -47,18 +50,20 @@ PARTS = (
 def times(texts: pa.StringArray, clock: Clock) -> tuple[pa.Int64Array, pa.StringArray]:
     """(nanoseconds since 1970, `time_basis`) of times in front of lines; null where there is none or it is no time.
 
-    The frame's, and those that programs print themselves: `Sun Nov 22 07:35:23 2026`, and seconds since 1970.
+    The frame's, and those that programs print themselves: `Sun Nov 22 07:35:23 2026`, with or
+    without `GMT`, BIND's `22-Nov-2026 07:35:23.545`, and seconds since 1970.
     """
     if texts.null_count == len(texts):
         return texts.cast(pa.int64()), texts
-    word = pc.match_substring_regex(texts, "^[A-Z]")
+    word = pc.match_substring_regex(texts, r"^(\d\d-)?[A-Z]")
     count = pc.match_substring_regex(texts, r"^\d{1,10}(\.\d{1,9})?$")
     shown = by_value(pc.if_else(word, texts, None), lambda text: _shown(text, clock.latest), pa.int64())
     counted = by_value(pc.if_else(count, texts, None), span, pa.int64())
     whole, basis = clock.column(pc.if_else(pc.or_(word, count), None, texts))
-    dated = pc.if_else(pc.match_substring_regex(texts, r" \d{4}( |$)"), clock.basis, YEARLESS)
-    basis = pc.if_else(word, dated, pc.if_else(count, "explicit", basis))
-    return pc.coalesce(clock.instants(shown), counted, whole), basis
+    utc = pc.match_substring_regex(texts, _UTC)
+    dated = pc.if_else(pc.match_substring_regex(texts, r"[ -]\d{4}( |$)"), clock.basis, YEARLESS)
+    basis = pc.if_else(word, pc.if_else(utc, "explicit", dated), pc.if_else(count, "explicit", basis))
+    return pc.coalesce(pc.if_else(utc, shown, clock.instants(shown)), counted, whole), basis
 
 
 @functools.lru_cache(maxsize=1 << 14)
@@ -70,6 +75,10 @@ def is_time(text: str, clock: Clock) -> bool:
 
 def _shown(text: str, latest: int) -> int | None:
     """A time whose month is a word, as nanoseconds since 1970 of the clock that showed it."""
+    if local := _LOCAL.fullmatch(text):
+        day, month, year, clock, fraction = local.groups()
+        at = _of_year(_NUMBERS.get(month, 0), int(day), clock, int(year), latest)
+        return None if at is None else at + int((fraction or "").ljust(9, "0"))
     found = _WORDED.fullmatch(text)
     if found is None:
         return None

@@ -164,6 +164,9 @@ _READ = {
     "adguardhome/sample": "adguard-home",
     "coredns/sample": "coredns",
     "envoy/sample": "envoy",
+    "cisco-asa/": "cisco-asa",
+    "bind9-response/sample": "bind-response",
+    "bind9-rpz/": "bind-rpz",
     "passivedns/sample": "passivedns",
     "scenario/ulogd-flow.jsonl": "ulogd-flow",
     "scenario/ulogd-flow.log": "ulogd-flow-log",
@@ -194,9 +197,9 @@ _READ = {
 _OTHERWISE = (".fstrm.expected.jsonl", ".dnstap.expected.jsonl", ".debug-dns.txt", ".xz", ".csv-fast", ".csvfmt")
 _NAMED = {
     ".xz": "xz",
-    "bind9-query/sample": "BIND", "bind9-rpz/": "BIND RPZ",
+    "bind9-query/sample": "BIND",
     "cbor": "C-DNS",
-    "cisco-asa/sample-ocsf-302013.log": "Cisco ASA", "nfdump/sample": "nfdump",
+    "nfdump/sample": "nfdump",
     "sysmon-22/": "Sysmon",
 }  # fmt: skip
 

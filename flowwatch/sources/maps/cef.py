@@ -1,7 +1,7 @@
 """CEF (ArcSight) and LEEF 1.0 and 2.0 (QRadar): a header of columns, then keys with values that may hold spaces.
 
 A key of CEF is what stands between a space and an equals sign; a value may hold both behind a backslash. Of LEEF the
-pairs are separated by tabs, or by what the header of 2.0 names.
+pairs are separated by tabs, or by what the header of 2.0 names; some write bars, which 1.0 has no room to name.
 """
 
 import re
@@ -29,7 +29,7 @@ def pairs(text: str) -> dict[str, str] | None:
         return dict(zip(_NAMES, header, strict=True)) | _spaced(text[at:]) if len(header) == 7 else None
     if len(header) < 5:
         return None
-    return dict(zip(_NAMES, header[:5], strict=False)) | _separated(text[at:], _separator(header[5:]))
+    return dict(zip(_NAMES, header[:5], strict=False)) | _separated(text[at:], _separator(header[5:], text[at:]))
 
 
 def _spaced(text: str) -> dict[str, str]:
@@ -38,9 +38,9 @@ def _spaced(text: str) -> dict[str, str]:
     return {key[1]: _plain(text[key.end() : end].strip()) for key, end in zip(keys, ends, strict=True)}
 
 
-def _separator(named: list[str]) -> str:
+def _separator(named: list[str], pairs: str) -> str:
     if not named or not named[0]:
-        return "\t"
+        return "\t" if named or "\t" in pairs or "|" not in pairs else "|"
     told = _HEX.fullmatch(named[0])
     return chr(int(told[1], 16)) if told else named[0][0]
 

@@ -14,11 +14,11 @@ from flowwatch.model.records import FLOWS, LOOKUPS
 
 Table = Literal["flows", "lookups"]
 Span = Literal["s", "ms", "us", "ns", "hms"]
-Answers = Literal["objects", "records", "addresses", "chain"]
+Answers = Literal["objects", "records", "ended", "typed", "addresses", "chain"]
 Writing = Literal["base64", "hex"]
 Role = Literal["question", "note", "answer"]
 UNITS = ("iso", "iso_ms", "stamp", "s", "ms", "us", "ns", "since")
-ANSWERS = ("objects", "records", "addresses", "chain")
+ANSWERS = ("objects", "records", "ended", "typed", "addresses", "chain")
 OF_MESSAGE = frozenset({"qname", "qtype", "qclass", "rcode", "answers"})
 """Columns that a whole DNS message says."""
 _BOOKKEEPING = frozenset(
@@ -55,6 +55,8 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Columns that make a line a header; it names the columns of the lines after it (`-` and case do not count)."""
     columns: dict[str, tuple[str, ...]] = {}
     """Columns where no header stands, by their count; `*` are those of any other count, as far as they go."""
+    kind: int | None = None
+    """Place, from 0, of the value that says what a line is: `columns` are by it, not by count, as far as they go."""
     prefix: str | None = None
     """RE2 of what may stand in front of the first value."""
 
@@ -80,6 +82,9 @@ class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     pattern: str
     open_end: bool = False
     """A line that is cut may still fit: the last one, where nothing ends it, is held back."""
+    listed: str = ""
+    """Group that lists `KEY: VALUE`, separated by commas: these are values too. A key that stands twice with two values
+    refuses the line, since what a client wrote may look like one."""
 
 
 class Detect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -99,17 +104,20 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Where the value of a column comes from, and what it is written in."""
 
     path: str | tuple[str, ...] = ()
-    """Of these the first that says something."""
+    """Of these the first that says something; of one written `A+B` the values together, separated by a space."""
     const: str | None = None
     unit: str | tuple[str, ...] | None = None
-    """Of a time: ISO 8601, or a count since 1970; `since` is one whose unit its number of digits tells, `iso_ms` is ISO
-    8601 with a whole number of milliseconds behind its point, so that `.5` is five of them; `stamp` is what stands in
-    front of lines (syslog's forms, seconds since 1970); with `%` it is a form of `strptime`. Of several such forms the
-    one holds that all lines of the log fit; where two fit that say different times, none does."""
+    """Of a time: ISO 8601, or a count since 1970; `since` is one whose unit its number of digits tells, or else a
+    `stamp`; `iso_ms` is ISO 8601 with a whole number of milliseconds behind its point, so that `.5` is five of them;
+    `stamp` is what stands in front of lines (syslog's forms, seconds since 1970); with `%` it is a form of `strptime`.
+    Of several such forms the one holds that all lines of the log fit; where two fit that say different times, none
+    does."""
     after: Span | None = None
     """Of a time: a span that begins at `start`."""
     before: Span | None = None
     """Of a time: a span that ends at `end`."""
+    nulls: tuple[str, ...] = ()
+    """Texts that say nothing here, beside the map's."""
     unless: str = ""
     """Null where the value is the one of this path."""
     part: Literal["host", "port", "authority"] | None = None
@@ -207,7 +215,8 @@ def faults(found: Map) -> list[tuple[str, str]]:
         wrong.append(("split.prefix", why))
     if isinstance(split, Columns) and split.quoted and len(split.delimiter) != 1:
         wrong.append(("split.delimiter", "is one character where values may be quoted"))
-    for columns in [split.columns] if isinstance(split, Columns) else [split.tuples] if isinstance(split, Json) else []:
+    counted = [split.columns] if isinstance(split, Columns) and split.kind is None else []
+    for columns in [split.tuples] if isinstance(split, Json) else counted:
         wrong += [
             (f"split.{count}", "the count of its columns is another")
             for count, names in columns.items()

@@ -22,6 +22,7 @@ from flowwatch.sources.records import TableName
 _Place = tuple[int, int | None, Row]
 _OTHER_PROGRAM = "line of another program"
 _HOLE = "gap told by the source"
+_CUT = "list of answers that was cut: its last record is left out"
 _OTHER = "record of another kind, not read"
 _UNNAMED = {"lookups": "record without a name", "flows": "record without one of its addresses"}
 
@@ -113,6 +114,7 @@ class Account:
         unnamed = pc.and_(left, made.unnamed)
         count = int(pc.sum(unnamed).as_py() or 0)
         ledger.unattributable += count
+        ledger.notes.update({_CUT: made.cut} if made.cut else {})
         ledger.notes.update({_UNNAMED[rows.table]: count} if count else {})
         left = pc.and_(left, pc.invert(made.unnamed))
         if rows.fields.keys() & {"time", "start", "end"}:

@@ -139,7 +139,9 @@ class Splitter:
 
     def _told(self, texts: list[str | None]) -> list[Row | str | None]:
         if isinstance(self._split, Pattern):
-            return _by_pattern(texts, self._split.pattern)
+            found = _by_pattern(texts, self._split.pattern)
+            group = self._split.listed
+            return [_listed(row, group) if group and isinstance(row, dict) else row for row in found]
         return [text if text is None or text in _CODES else self._line(text) for text in texts]
 
     def _columns(self, text: str) -> Row | str | None:
@@ -152,10 +154,18 @@ class Splitter:
         if split.header and (names := [named(value) for value in values]) and set(split.header) <= set(names):
             self._header = names
             return None
+        if split.kind is not None:
+            return _by_kind(values, split.kind, split.columns)
         columns = self._header or split.columns.get(str(len(values)))
         if columns is None and (columns := split.columns.get("*")):
             values = values[: len(columns)]
         return _named(columns, values) if columns else _uncounted(len(values), split)
+
+
+def _by_kind(values: list[str], place: int, kinds: dict[str, tuple[str, ...]]) -> Row | str:
+    """The values of a line that says itself what it is."""
+    columns = kinds.get(values[place] if place < len(values) else "", kinds.get("*", ()))
+    return _named(columns, values[: len(columns)]) if columns else "foreign_line"
 
 
 def _named(columns: Sequence[str], values: list[str]) -> Row | str:
@@ -231,6 +241,16 @@ def _by_pattern(texts: list[str | None], pattern: str) -> list[Row | str | None]
         text if text is None or text in _CODES else row or "foreign_line"
         for text, row in zip(texts, found, strict=True)
     ]
+
+
+def _listed(row: Row, group: str) -> Row | str:
+    """The row with what its group lists; a piece without a key goes on with the value before, which is then left."""
+    found: Row = {}
+    for piece in row[group].split(", "):
+        key, told, value = piece.partition(": ")
+        if told and found.setdefault(key, value) != value:
+            return "double_key"
+    return {**found, **row}
 
 
 def _decode(data: bytes) -> Row | str:

@@ -42,6 +42,8 @@ class Times:
         if unit == "stamp":
             times, basis = syslog.times(texts, self.clock)
             return times, pc.fill_null(basis, "none")
+        if unit == "since":
+            return self._since(texts)
         return self._printed(unit, texts) if "%" in unit else (_numbers(unit, texts), pa.repeat("explicit", len(texts)))
 
     def learn(self, forms: tuple[str, ...], told: Iterable[str]) -> None:
@@ -50,6 +52,13 @@ class Times:
         fitting = tuple(form for form in forms if all(_shown(form, one) is not None for one in dated))
         differ = any(len({_shown(form, one) for form in fitting}) > 1 for one in dated)
         self._chosen[forms] = fitting if differ else fitting[:1]
+
+    def _since(self, texts: pa.StringArray) -> tuple[pa.Int64Array, pa.StringArray]:
+        """Counts whose unit their digits tell, else what stands in front of lines."""
+        count = pc.match_substring_regex(texts, r"^[\d.]+$")
+        shown, basis = syslog.times(pc.if_else(count, None, texts), self.clock)
+        counted = _numbers("since", pc.if_else(count, texts, None))
+        return pc.coalesce(counted, shown), pc.fill_null(pc.if_else(count, "explicit", basis), "none")
 
     def ambiguous(self, unit: str | tuple[str, ...]) -> bool:
         """Whether several of these forms fit and say different times."""
@@ -82,8 +91,9 @@ def _numbers(unit: str, texts: pa.StringArray) -> pa.Int64Array:
 def _scaled(value: str, scale: int) -> int | None:
     if not _NUMBER.fullmatch(value):
         return None
-    found = int(Decimal(value) * (scale or _BY_DIGITS.get(len(value.partition(".")[0]), 0)))
-    return found if found <= moments.LATEST else None
+    scale = scale or _BY_DIGITS.get(len(value.partition(".")[0]), 0)
+    found = int(Decimal(value) * scale)
+    return found if scale and found <= moments.LATEST else None
 
 
 def _padded(texts: pa.StringArray) -> pa.StringArray:

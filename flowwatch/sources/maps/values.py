@@ -19,7 +19,7 @@ from flowwatch.model.records import FLOWS, LOOKUPS
 from flowwatch.sources import text
 from flowwatch.sources.columns import by_value, instants
 from flowwatch.sources.maps import times
-from flowwatch.sources.maps.language import Field, Rows, Writing, field
+from flowwatch.sources.maps.language import Answers, Field, Rows, Writing, field
 from flowwatch.sources.maps.splitting import Row, at_path
 from flowwatch.sources.maps.times import Times
 from flowwatch.sources.mnemonics import class_word, rcode_word, spelt, type_word
@@ -33,7 +33,7 @@ _FLAGS = {"FIN": 0x01, "SYN": 0x02, "RST": 0x04, "PSH": 0x08, "ACK": 0x10, "URG"
 _NAMED = re.compile(r"[a-z][a-z0-9-]{0,15}", re.ASCII)
 _NUMBERED = re.compile(r"(?:TYPE|CLASS)?(\d{1,5})(?: \((\w{1,16})\))?", re.ASCII)
 _ESCAPE = re.compile(r"\\(?:(\d{3})|(.))")
-_RECORD = re.compile(r"(\S+)\s+(\d{1,10})\s+in\s+(\S+)\s+(.*\S)", re.ASCII | re.IGNORECASE)
+_RECORD = re.compile(r"(\S+)\s+(\d{1,10})\s+(?:in|ch|hs)\s+(\S+)\s+(.*\S)", re.ASCII | re.IGNORECASE)
 _TYPED = re.compile(r"type:\s*+(\d{1,5})(?:\s++(.*))?", re.ASCII)
 _COUNT = (1 << 63) - 1
 _AUTHORITY = re.compile(
@@ -62,6 +62,8 @@ class Made:
         self.basis: pa.StringArray = pa.repeat("none", count)
         """How the time of each row was read, as `time_basis`."""
         self.unnamed = pa.repeat(pa.scalar(value=False), count)
+        self.cut = 0
+        """How many rows have an answer that is cut, which is left out."""
         schema = FLOWS if rows.table == "flows" else LOOKUPS
         fields = {name: field(value) for name, value in rows.fields.items()}
         spans = [name for name, one in fields.items() if one.after or one.before]
@@ -145,6 +147,8 @@ class Made:
         if one.message or name == "answers":
             return self._of_messages(name, one, kind) if one.message else self._answers(one, kind)
         texts = self._texts(one.paths, one.prefix)
+        if one.nulls:
+            texts = pc.if_else(pc.is_in(texts, pa.array(one.nulls)), None, texts)
         if one.unless:
             other = self._texts((one.unless,))
             texts = pc.if_else(pc.fill_null(pc.equal(texts, other), fill_value=False), None, texts)
@@ -199,6 +203,8 @@ class Made:
         if one.answers == "chain":
             found = [None if isinstance(value, str) and value in self._nulls else value for value in found]
         made = [None if value is None else _read_answers(value, one) for value in found]
+        if one.answers in ("ended", "typed"):
+            self.cut = sum(_cut(value, one.answers) for value in found)
         bad = pa.array([value is not None and got is None for value, got in zip(found, made, strict=True)], pa.bool_())
         self._refuse(bad, "bad_field:answers")
         return pa.array(made, kind)
@@ -224,6 +230,8 @@ class Made:
             told = as_text(at_path(row, path))
             if told is not None and told not in self._nulls:
                 return told
+            if "+" in path and (together := [said for one in path.split("+") if (said := self._told(row, (one,)))]):
+                return " ".join(together)
         return None
 
     def _checked(self, name: str, texts: pa.StringArray, column: pa.Array) -> pa.Array:
@@ -365,9 +373,10 @@ def counted(value: str) -> str | None:
 
 
 def _read_answers(value: object, one: Field) -> list[dict[str, object]] | None:
-    if one.answers in ("records", "chain"):
-        read = _records if one.answers == "records" else _chain
-        return read(value) if isinstance(value, str) else None
+    if one.answers in _WRITTEN:
+        return _WRITTEN[one.answers](value) if isinstance(value, str) else None
+    if one.answers == "addresses" and isinstance(value, str):
+        value = re.split(r"[,;\s]+", value.strip())
     taken = value if isinstance(value, list) else [value]
     if not isinstance(value, list | dict):
         return None
@@ -409,6 +418,47 @@ def _chain(value: str) -> list[dict[str, object]]:
             kind = None if plain is None else "A" if "." in plain else "AAAA"
             found.append(_answer(None, kind, plain or item, None))
     return found
+
+
+def _ended(value: str) -> list[dict[str, object]] | None:
+    """Resource records in text, each ended by `;`; what is not ended was cut and is left out."""
+    return _records("\n".join(one[1] for one in _PIECE.finditer(value) if one[2]))
+
+
+def _typed(value: str) -> list[dict[str, object]] | None:
+    """Resource records in text as `TTL TYPE DATA `, without their names; None where it does not begin with one.
+
+    One that no space ends was cut and is left out. What stands in quotes is one word: no text passes for a record.
+    """
+    words = _WORDS.findall(value)
+    begins = [at for at in range(len(words) - 2) if words[at].isdecimal() and _MNEMONIC.fullmatch(words[at + 1])]
+    whole = value.endswith(" ")
+    if words and begins[:1] != [0]:
+        return None if whole or begins else []
+    spans = list(zip(begins, [*begins[1:], len(words)], strict=False))
+    return [
+        _answer(None, _type(words[begin + 1]), " ".join(words[begin + 2 : end]), _count(words[begin]))
+        for begin, end in (spans if whole else spans[:-1])
+    ]
+
+
+def _cut(value: object, answers: Answers) -> bool:
+    """Whether the last record was cut."""
+    if not isinstance(value, str) or not value.strip():
+        return False
+    if answers == "typed":
+        return not value.endswith(" ")
+    return any(one[1].strip() and not one[2] for one in _PIECE.finditer(value))
+
+
+_PIECE = re.compile(r'((?:"(?:[^"\\]|\\.)*+"|\\.|[^;\\])*+)(;?)', re.DOTALL)
+"""Up to the next `;` that stands neither in quotes nor behind a backslash; it fits everywhere, so that nothing is tried
+twice."""
+_WORDS = re.compile(r'"(?:[^"\\]|\\.)*+"|\S++')
+_MNEMONIC = re.compile(r"[A-Z][A-Z0-9-]{0,15}", re.ASCII)
+_WRITTEN: dict[str, Callable[[str], list[dict[str, object]] | None]] = {
+    "records": _records, "ended": _ended, "typed": _typed, "chain": _chain,
+}  # fmt: skip
 
 
 class Message(NamedTuple):

@@ -23,7 +23,7 @@ from flowwatch.sources.maps.values import dns_name
 from flowwatch.sources.moments import Clock
 from flowwatch.sources.opened import Opened
 from flowwatch.sources.reading import Collected, collect
-from tests.sources.maps import test_netfilter, test_squid
+from tests.sources.maps import test_appliances, test_firewalls, test_netfilter, test_squid
 
 DOCS = Path(__file__).parents[3] / "docs" / "maps.md"
 AWS_HEAD = (
@@ -200,10 +200,11 @@ SAMPLES: dict[str, str] = {
     "adguard-home": json.dumps(ADGUARD),
     "umbrella-dns": '"2026-11-22 07:00:00","a","a,b","192.0.2.10","198.51.100.1","Allowed","1 (A)","NOERROR",'
     '"api.vendor.test.","x"',
+    **test_appliances.SAMPLES,
+    **test_firewalls.SAMPLES,
     **test_netfilter.SAMPLES,
     **test_squid.SAMPLES,
 }
-
 
 NFDUMP_COLUMNS = ("src_ip", "dst_ip", "proto", "start", "end", "src_packets", "dst_packets", "src_bytes", "dst_bytes")
 
