@@ -50,8 +50,8 @@ PARTS = (
 def times(texts: pa.StringArray, clock: Clock) -> tuple[pa.Int64Array, pa.StringArray]:
     """(nanoseconds since 1970, `time_basis`) of times in front of lines; null where there is none or it is no time.
 
-    The frame's, and those that programs print themselves: `Sun Nov 22 07:35:23 2026`, with or
-    without `GMT`, BIND's `22-Nov-2026 07:35:23.545`, and seconds since 1970.
+    The frame's, and those that programs print themselves: `Sun Nov 22 07:35:23 2026`, with or without `GMT`, BIND's
+    `22-Nov-2026 07:35:23.545`, and seconds since 1970.
     """
     if texts.null_count == len(texts):
         return texts.cast(pa.int64()), texts
@@ -61,8 +61,9 @@ def times(texts: pa.StringArray, clock: Clock) -> tuple[pa.Int64Array, pa.String
     counted = by_value(pc.if_else(count, texts, None), span, pa.int64())
     whole, basis = clock.column(pc.if_else(pc.or_(word, count), None, texts))
     utc = pc.match_substring_regex(texts, _UTC)
-    dated = pc.if_else(pc.match_substring_regex(texts, r"[ -]\d{4}( |$)"), clock.basis, YEARLESS)
-    basis = pc.if_else(word, pc.if_else(utc, "explicit", dated), pc.if_else(count, "explicit", basis))
+    zoned = pc.if_else(utc, "explicit", clock.basis)
+    dated = pc.if_else(pc.match_substring_regex(texts, r"[ -]\d{4}( |$)"), zoned, YEARLESS)
+    basis = pc.if_else(word, dated, pc.if_else(count, "explicit", basis))
     return pc.coalesce(pc.if_else(utc, shown, clock.instants(shown)), counted, whole), basis
 
 

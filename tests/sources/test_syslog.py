@@ -41,6 +41,8 @@ def test_forms(line, rest):
         (["Nov 22 07:35:61", "Xyz 22 07:35:00"], [None, None], ["year_inferred"] * 2),
         (["Jun 30 23:59:60", "Nov 22 07:35:60"], [1782864000, 1795332960], ["year_inferred"] * 2),
         (["Oct 10 2018 12:34:56", "Sun Nov 22 07:35:23 2026"], [1539174896, 1795332923], ["assumed_utc"] * 2),
+        (["22-Nov-2026 07:35:23.545", "Nov 22 2026 07:35:23 GMT"], [1795332923] * 2, ["assumed_utc", "explicit"]),
+        (["Nov 22 07:35:23 UTC", "31-Nov-2026 07:35:23"], [1795332923, None], ["year_inferred", "assumed_utc"]),
         (["1795332923", "1795332923.5"], [1795332923, 1795332923], ["explicit"] * 2),
         ([None], [None], [None]),
     ],
@@ -54,7 +56,8 @@ def test_times(texts, seconds, basis):
 def test_a_configured_zone_reads_times_that_name_none():
     clock = Clock(WRITTEN, "Europe/Berlin")
     texts = ["Nov 22 07:35:23", "2026-11-22T07:35:23", "2026-11-22T07:35:23Z", "1795332923", "2026-10-25T02:30:00"]
+    texts += ["22-Nov-2026 07:35:23.000", "Nov 22 2026 07:35:23 GMT"]
     found, told = times(pa.array(texts, pa.utf8()), clock)
-    seconds = [1795329323, 1795329323, 1795332923, 1795332923, 1792888200]
+    seconds = [1795329323, 1795329323, 1795332923, 1795332923, 1792888200, 1795329323, 1795332923]
     assert [time // 10**9 for time in found.to_pylist()] == seconds
-    assert told.to_pylist() == ["year_inferred", "config", "explicit", "explicit", "config"]
+    assert told.to_pylist() == ["year_inferred", "config", "explicit", "explicit", "config", "config", "explicit"]

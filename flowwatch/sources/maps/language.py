@@ -204,28 +204,41 @@ def faults(found: Map) -> list[tuple[str, str]]:
     """(key, what is wrong) of everything that the types cannot say."""
     patterns = [(f"detect[{at}].{key}", getattr(one, key)) for at, one in enumerate(found.detect) for key in _PATTERNS]
     wrong = [(key, why) for key, pattern in patterns if (why := _bad(pattern))]
-    split = found.split
-    if isinstance(split, Pattern) and (why := _bad(split.pattern, named=True)):
-        wrong.append(("split.pattern", why))
-    if isinstance(split, Pairs) and (why := _bad(split.other)):
-        wrong.append(("split.other", why))
-    if isinstance(split, Columns) and len(split.delimiter) == 0:
-        wrong.append(("split.delimiter", "is empty"))
-    if isinstance(split, Columns) and (why := _bad(split.prefix)):
-        wrong.append(("split.prefix", why))
-    if isinstance(split, Columns) and split.quoted and len(split.delimiter) != 1:
-        wrong.append(("split.delimiter", "is one character where values may be quoted"))
-    counted = [split.columns] if isinstance(split, Columns) and split.kind is None else []
-    for columns in [split.tuples] if isinstance(split, Json) else counted:
-        wrong += [
-            (f"split.{count}", "the count of its columns is another")
-            for count, names in columns.items()
-            if count not in (str(len(names)), "*")
-        ]
+    wrong += _of_split(found.split)
     if not found.rows:
         wrong.append(("rows", "none is given"))
     for at, rows in enumerate(found.rows):
         wrong += [(f"rows[{at}].{key}", why) for key, why in _of_rows(rows)]
+    return wrong
+
+
+def _of_split(split: Json | Columns | Cef | Pairs | Pattern) -> list[tuple[str, str]]:
+    wrong: list[tuple[str, str]] = []
+    if isinstance(split, Pattern) and (why := _bad(split.pattern, named=True)):
+        wrong.append(("split.pattern", why))
+    if isinstance(split, Pattern) and split.listed and f"(?P<{split.listed}>" not in split.pattern:
+        wrong.append(("split.listed", "is no group of the pattern"))
+    if isinstance(split, Pairs) and (why := _bad(split.other)):
+        wrong.append(("split.other", why))
+    if isinstance(split, Columns):
+        wrong += _of_columns(split)
+    counted = split.columns if isinstance(split, Columns) and split.kind is None else {}
+    for count, names in (split.tuples if isinstance(split, Json) else counted).items():
+        if count not in (str(len(names)), "*"):
+            wrong.append((f"split.{count}", "the count of its columns is another"))
+    return wrong
+
+
+def _of_columns(split: Columns) -> list[tuple[str, str]]:
+    wrong: list[tuple[str, str]] = []
+    if len(split.delimiter) == 0:
+        wrong.append(("split.delimiter", "is empty"))
+    if split.quoted and len(split.delimiter) != 1:
+        wrong.append(("split.delimiter", "is one character where values may be quoted"))
+    if why := _bad(split.prefix):
+        wrong.append(("split.prefix", why))
+    if split.kind is not None and split.kind < 0:
+        wrong.append(("split.kind", "is a place, from 0"))
     return wrong
 
 

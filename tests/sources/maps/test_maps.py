@@ -394,6 +394,8 @@ fields.vantage = { const = "client" }
         (LOOKUPS_OF + 'fields.view = { path = "n", message = "hex" }\n', "rows[0].fields.view"),
         (LOOKUPS_OF + 'fields.client_port = { path = "n", minus = "m" }\n', "rows[0].fields.client_port"),
         ('like = "aws-vpc-flow"\n[split]\ncolumns.2 = ["a"]\n', "split.2"),
+        ('like = "cisco-asa"\n[split]\nlisted = "other"\n', "split.listed"),
+        ('like = "paloalto"\n[split]\nkind = -1\n', "split.kind"),
     ],
 )
 def test_a_map_that_cannot_be_used_says_file_and_key(tmp_path, text, words):
