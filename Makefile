@@ -16,7 +16,7 @@ SANCOV := --cfg fuzzing -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitize
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test bench fuzz clean
+.PHONY: demo test bench bench-logs fuzz clean
 demo: $(CORE)
 	@$(BIN)/flowwatch demo -o demo-report
 
@@ -33,6 +33,9 @@ test: $(CORE)
 
 bench: $(CORE)
 	$(BIN)/python -m tests.bench.bench
+
+bench-logs: $(CORE)
+	$(BIN)/python -m tests.bench.logs
 
 fuzz:
 	cd native/fuzz && RUSTFLAGS="$(SANCOV)" cargo build --locked --release --target $(HOST)

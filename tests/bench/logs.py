@@ -1,4 +1,4 @@
-"""How fast logs are read, beside what only counts their lines and what a person would write: `python -m tests.bench.logs`.
+"""How fast logs are read, beside what counts their lines and what a person would write: `make bench-logs`.
 
 Makes `LINES` lines of each format, reads them as whole processes into Parquet with one thread, in turn with
 `grep -c ''` (the least there is to do) and with pandas, and with DuckDB where it is installed. Prints lines a second,
@@ -54,16 +54,18 @@ def conn(at: int) -> str:
     """A connection of Zeek."""
     sent = at % 90_000
     return (
-        f"{_START + at // 1000}.{at % 1000:03}000\tC{at:x}\t192.0.2.{at % 250}\t{1024 + at % 60000}\t198.51.100.{at % 200}"
-        f"\t443\ttcp\tssl\t1.500000\t{sent}\t4096\tSF\tT\tF\t0\tShADadFf\t25\t{sent + 1300}\t12\t4736\t-"
+        f"{_START + at // 1000}.{at % 1000:03}000\tC{at:x}\t192.0.2.{at % 250}\t{1024 + at % 60000}"
+        f"\t198.51.100.{at % 200}\t443\ttcp\tssl\t1.500000\t{sent}\t4096\tSF\tT\tF\t0\tShADadFf\t25"
+        f"\t{sent + 1300}\t12\t4736\t-"
     )
 
 
 def dns(at: int) -> str:
     """A lookup of Zeek."""
     return (
-        f"{_START + at // 1000}.{at % 1000:03}000\tC{at:x}\t192.0.2.{at % 250}\t{1024 + at % 60000}\t192.0.2.253\t53\tudp"
-        f"\t{at % 65536}\t0.001528\thost{at % 5000}.results.example\t1\tC_INTERNET\t1\tA\t0\tNOERROR\tF\tF\tT\tT\t0"
+        f"{_START + at // 1000}.{at % 1000:03}000\tC{at:x}\t192.0.2.{at % 250}\t{1024 + at % 60000}"
+        f"\t192.0.2.253\t53\tudp\t{at % 65536}\t0.001528\thost{at % 5000}.results.example\t1\tC_INTERNET\t1\tA\t0"
+        "\tNOERROR\tF\tF\tT\tT\t0"
         f"\tedge.example,198.51.100.{at % 200}\t300.000000,60.000000\tF"
     )
 
