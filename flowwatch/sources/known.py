@@ -56,6 +56,7 @@ _FIRST_LINE = tuple(
         (r"\s*sIP[,|]", "SiLK text"),
     )
 )
+_HINTS = {"nfdump text": "write it as JSON, which has exact counts: TZ=UTC nfdump -r FILE -o json"}
 _SYSLOG = re.compile(r"^(<\d{1,3}>)?(1 )?([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) \S+ ")
 _MOST_LINES, _LONGEST = 200, 4096
 FAINTEST = 2
@@ -81,8 +82,8 @@ def _by_text(head: bytes) -> list[Guess]:
         names = dict.fromkeys(name for needed, name in _KEYS if needed <= keys)
         return [Guess(name, 90) for name in names] + [Guess("JSON", 10)]
     lines = [line[:_LONGEST] for line in text.splitlines() if line.strip()][:_MOST_LINES]
-    found = [Guess(name, 90) for pattern, name in _FIRST_LINE if pattern.match(text)]
-    found += [Guess(name, _share(pattern, lines)) for pattern, name in _LINES]
+    found = [Guess(name, 90, _HINTS.get(name, "")) for pattern, name in _FIRST_LINE if pattern.match(text)]
+    found += [Guess(name, _share(pattern, lines), _HINTS.get(name, "")) for pattern, name in _LINES]
     found.append(Guess("syslog", _share(_SYSLOG, lines) // 3))
     return [guess for guess in found if guess.score >= FAINTEST]
 

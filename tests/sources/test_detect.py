@@ -185,7 +185,12 @@ _READ = {
     "nfdump/sample-nfdump-1.7.5.json": "nfdump-json",
     "nfdump/sample-nfdump-1.7.1.json": "nfdump-json",
     "nfdump/sample-nfdump-1.6.22.quiet.json": "nfdump-json-1.6",
+    "nfdump/sample-nfdump-1.7.5.csv-fast": "nfdump-csv-epoch",
+    "nfdump/sample-nfdump-1.7.5.csvfmt": "nfdump-csv-epoch",
     "nfdump/sample-nfdump-1.7.5.csv": "nfdump-csv",
+    "nfdump/sample-nfdump-1.6.22.csv": "nfdump-csv-1.6",
+    "nfdump/sample-nfdump-1.7.1.csv": "nfdump-csv-1.6",
+    "nfdump/sample-nfdump-1.7.1.tzNY.csv": "nfdump-csv-1.6",
     "badinput/csv-injection-umbrella.csv": "umbrella-dns",
     "silk/sample": "silk-rwcut-csv",
     "argus/sample": "argus-binetflow",
@@ -194,7 +199,7 @@ _READ = {
     "sysmon-22/sample-otrf-nxlog-winlogbeat.jsonl": "sysmon",
     "pihole-ftl/sample-schema-v21.db": "pihole-ftl",
 }
-_OTHERWISE = (".fstrm.expected.jsonl", ".dnstap.expected.jsonl", ".debug-dns.txt", ".xz", ".csv-fast", ".csvfmt")
+_OTHERWISE = (".fstrm.expected.jsonl", ".dnstap.expected.jsonl", ".debug-dns.txt", ".xz")
 _NAMED = {
     ".xz": "xz",
     "bind9-query/sample": "BIND",

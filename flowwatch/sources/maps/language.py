@@ -57,6 +57,8 @@ class Columns(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Columns where no header stands, by their count; `*` are those of any other count, as far as they go."""
     kind: int | None = None
     """Place, from 0, of the value that says what a line is: `columns` are by it, not by count, as far as they go."""
+    other: str | None = None
+    """RE2 of whole lines that are known to be no record."""
     prefix: str | None = None
     """RE2 of what may stand in front of the first value."""
 
@@ -69,7 +71,7 @@ class Pairs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Lines of `key=value` or `key="value"`."""
 
     other: str | None = None
-    """RE2 of whole lines without a pair that are known to be no record."""
+    """RE2 of whole lines that are known to be no record."""
 
 
 class Pattern(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="form", tag="pattern"):
@@ -235,8 +237,7 @@ def _of_columns(split: Columns) -> list[tuple[str, str]]:
         wrong.append(("split.delimiter", "is empty"))
     if split.quoted and len(split.delimiter) != 1:
         wrong.append(("split.delimiter", "is one character where values may be quoted"))
-    if why := _bad(split.prefix):
-        wrong.append(("split.prefix", why))
+    wrong += [(f"split.{key}", why) for key in ("other", "prefix") if (why := _bad(getattr(split, key)))]
     if split.kind is not None and split.kind < 0:
         wrong.append(("split.kind", "is a place, from 0"))
     return wrong

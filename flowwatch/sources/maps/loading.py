@@ -32,6 +32,8 @@ _ORDER = (
     "nfdump-json",
     "nfdump-json-1.6",
     "nfdump-csv",
+    "nfdump-csv-1.6",
+    "nfdump-csv-epoch",
     "silk-rwcut",
     "silk-rwcut-csv",
     "argus-binetflow",

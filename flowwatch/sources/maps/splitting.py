@@ -112,6 +112,8 @@ class Splitter:
     def _read(self, texts: list[str | None]) -> list[Row | str | None]:
         """What the lines say: as they are, else without the frame that syslog put around them."""
         found = self._told(texts)
+        if isinstance(self._split, Columns):
+            _known(self._split.other, texts, found)
         if isinstance(self._split, Columns | Cef):
             return found
         framed = isinstance(self._split, Pairs)
@@ -181,6 +183,7 @@ def _uncounted(count: int, split: Columns) -> str:
     return "short_row" if count < max(map(int, split.columns)) else "extra_columns"
 
 
+_NO_RECORD = ("foreign_line", "short_row", "extra_columns", "no_header")
 _CODES = frozenset({"line_too_long", "not_utf8"})
 _STRANGE = "line of another program"
 
@@ -212,14 +215,14 @@ def parts(text: str, split: Columns) -> list[str] | None:
 
 
 def _known(pattern: str | None, texts: list[str | None], found: list[Row | str | None]) -> None:
-    """Makes nothing of the lines without a pair that are known to be no record."""
-    at = [at for at, row in enumerate(found) if row == "foreign_line"]
+    """Makes nothing of the lines that are known to be no record."""
+    at = [at for at, row in enumerate(found) if row in _NO_RECORD]
     if pattern is None or not at:
         return
     plain = pa.array([texts[one] for one in at], pa.utf8())
     for one, fits in zip(at, pc.match_substring_regex(plain, f"^(?:{pattern})$").to_pylist(), strict=True):
         if fits:
-            found[one] = {}
+            found[one] = None
 
 
 def _pairs(text: str) -> Row | str | None:

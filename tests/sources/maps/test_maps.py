@@ -186,6 +186,11 @@ SAMPLES: dict[str, str] = {
     "nfdump-json": json.dumps(NFDUMP),
     "nfdump-json-1.6": json.dumps(NFDUMP_16, indent="\t"),
     "nfdump-csv": "\n".join(NFDUMP_CSV),
+    "nfdump-csv-1.6": "ts,te,td,sa,da,sp,dp,pr,flg,fwd,stos,ipkt,ibyt,opkt,obyt\n"
+    "2026-11-22 07:56:07,2026-11-22 07:56:07,0.105,192.0.2.10,203.0.113.66,48986,443,TCP,...AP.SF,0,0,23,172096,0,0\n"
+    "Summary\nflows,bytes,packets,avg_bps,avg_pps,avg_bpp\n1,172096,23,1,1,1",
+    "nfdump-csv-epoch": "firstSeen,lastSeen,proto,srcAddr,srcPort,dstAddr,dstPort,packets,bytes\n"
+    "1795334167.005,1795334167.110,6,192.0.2.10,48986,203.0.113.66,443,23,172096",
     "aws-vpc-flow": "\n".join([AWS_HEAD, *AWS]),
     "route53-resolver": json.dumps(ROUTE53),
     "gcp-dns": json.dumps(GCP_DNS),
