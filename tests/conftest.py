@@ -24,6 +24,12 @@ def tshark() -> str:
     return _installed("what it reads was not compared", "tshark")
 
 
+@pytest.fixture(scope="session")
+def nfdump() -> str:
+    """Path of nfdump."""
+    return _installed("its files were not read", "nfdump")
+
+
 def _installed(loss: str, *names: str) -> str:
     """Path of a program; without it the test is skipped, but fails where CI=true."""
     found = next(filter(None, map(shutil.which, names)), None)

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from flowwatch.errors import UsageError
 from flowwatch.model.records import Skip
-from flowwatch.sources.formats import CAPTURES, Format, formats
+from flowwatch.sources.formats import CAPTURES, FORMATS, Format, formats
 
 if TYPE_CHECKING:
     from flowwatch.sources.known import Guess
 
 CERTAIN = 80
 """Score from which an input is read as the format."""
+WHOLE = 95
+"""Score of what fits in every line."""
 SURE = 100
 """Score of what its first bytes tell beyond doubt."""
 _MAP = "docs/maps.md says how to write a map for another (--map)"
@@ -61,9 +63,13 @@ def _of_log(head: bytes, maps: tuple[str, ...]) -> Format | None:
     if not head:
         return None
     from flowwatch.sources.carriers import plain
-    from flowwatch.sources.mixed import by_program, mixed
+    from flowwatch.sources.mixed import by_program, mixed, of_programs
 
-    among, bare = formats(maps), plain(head)
+    bare = plain(head)
+    first = _best(FORMATS, bare)
+    if not maps and first.score(bare) >= WHOLE and not of_programs(bare):
+        return first  # no map can tell it better, and none need be loaded
+    among = formats(maps)
     found = [one for one, lines in by_program(among, bare) if one.score(lines) >= CERTAIN]
     if len(found) > 1:
         return mixed(found)

@@ -29,6 +29,11 @@ def by_program(among: Sequence[Format], head: bytes) -> Iterator[tuple[Format, b
             yield one, b"\n".join(own) + b"\n"
 
 
+def of_programs(head: bytes) -> bool:
+    """Whether syslog framed any of these lines."""
+    return any(program(line) is not None for line in head.split(b"\n"))
+
+
 def program(line: bytes) -> str | None:
     """The program that wrote the line, as syslog's frame says; None where it has none."""
     found = _FRAME.match(line)

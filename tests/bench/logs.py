@@ -128,7 +128,7 @@ def of(form: str, log: Path) -> Iterator[Command]:
         file.write(head)
         file.writelines(f"{make(at)}\n" for at in range(LINES))
     out = str(log.with_suffix(".parquet"))
-    yield Command(f"{form}, grep -c ''", ["grep", "-c", "", str(log)])
+    yield Command(f"{form}, grep -c ''", ["sh", "-c", "grep -c '' \"$1\" | cat", "sh", str(log)])
     yield Command(f"{form}, flowwatch", [_PROGRAM, table, str(log), "-o", out, "--threads", "1"])
     for peer, programs in (("pandas", _PANDAS), ("duckdb", _DUCKDB)):
         if kind in programs:

@@ -37,7 +37,7 @@ RECORD = {
     "dst4_addr": "192.0.2.53",
 }  # fmt: skip
 
-needs_nfdump = pytest.mark.skipif(shutil.which("nfdump") is None, reason="nfdump is not installed")
+needs_nfdump = pytest.mark.usefixtures("nfdump")
 
 
 def law(found: Collected) -> None:
