@@ -22,12 +22,13 @@ from flowwatch.sources import text
 SILENCE = 60.0
 """Seconds without a byte after which a program is ended."""
 _LIMITS = {
-    resource.RLIMIT_CPU: 3600,  # seconds
     resource.RLIMIT_AS: 4 << 30,  # bytes; threads reserve far more than they use
     resource.RLIMIT_FSIZE: 0,
     resource.RLIMIT_CORE: 0,
 }
 _ENVIRONMENT = {"TZ": "UTC", "LC_ALL": "C", "MALLOC_ARENA_MAX": "2"}  # arenas reserve address space for each thread
+_MOST_COMPLAINTS = 10_000
+"""Lines of standard error after which a program is ended."""
 _MOST_SAID, _LONGEST_SAID = 20, 200
 """Different lines of standard error that are kept, and characters of each."""
 _OTHERS = "(other lines)"
@@ -35,9 +36,12 @@ _PIECE = 1 << 16
 
 
 class Program(io.RawIOBase):
-    """Standard output of a program, readable once; a context manager that ends the program. Raises OSError at start."""
+    """Standard output of a program, readable once; a context manager that ends the program. Raises OSError at start.
 
-    def __init__(self, command: Sequence[str]) -> None:
+    `seconds`: of processor time that it may take.
+    """
+
+    def __init__(self, command: Sequence[str], seconds: int = 600) -> None:
         super().__init__()
         self.said: Counter[str] = Counter()
         """Lines of standard error with how often each came; cut, and printable."""
@@ -51,7 +55,7 @@ class Program(io.RawIOBase):
         for stream in (self._process.stdout, self._process.stderr):
             assert stream is not None  # noqa: S101 - both are pipes
             self._selector.register(stream.fileno(), selectors.EVENT_READ)
-        _bound(self._process.pid)
+        _bound(self._process.pid, seconds)
 
     @property
     def failure(self) -> str | None:
@@ -115,6 +119,8 @@ class Program(io.RawIOBase):
         told = text.printable(line.strip()[:_LONGEST_SAID])
         if told:
             self.said[told if told in self.said or len(self.said) < _MOST_SAID else _OTHERS] += 1
+        if self.said.total() > _MOST_COMPLAINTS and not self._stopped:
+            self._stop(f"complained more than {_MOST_COMPLAINTS} times and was ended")
 
     def _stop(self, why: str) -> None:
         self._stopped = why
@@ -146,9 +152,9 @@ def answer(command: Sequence[str], patience: float = 10.0) -> str:
     return text.printable((done.stdout or done.stderr).partition(b"\n")[0])
 
 
-def _bound(pid: int) -> None:
+def _bound(pid: int, seconds: int) -> None:
     """The limits, set once the program runs: between fork and exec no Python may run beside other threads."""
-    for what, most in _LIMITS.items():
+    for what, most in {**_LIMITS, resource.RLIMIT_CPU: seconds}.items():
         with contextlib.suppress(ProcessLookupError):  # it has already ended
             resource.prlimit(pid, what, (most, most))
 

@@ -9,6 +9,7 @@ incomplete.
 import io
 import re
 from itertools import count
+from pathlib import Path
 
 import msgspec
 
@@ -30,6 +31,8 @@ _NO_PROGRAM = (
     "nfdump, which reads such files, is not installed: install the Debian package nfdump, or give what "
     "`TZ=UTC nfdump -r FILE -o json` prints where it is"
 )
+_SECONDS, _SECONDS_A_MIB = 30, 10
+"""Of processor time that nfdump may take: in any case, and for the size of the file, which may be compressed."""
 _HARMLESS = ("Skip unknown record type 9",)
 """A sampler's record of 1.6, which 1.7 does not read."""
 _TOLD = "told by nfdump, which may have left records out"
@@ -53,7 +56,8 @@ class NfcapdRecords(WholeFile):
             if program is None:
                 self._error = Skip("missing_program", _NO_PROGRAM)
                 return
-            with Program([program, "-r", path, "-o", "json"]) as output:
+            seconds = _SECONDS + _SECONDS_A_MIB * (Path(path).stat().st_size >> 20)
+            with Program([program, "-r", path, "-o", "json"], seconds) as output:
                 yield from self._read(output)
                 while output.read(HEAD):
                     pass  # of what no map knows

@@ -244,3 +244,12 @@ def test_the_program_ends_with_its_reader(tmp_path, instead):
         pid = output._process.pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_a_program_that_complains_without_end_is_ended():
+    with Program([shutil.which("yes") or ""]) as silent:
+        assert silent.read(4) == b"y\ny\n"
+    with Program([shutil.which("sh") or "", "-c", "while :; do echo again >&2; done"]) as output:
+        assert output.read(1) == b""
+        assert output.failure is not None
+        assert "complained more than" in output.failure
