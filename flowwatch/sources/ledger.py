@@ -36,6 +36,7 @@ REASONS = {
     "no_event_type": "no `event_type` says what it is",
     "no_header": "no header before it says what its columns are",
     "not_dnstap": "not a frame of dnstap",
+    "not_powerdns": "not a message of PowerDNS",
     "not_utf8": "not UTF-8 text",
     "query_line": "like a query, but not of the form of one",
     "short_row": "fewer columns than the header names",

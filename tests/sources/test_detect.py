@@ -128,6 +128,7 @@ _READ = {
     "pdns-recursor/sample-4.8-structured": "powerdns",
     "pdns-recursor/sample-5.2-structured": "powerdns",
     "pdns-recursor/sample-4.8-unstructured": "powerdns-text",
+    "pdns-recursor/sample-4.8-protobuf.bin": "powerdns-protobuf",
     "knot-resolver/": "knot-resolver",
     "wrappers/sample-cri": "coredns",
     "zeek-conn/": "zeek-conn",

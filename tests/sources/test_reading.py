@@ -32,6 +32,7 @@ def test_the_formats_of_this_version_in_order():
         "bind-query",
         "dnsmasq",
         "dnstap",
+        "powerdns-protobuf",
     ]
 
 
