@@ -128,6 +128,19 @@ def _powerdns(opened: Opened, options: ReadOptions, progress: Progress | None) -
     return powerdns_records(opened, options.refused(opened.name, "powerdns-protobuf"))
 
 
+def _cdns_score(head: bytes) -> int:
+    from flowwatch.sources.cdns import is_cdns
+
+    return is_cdns(head)
+
+
+def _cdns(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+    from flowwatch.sources.cdns import CdnsRecords
+
+    del progress  # told by `opened`
+    return CdnsRecords(opened, options.refused(opened.name, "c-dns"))
+
+
 CAPTURES = (
     Format("pcap", "packet capture, classic", is_pcap, CaptureRecords),
     Format("pcapng", "packet capture, next generation", is_pcapng, CaptureRecords),
@@ -153,6 +166,7 @@ FORMATS = (
         _powerdns_score,
         _powerdns,
     ),
+    Format("c-dns", "C-DNS, questions and answers in blocks (RFC 8618)", _cdns_score, _cdns),
 )
 
 

@@ -35,6 +35,7 @@ REASONS = {
     "names_differ": "the two names of the line differ",
     "no_event_type": "no `event_type` says what it is",
     "no_header": "no header before it says what its columns are",
+    "not_cdns": "not an item of C-DNS",
     "not_dnstap": "not a frame of dnstap",
     "not_powerdns": "not a message of PowerDNS",
     "not_utf8": "not UTF-8 text",

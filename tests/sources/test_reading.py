@@ -33,6 +33,7 @@ def test_the_formats_of_this_version_in_order():
         "dnsmasq",
         "dnstap",
         "powerdns-protobuf",
+        "c-dns",
     ]
 
 
