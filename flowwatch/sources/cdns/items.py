@@ -38,7 +38,7 @@ _ANSWER = 1
 _TRANSPORTS = ("udp", "tcp", "dot", None, "doh")
 _QR = 0x8000
 _NANO = 10**9
-_LONGEST_WIRE = 0xFFFF
+_LONGEST_WIRE, _LONGEST_NAME, _LONGEST_LABEL = 0xFFFF, 255, 63
 _HEADER = struct.Struct(">HHHHHH")
 _FIXED = struct.Struct(">HHIH")
 
@@ -59,6 +59,7 @@ class Item(msgspec.Struct, frozen=True):
     """A question, an answer, or both."""
 
     messages: tuple[Message, ...]
+    """None where nothing is named."""
     answers: bool
     """Whether the records of the answer are known."""
     opcode: int
@@ -72,11 +73,11 @@ class BlockItems:
             self.items: list[Any] = block.get(3, [])
             self.malformed = len(block.get(5, []))
             self._tables: dict[int, Any] = block.get(2, {})
-            seconds, ticks = block[0][storage.keys.earliest]
+            seconds, ticks = map(_number, block[0][storage.keys.earliest])
             self._begin = (seconds * storage.ticks + ticks, storage.ticks)
         except (AttributeError, KeyError, TypeError, ValueError, IndexError):
             raise RefusedError(BAD) from None
-        if not (isinstance(self.items, list) and isinstance(self._tables, dict) and isinstance(self._begin[0], int)):
+        if not (isinstance(self.items, list) and isinstance(self._tables, dict)):
             raise RefusedError(BAD)
         self._storage = storage
         self._records = functools.lru_cache(maxsize=1 << 8)(self._packed)
@@ -93,6 +94,8 @@ class BlockItems:
     def _read(self, item: Any, number: int) -> Item:  # noqa: ANN401 - any CBOR
         keys = self._storage.keys
         signature = self._at(_SIGNATURES, item[_SIGNATURE])
+        if not (self._has(item.get(_QNAME)) and self._has(signature.get(keys.classtype))):
+            return Item((), answers=False, opcode=0)
         present, transport = signature.get(keys.present, 0), signature.get(_TRANSPORT)
         opcode, flags = signature.get(keys.opcode, 0) & 0xF, signature.get(keys.flags, 0)
         client = None if self._storage.shortened else self._address(item.get(_CLIENT))
@@ -101,9 +104,9 @@ class BlockItems:
             "offset": 0,
             "party": (b"", 1, 0, client, None),
             "client": client,
-            "client_port": port(item.get(_CLIENT_PORT)),
+            "client_port": _port(item.get(_CLIENT_PORT)),
             "server": self._address(signature.get(_SERVER)),
-            "server_port": port(signature.get(_SERVER_PORT)),
+            "server_port": _port(signature.get(_SERVER_PORT)),
             "transport": self._transport(transport),
             "vantage": "client",
             "policy": None,
@@ -156,9 +159,16 @@ class BlockItems:
         return self._tables[table][place]
 
     def _address(self, index: int | None) -> bytes | None:
-        if index is None or index < self._storage.keys.base:
+        if not self._has(index):
             return None
-        return address(self._at(_ADDRESSES, index))
+        found = self._at(_ADDRESSES, index or 0)
+        if not isinstance(found, bytes):
+            raise RefusedError(BAD)
+        return address(found)
+
+    def _has(self, index: int | None) -> bool:
+        """Whether an index says something: None where it was left out, in the draft also 0."""
+        return index is not None and index >= self._storage.keys.base
 
     def _transport(self, flags: int | None) -> str | None:
         """By RFC 8618; the draft's flags are others."""
@@ -170,14 +180,32 @@ class BlockItems:
         if offset is None:
             return None
         begin, ticks = self._begin
-        seconds, rest = divmod(begin + offset, ticks)
+        seconds, rest = divmod(begin + _number(offset), ticks)
         if seconds < 0:
             raise RefusedError("bad_timestamp")
         return instant(seconds, rest * _NANO // ticks)
 
 
+def _number(value: object) -> int:
+    if not isinstance(value, int):
+        raise RefusedError(BAD)
+    return value
+
+
+def _port(value: object) -> int | None:
+    if value is not None and _number(value) < 0:
+        raise RefusedError("bad_field:port")
+    return port(None if value is None else _number(value))
+
+
 def _name(data: object) -> bytes:
-    if not isinstance(data, bytes) or not data.endswith(b"\0"):
+    """A name as on the wire, whole and without pointers."""
+    at = 0
+    if not isinstance(data, bytes):
+        raise RefusedError("bad_field:name")
+    while at < len(data) and 0 < data[at] <= _LONGEST_LABEL:
+        at += data[at] + 1
+    if at + 1 != len(data) or data[at] or at >= _LONGEST_NAME:
         raise RefusedError("bad_field:name")
     return data
 

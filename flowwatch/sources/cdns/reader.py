@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowwatch.model.records import LOOKUPS, Coverage, Refused, Skip
-from flowwatch.sources.cdns.items import DRAFT, RFC, BlockItems, Item, Storage
+from flowwatch.sources.cdns.items import BAD, DRAFT, RFC, BlockItems, Item, Storage
 from flowwatch.sources.cdns.stream import BadStreamError, Blocks, CutError
 from flowwatch.sources.columns import batch
 from flowwatch.sources.dnstap import rows
@@ -19,6 +19,7 @@ from flowwatch.sources.logs import Batches, Span
 from flowwatch.sources.opened import Opened
 
 _NOT_QUERY = "DNS message of another operation than QUERY"
+_NAMELESS = "DNS message that names nothing"
 _MALFORMED = "message that the collector could not read"
 _SAMPLED = "the collector says that it took a sample: what is not here may have been asked"
 _SHORTENED = "the collector says that it changed or shortened addresses of clients: they are left out"
@@ -58,7 +59,7 @@ class CdnsRecords:
         except CutError:
             said = "the file ends inside a block: it is still written, or its writer was ended"
             self._error = Skip("truncated_stream", said, at.offset)
-        except (BadStreamError, RefusedError):
+        except (BadStreamError, RefusedError, MemoryError):
             self._error = Skip("bad_frame", "not a block of C-DNS within the limits: not read from there on", at.offset)
 
     def _read(self) -> Batches:
@@ -91,10 +92,10 @@ class CdnsRecords:
             notes = ((_SAMPLED, flags & _SAMPLES), (_SHORTENED, shortened))
             self._ledger.notes.update({note: 1 for note, due in notes if due})
             if not isinstance(ticks, int) or not 0 < ticks <= 10**9:
-                raise RefusedError
+                raise RefusedError(BAD)
             return Storage(RFC, ticks, bool(told[_HINTS][0] & _KEPT), shortened)
         except (KeyError, IndexError, TypeError, AttributeError):
-            raise RefusedError from None
+            raise RefusedError(BAD) from None
 
     def _take(self, items: BlockItems, portion: Sequence[Any], offset: int) -> Batches:
         """The lookups of some items; books them."""
@@ -103,6 +104,9 @@ class CdnsRecords:
             item = items.item(each, number)
             if isinstance(item, str):
                 ledger.reject(item, number, offset)
+            elif not item.messages:
+                ledger.unattributable += 1
+                ledger.notes[_NAMELESS] += 1
             elif item.opcode:
                 ledger.noise += 1
                 ledger.notes[_NOT_QUERY] += 1
@@ -116,13 +120,13 @@ class CdnsRecords:
         messages = [message for item in found for message in item.messages]
         table = rows.told(messages, rows.of_wire(messages), 0)
         place = {message: row for row, message in enumerate(table["message"].to_pylist())}
-        read = table["id"].is_valid().to_pylist()
+        read = pc.and_(table["id"].is_valid(), table["qname"].is_valid()).to_pylist()
         sound, first, last, at = [], [], [], 0
         for item in found:
             ends = (place.get(at), place.get(at + len(item.messages) - 1))
             at += len(item.messages)
             if None in ends or not all(read[end] for end in ends if end is not None):
-                self._ledger.reject("not_cdns", item.messages[0].number, offset)
+                self._ledger.reject(BAD, item.messages[0].number, offset)
                 continue
             sound.append(item)
             first.append(ends[0])

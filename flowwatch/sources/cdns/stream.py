@@ -35,6 +35,8 @@ class Blocks:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._next = b""
+        self._endless = False
+        """Whether a mark ends the file."""
         self._left = LONGEST
         self.offset = 0
         """Where in the input reading is."""
@@ -67,6 +69,7 @@ class Blocks:
         name = self.read(kind[1] & 0x1F)
         if kind + name not in _STARTS:
             raise BadStreamError
+        self._endless = kind[0] & _ENDLESS == _ENDLESS
         return name, self._item()
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
@@ -76,11 +79,13 @@ class Blocks:
             self._left = LONGEST
             offset, first = self.offset, self.read(1)
             if left is None and first[0] == _BREAK:
-                return
+                break
             self._next = first
             self.offset -= 1
             yield offset, self._item()
             left = None if left is None else left - 1
+        if (self._endless and self.read(1)[0] != _BREAK) or self._stream.read(1):
+            raise BadStreamError
 
     def _length(self) -> int | None:
         """Of the array that begins here; None where its end is marked."""
