@@ -115,6 +115,32 @@ def _dnstap(opened: Opened, options: ReadOptions, progress: Progress | None) -> 
     return DnstapRecords(opened, options.refused(opened.name, "dnstap"))
 
 
+def _powerdns_score(head: bytes) -> int:
+    from flowwatch.sources.powerdns import is_powerdns
+
+    return is_powerdns(head)
+
+
+def _powerdns(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+    from flowwatch.sources.powerdns import powerdns_records
+
+    del progress  # told by `opened`
+    return powerdns_records(opened, options.refused(opened.name, "powerdns-protobuf"))
+
+
+def _cdns_score(head: bytes) -> int:
+    from flowwatch.sources.cdns import is_cdns
+
+    return is_cdns(head)
+
+
+def _cdns(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+    from flowwatch.sources.cdns import CdnsRecords
+
+    del progress  # told by `opened`
+    return CdnsRecords(opened, options.refused(opened.name, "c-dns"))
+
+
 CAPTURES = (
     Format("pcap", "packet capture, classic", is_pcap, CaptureRecords),
     Format("pcapng", "packet capture, next generation", is_pcapng, CaptureRecords),
@@ -134,6 +160,13 @@ FORMATS = (
     of_log("bind-query", "BIND 9 query log, plain or behind syslog", _bind_score, _bind, ("named",)),
     of_log("dnsmasq", "dnsmasq and Pi-hole query log", _dnsmasq_score, _dnsmasq, ("dnsmasq", "pihole-FTL", "pihole")),
     Format("dnstap", "dnstap messages of DNS servers, in Frame Streams", _dnstap_score, _dnstap),
+    Format(
+        "powerdns-protobuf",
+        "PowerDNS messages in Protocol Buffers, as its servers send them",
+        _powerdns_score,
+        _powerdns,
+    ),
+    Format("c-dns", "C-DNS, questions and answers in blocks (RFC 8618)", _cdns_score, _cdns),
 )
 
 

@@ -128,6 +128,7 @@ _READ = {
     "pdns-recursor/sample-4.8-structured": "powerdns",
     "pdns-recursor/sample-5.2-structured": "powerdns",
     "pdns-recursor/sample-4.8-unstructured": "powerdns-text",
+    "pdns-recursor/sample-4.8-protobuf.bin": "powerdns-protobuf",
     "knot-resolver/": "knot-resolver",
     "wrappers/sample-cri": "coredns",
     "zeek-conn/": "zeek-conn",
@@ -157,6 +158,7 @@ _READ = {
     ".expected.ocsf.json": "ocsf",
     "aws-vpcflow/sample-ocsf-v8-csv.csv": "aws-vpc-flow-csv",
     ".parquet": "parquet",
+    "cdns/sample-gold.cbor": "c-dns",
     ".fstrm": "dnstap",
     ".dnstap": "dnstap",
     "route53-resolver/sample-ocsf.json": "route53-resolver",
@@ -203,7 +205,6 @@ _OTHERWISE = (".fstrm.expected.jsonl", ".dnstap.expected.jsonl", ".debug-dns.txt
 _NAMED = {
     ".xz": "xz",
     "bind9-query/sample": "BIND",
-    "cbor": "C-DNS",
     "nfdump/sample": "nfdump",
     "sysmon-22/": "Sysmon",
 }  # fmt: skip

@@ -32,6 +32,8 @@ def test_the_formats_of_this_version_in_order():
         "bind-query",
         "dnsmasq",
         "dnstap",
+        "powerdns-protobuf",
+        "c-dns",
     ]
 
 

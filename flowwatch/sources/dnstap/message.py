@@ -15,7 +15,7 @@ _OTHERS = {
 _READ = frozenset({3, 4, 5, 6, 7, 8})
 """Resolver, client and forwarder; a query is odd, its response the next number."""
 _CLIENT = frozenset({5, 6})
-_TRANSPORTS = {1: "udp", 2: "tcp", 3: "dot", 4: "doh", 7: "doq"}
+TRANSPORTS = {1: "udp", 2: "tcp", 3: "dot", 4: "doh", 7: "doq"}
 """By protocol; DNSCrypt (5, 6) has no word of ours."""
 _ACTIONS = {1: "NXDOMAIN", 2: "NODATA", 3: "PASSTHRU", 4: "DROP", 5: "TRUNCATE", 6: "LOCAL_DATA"}
 """What a policy did; `PASS` by the word that other sources have for it."""
@@ -76,7 +76,7 @@ class Noise(msgspec.Struct, frozen=True):
     note: str
 
 
-class _RefusedError(Exception):
+class RefusedError(Exception):
     """The frame cannot be read; `args[0]` is the reason code."""
 
 
@@ -86,7 +86,7 @@ def message(frame: bytes, number: int, offset: int) -> Message | Noise | str:
         return _read(frame, number, offset)
     except BadMessage:
         return "not_dnstap"
-    except _RefusedError as refused:
+    except RefusedError as refused:
         return str(refused)
 
 
@@ -103,9 +103,9 @@ def _read(frame: bytes, number: int, offset: int) -> Message | Noise:
     response = not kind & 1
     wire = held.get(_RESPONSE if response else _QUERY)
     if not wire:
-        raise _RefusedError("bad_field:response_message" if response else "bad_field:query_message")
+        raise RefusedError("bad_field:response_message" if response else "bad_field:query_message")
     protocol = told.get(_PROTOCOL, 0)
-    client, client_port = _address(held.get(_CLIENT_IP)), _port(told.get(_CLIENT_PORT))
+    client, client_port = address(held.get(_CLIENT_IP)), port(told.get(_CLIENT_PORT))
     return Message(
         number=number,
         offset=offset,
@@ -114,34 +114,36 @@ def _read(frame: bytes, number: int, offset: int) -> Message | Noise:
         wire=wire,
         client=client,
         client_port=client_port,
-        server=_address(held.get(_SERVER_IP)),
-        server_port=_port(told.get(_SERVER_PORT)),
-        transport=_TRANSPORTS.get(protocol),
+        server=address(held.get(_SERVER_IP)),
+        server_port=port(told.get(_SERVER_PORT)),
+        transport=TRANSPORTS.get(protocol),
         vantage="client" if kind in _CLIENT else "upstream",
-        asked=_time(told.get(_ASKED), told.get(_ASKED_PART, 0)),
-        answered=_time(told.get(_ANSWERED), told.get(_ANSWERED_PART, 0)) if response else None,
+        asked=instant(told.get(_ASKED), told.get(_ASKED_PART, 0)),
+        answered=instant(told.get(_ANSWERED), told.get(_ANSWERED_PART, 0)) if response else None,
         policy=_policy(held[_POLICY]) if _POLICY in held else None,
     )
 
 
-def _address(packed: bytes | None) -> bytes | None:
-    """Told by its length: of two addresses of one message the family is that of either."""
+def address(packed: bytes | None) -> bytes | None:
+    """Told by its length, else RefusedError: of two addresses of one message the family is that of either."""
     if packed and len(packed) not in (4, 16):
-        raise _RefusedError("bad_field:address")
+        raise RefusedError("bad_field:address")
     return packed or None
 
 
-def _port(port: int | None) -> int | None:
-    if port is not None and port > 0xFFFF:
-        raise _RefusedError("bad_field:port")
-    return port
+def port(number: int | None) -> int | None:
+    """A port; RefusedError where it is none."""
+    if number is not None and number > 0xFFFF:
+        raise RefusedError("bad_field:port")
+    return number
 
 
-def _time(seconds: int | None, nanoseconds: int) -> int | None:
+def instant(seconds: int | None, nanoseconds: int) -> int | None:
+    """Nanoseconds since 1970; RefusedError where they are no time."""
     if seconds is None:
         return None
     if seconds >= _LATEST or nanoseconds >= _NANO:
-        raise _RefusedError("bad_timestamp")
+        raise RefusedError("bad_timestamp")
     return seconds * _NANO + nanoseconds
 
 

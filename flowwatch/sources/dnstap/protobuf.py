@@ -1,11 +1,15 @@
-"""The wire format of Protocol Buffers, as far as dnstap's schema needs it: numbers and byte strings by tag.
+"""The wire format of Protocol Buffers, as far as schemas of DNS servers need it: numbers and byte strings by tag.
 
 A tag is the number of the field and how its value is written (`protobuf.dev/programming-guides/encoding`). Promises:
 what is cut, said twice, or written in another way than the schema has it is refused, never guessed; fields that are not
 known are passed over. Refuses groups.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+_NONE: Mapping[int, list[bytes]] = MappingProxyType({})
 
 
 class BadMessage(ValueError):  # noqa: N818 - a message that is bad
@@ -17,8 +21,13 @@ def tag(field: int, wire: int) -> int:
     return field << 3 | wire
 
 
-def fields(data: bytes, known: frozenset[int]) -> tuple[dict[int, int], dict[int, bytes]]:
-    """Numbers and byte strings by tag; `known` are the schema's. Raises BadMessage."""
+def fields(
+    data: bytes, known: frozenset[int], many: Mapping[int, list[bytes]] = _NONE
+) -> tuple[dict[int, int], dict[int, bytes]]:
+    """Numbers and byte strings by tag; `known` are the schema's.
+
+    Byte strings that the schema has any number of times are added to those of their tag in `many`. Raises BadMessage.
+    """
     numbers: dict[int, int] = {}
     texts: dict[int, bytes] = {}
     at, end, count = 0, len(data), 0
@@ -35,7 +44,11 @@ def fields(data: bytes, known: frozenset[int]) -> tuple[dict[int, int], dict[int
                 at += 1
                 if size > 0x7F:
                     size, at = _varint(data, at - 1)
-                texts[one] = data[at : at + size]
+                if one in many:
+                    many[one].append(data[at : at + size])
+                    count -= 1
+                else:
+                    texts[one] = data[at : at + size]
                 at += size
             elif wire == VARINT:
                 numbers[one], at = _varint(data, at)

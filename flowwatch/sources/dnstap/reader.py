@@ -1,8 +1,13 @@
-"""One dnstap file from its bytes to batches, with its account: the story of `sources.dnstap`, top to bottom."""
+"""One file of frames from its bytes to batches, with its account: the story of `sources.dnstap`, top to bottom.
+
+What else holds DNS messages in frames (`sources.powerdns`) is read by the same story, with a `Schema` of its own.
+"""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, Protocol
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,12 +27,40 @@ _UNTIMED = "lookup without a time"
 _Refusal = tuple[int, int, str]
 
 
+class Framed(Protocol):
+    """The frames of one input, read once."""
+
+    error: Skip | None
+    """Why reading stopped before the end."""
+
+    def __iter__(self) -> Iterator[Block]:
+        """Blocks of whole frames. Raises OSError."""
+
+
+class Schema(msgspec.Struct, frozen=True):
+    """How messages lie in frames, and frames in a file."""
+
+    name: str
+    """Of the format."""
+    frames: Callable[[BinaryIO, int], Framed]
+    message: Callable[[bytes, int, int], Message | Noise | str]
+    """Of a frame, its number and offset."""
+    said: Callable[[Sequence[Message]], pa.RecordBatch]
+    """What messages say themselves, as `rows.of_wire` has it."""
+
+
+DNSTAP = Schema("dnstap", Frames, message, rows.of_wire)
+
+
 class DnstapRecords:
     """Rows of one file, read once; `coverage` is complete after the last batch."""
 
-    def __init__(self, opened: Opened, refused: Refused | None = None, *, block: int = BLOCK) -> None:
+    def __init__(
+        self, opened: Opened, refused: Refused | None = None, *, block: int = BLOCK, schema: Schema = DNSTAP
+    ) -> None:
         self._opened = opened
-        self._frames = Frames(io.BufferedReader(opened, block), block)
+        self._schema = schema
+        self._frames = schema.frames(io.BufferedReader(opened, block), block)
         self._ledger = Ledger(refused)
         self._span = Span(self._ledger)
         self._pairs = Pairs()
@@ -41,7 +74,7 @@ class DnstapRecords:
     def coverage(self) -> Coverage:
         """The account so far."""
         opened, error = self._opened, self._error or self._frames.error
-        return self._ledger.coverage(opened.name, "dnstap", opened.size, opened.sha256, error)
+        return self._ledger.coverage(opened.name, self._schema.name, opened.size, opened.sha256, error)
 
     def __iter__(self) -> Batches:
         for block in self._blocks():
@@ -66,7 +99,7 @@ class DnstapRecords:
         self._ledger.records += len(block.frames)
         messages, refusals = self._messages(block)
         if messages:
-            told = rows.told(messages, self._serial)
+            told = rows.told(messages, self._schema.said(messages), self._serial)
             self._serial += told.num_rows
             refusals += self._given(messages, told)
             yield from self._whole(told if self._waiting is None else pa.concat_tables([self._waiting, told]))
@@ -77,7 +110,7 @@ class DnstapRecords:
         messages: list[Message] = []
         refusals: list[_Refusal] = []
         for number, (frame, offset) in enumerate(zip(block.frames, block.offsets, strict=True), block.number):
-            found = "frame_too_long" if frame is None else message(frame, number, offset)
+            found = "frame_too_long" if frame is None else self._schema.message(frame, number, offset)
             if isinstance(found, Message):
                 messages.append(found)
             elif isinstance(found, Noise):

@@ -50,16 +50,19 @@ class Said(NamedTuple):
     qtype: str | None
 
 
-def told(messages: Sequence[Message], serial: int) -> pa.Table:
+def told(messages: Sequence[Message], said: pa.RecordBatch, serial: int) -> pa.Table:
     """A row a question: what frames say of the messages, and what these say themselves; numbered from `serial`."""
-    from flowwatch._native import split_messages  # noqa: PLC0415, TID251 - start-up time; the border
-
-    wire = pa.array(map(attrgetter("wire"), messages), pa.binary())
-    said = pa.record_batch(split_messages(wire))
     made = {name: _column(messages, field, kind) for name, field, kind in _FIELDS}
     serials = pa.array(range(serial, serial + said.num_rows), pa.uint64())
     frames = pa.table(made).take(said["message"])
     return pa.table([serials, *frames.columns, *said.columns], ["serial", *frames.column_names, *said.schema.names])
+
+
+def of_wire(messages: Sequence[Message]) -> pa.RecordBatch:
+    """What messages say themselves, a row a question: the place of the message in `message`, and fields of `Said`."""
+    from flowwatch._native import split_messages  # noqa: PLC0415, TID251 - start-up time; the border
+
+    return pa.record_batch(split_messages(pa.array(map(attrgetter("wire"), messages), pa.binary())))
 
 
 def said(table: pa.Table) -> Iterator[tuple[int, Said]]:
