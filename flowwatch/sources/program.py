@@ -27,7 +27,7 @@ _LIMITS = {
     resource.RLIMIT_CORE: 0,
 }
 _ENVIRONMENT = {"TZ": "UTC", "LC_ALL": "C", "MALLOC_ARENA_MAX": "2"}  # arenas reserve address space for each thread
-_MOST_COMPLAINTS = 10_000
+_MOST_COMPLAINTS = 100_000
 """Lines of standard error after which a program is ended."""
 _MOST_SAID, _LONGEST_SAID = 20, 200
 """Different lines of standard error that are kept, and characters of each."""

@@ -226,7 +226,7 @@ def test_endless_complaints_are_bounded_and_do_not_block(tmp_path, instead):
 def test_the_program_is_bounded_and_sees_no_input_and_no_environment(instead, monkeypatch):
     monkeypatch.setenv("SECRET", "x")
     path = instead("sleep 0.5; ulimit -t; ulimit -v; ulimit -c; ulimit -f; cat; echo ${SECRET:-none} $TZ")
-    with Program([path]) as output:
+    with Program([path], 3600) as output:
         said = output.read()
     assert said is not None
     assert said.split() == [b"3600", b"4194304", b"0", b"0", b"none", b"UTC"]
