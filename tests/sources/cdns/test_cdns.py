@@ -22,7 +22,7 @@ pytest.importorskip("flowwatch._native", reason="the core is not built")
 AT = 1_795_400_000
 SECOND = 10**9
 KEPT = 1 << 15
-_ONCE = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_ONCE = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 Read = Callable[..., tuple[list[dict[str, Any]], Coverage]]
 
 

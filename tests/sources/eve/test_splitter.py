@@ -143,13 +143,13 @@ def altered(draw):
     return record
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=300)
 @given(altered(), st.booleans())
 def test_records_of_any_values(record, ascii_only):
     check(json.dumps(record, ensure_ascii=ascii_only).encode())
 
 
-@settings(deadline=None, max_examples=800)
+@settings(deadline=None, max_examples=400)
 @given(st.sampled_from(RICH), st.data())
 def test_lines_with_anything_in_them(record, data):
     line = bytearray(json.dumps(record, separators=(",", ":")).encode())

@@ -34,7 +34,7 @@ WWW = [
     {"name": "www.results.example", "type": "CNAME", "data": "edge.example", "ttl": 60},
     {"name": "edge.example", "type": "A", "data": "198.51.100.7", "ttl": 60},
 ]
-_ONCE = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_ONCE = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def ends(stream: bytes) -> list[int]:
