@@ -61,9 +61,12 @@ AllowUndecided = Annotated[
 
 
 def keep_inputs(inputs: Sequence[str | Path | None], outputs: Sequence[Path | None]) -> None:
-    """Refuse to write over what is to be read: UsageError where an output is one of the inputs."""
+    """Refuse to write over what is to be read, or one output over another: UsageError."""
     read = [Path(one) for one in inputs if one is not None]
-    for output in (one for one in outputs if one is not None):
+    written = [one for one in outputs if one is not None]
+    for at, output in enumerate(written):
+        if any(same_file(output, one) or _same_place(output, one) for one in written[:at]):
+            raise UsageError(f"{output} would be written over by this run", hint="choose another place for one of them")
         for one in read:
             if same_file(output, one):
                 raise UsageError(f"{output} is read by this run and would be written over", hint="choose another place")
@@ -84,6 +87,11 @@ def same_file(one: Path, other: Path) -> bool:
         return one.is_file() and one.samefile(other)
     except OSError:
         return False  # what cannot be looked at is told by who opens it
+
+
+def _same_place(one: Path, other: Path) -> bool:
+    """Both paths would make the same file; devices take what is written by several."""
+    return os.path.realpath(one) == os.path.realpath(other) and not one.exists()
 
 
 def policy_or_default(given: Path | None) -> Path | None:

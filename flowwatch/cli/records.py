@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -72,8 +72,6 @@ def flows(
     rejects_no_raw: NoRaw = False,
 ) -> None:
     """Print the conversations, one row each."""
-    from msgspec.structs import replace
-
     from flowwatch.model import ReadOptions
 
     options = ReadOptions(
@@ -84,10 +82,8 @@ def flows(
         timezone=known_zone(timezone),
         follow=follow or None,
     )
-    can_be_written((rejects,))
-    keep_inputs(paths, (rejects,))
-    with rejecting(rejects, raw=not rejects_no_raw) as refused:
-        _records("flows", paths, fmt, output, replace(options, rejects=refused), stream=stream, follow=follow)
+    refusals = _Refusals(rejects, raw=not rejects_no_raw)
+    _records("flows", paths, fmt, output, options, refusals, stream=stream, follow=follow)
 
 
 def lookups(
@@ -106,8 +102,6 @@ def lookups(
     rejects_no_raw: NoRaw = False,
 ) -> None:
     """Print the DNS questions with their answers, one row each."""
-    from msgspec.structs import replace
-
     from flowwatch.model import ReadOptions
 
     options = ReadOptions(
@@ -118,10 +112,15 @@ def lookups(
         timezone=known_zone(timezone),
         follow=follow or None,
     )
-    can_be_written((rejects,))
-    keep_inputs(paths, (rejects,))
-    with rejecting(rejects, raw=not rejects_no_raw) as refused:
-        _records("lookups", paths, fmt, output, replace(options, rejects=refused), stream=stream, follow=follow)
+    refusals = _Refusals(rejects, raw=not rejects_no_raw)
+    _records("lookups", paths, fmt, output, options, refusals, stream=stream, follow=follow)
+
+
+class _Refusals(NamedTuple):
+    """Where refused records go."""
+
+    path: Path | None
+    raw: bool
 
 
 def _records(
@@ -130,24 +129,43 @@ def _records(
     fmt: str | None,
     output: Path | None,
     options: "ReadOptions",
+    refusals: _Refusals,
     *,
     stream: bool,
     follow: float | None,
 ) -> None:
+    from msgspec.structs import replace
+
     from flowwatch import sources
 
     found = sources.expand(paths)
-    keep_inputs(found, (output,))
-    can_be_written((output,))
+    keep_inputs((*found, *options.maps), (output, refusals.path))
+    can_be_written((output, refusals.path))
     chosen = fmt or ("jsonl" if (stream or follow) and output is None else _format_of(output))
+    with rejecting(refusals.path, raw=refusals.raw) as refused:
+        options = replace(options, rejects=refused)
+        coverage = _told(kind, found, options, chosen, output, stream=stream, follow=follow)
+    _conclude(coverage)
+
+
+def _told(
+    kind: Kind,
+    found: "Sequence[str]",
+    options: "ReadOptions",
+    chosen: str,
+    output: Path | None,
+    *,
+    stream: bool,
+    follow: float | None,
+) -> "Sequence[Coverage]":
+    from flowwatch import sources
+
     if chosen == "jsonl" and (stream or follow or "-" in found):
         grows = sources.patience if stream and follow is None else None
-        coverage: Sequence[Coverage] = _stream(kind, found, options, output, grows)
-    elif chosen == "table":
-        coverage = _shown(kind, found, options, output)
-    else:
-        coverage = _sorted(kind, found, options, chosen, output)
-    _conclude(coverage)
+        return _stream(kind, found, options, output, grows)
+    if chosen == "table":
+        return _shown(kind, found, options, output)
+    return _sorted(kind, found, options, chosen, output)
 
 
 def _stream(

@@ -99,7 +99,7 @@ def scan(
     rules = policy_or_default(policy)
     found = but_rules(sources.expand(paths), paths, rules)
     written = _written(chosen, output, decisions)
-    keep_inputs((*found, rules, *(places or ())), [*written, rejects])
+    keep_inputs((*found, rules, *(places or ()), *(maps or ())), [*written, rejects])
     can_be_written([*written, rejects] if len(chosen) == 1 else [decisions, rejects])
     options = ReadOptions(
         digest=not no_digest,

@@ -44,7 +44,7 @@ class Carried(msgspec.Struct, frozen=True):
 class _Begun(NamedTuple):
     """A message of which parts are still to come."""
 
-    text: bytes
+    text: bytearray
     number: int
     offset: int
 
@@ -73,20 +73,20 @@ _JOURNAL = msgspec.json.Decoder(_Journal)
 def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
     """The input as blocks of whole lines (`lines.blocks`), those that were carried taken out. Raises OSError."""
     found = lines.blocks(stream, size)
-    first = next(found, None)
-    if first is None:
-        return
-    take = carrier(first.data)
+    take: _Take | None = None
+    begun: dict[str, _Begun] = {}
+    for first in found:
+        take = carrier(first.data)
+        yield first if take is None else _taken(first, take, begun)
+        if first.data.strip():
+            break
     if take is None:
-        yield first
         yield from found
         return
-    begun: dict[str, _Begun] = {}
-    yield _taken(first, take, begun)
     for block in found:
         yield _taken(block, take, begun)
     for left in begun.values():
-        yield Block(left.text, left.offset, left.number, ended=False, outer=(left.offset,))
+        yield Block(_one_line(left.text), left.offset, left.number, ended=False, outer=(left.offset,))
 
 
 def plain(head: bytes) -> bytes:
@@ -97,7 +97,7 @@ def plain(head: bytes) -> bytes:
 
 def carrier(head: bytes) -> _Take | None:
     """What takes the carrier off the lines of a log with these first bytes; None where nothing carries them."""
-    first = next((line for line in head[:LONGEST].split(b"\n") if line.strip()), b"")
+    first = head.removeprefix(lines.MARK).lstrip().split(b"\n", 1)[0][:LONGEST]
     return next((take for take in (_docker, _cri, _journal, _json) if take(first) is not None), None)
 
 
@@ -115,12 +115,18 @@ def _line(line: bytes, take: _Take, begun: dict[str, _Begun], number: int, offse
     if one is None:
         return line
     before = begun.pop(one.stream, None)
-    text = before.text + one.text if before else one.text
+    text = before.text if before else bytearray()
+    text += one.text
     if not one.whole and len(text) <= LONGEST and len(begun) < _MOST_BEGUN:
         begun[one.stream] = _Begun(text, number, offset)
         return b""
-    text = text.replace(b"\r\n", b"\n").rstrip(b"\n").replace(b"\n", b"#012")
-    return text if text.lstrip()[:1] == b"{" else one.frame.encode() + text
+    found = _one_line(text)
+    return found if found.lstrip()[:1] == b"{" else one.frame.encode() + found
+
+
+def _one_line(text: bytearray) -> bytes:
+    """A message without its line end, those within it written out."""
+    return bytes(text).replace(b"\r\n", b"\n").rstrip(b"\n").replace(b"\n", b"#012")
 
 
 def _docker(line: bytes) -> Carried | None:

@@ -5,7 +5,7 @@ length still says what it is, and the bytes left out are counted in the offsets.
 mark is stripped from the first line. The last line needs no line end.
 """
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import BinaryIO
@@ -18,7 +18,7 @@ LONGEST = 1 << 20
 """Bytes of the longest line that is read."""
 BLOCK = 1 << 22
 """Bytes read at once."""
-_MARK = b"\xef\xbb\xbf"
+MARK = b"\xef\xbb\xbf"
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -48,12 +48,14 @@ class Block(msgspec.Struct, frozen=True):
             return pa.array(self.outer, pa.uint64()).take(lines)
         return pc.add(starts.cast(pa.uint64()), pa.scalar(self.offset, pa.uint64()))
 
-    def line(self, offset: int) -> bytes:
-        """The line that stands there in the input."""
+    def line(self, offset: int) -> bytes | None:
+        """The line that stands there in the input, from there on; None where it began in a block before."""
         if self.outer is not None:
-            at = bisect_left(self.outer, offset)
-            return self.data.split(b"\n")[at] if at < len(self.outer) else b""
-        start = max(offset - self.offset, 0)
+            at = bisect_right(self.outer, offset) - 1
+            return None if at < 0 else self.data.split(b"\n")[at]
+        if offset < self.offset:
+            return None
+        start = offset - self.offset
         end = self.data.find(b"\n", start)
         return self.data[start:] if end < 0 else self.data[start:end]
 
@@ -113,6 +115,6 @@ class _Pieces:
         offset, number = self.offset, self.number
         self.offset += len(data) + cut + 1
         self.number += data.count(b"\n") + 1
-        if offset == 0 and data.startswith(_MARK):
-            data, offset = data[len(_MARK) :], len(_MARK)
+        if offset == 0 and data.startswith(MARK):
+            data, offset = data[len(MARK) :], len(MARK)
         return Block(data, offset, number)

@@ -81,6 +81,10 @@ def test_an_output_that_cannot_be_is_2(args, tmp_path):
         ("scan", CAPTURE, "--policy", "{}/night.jsonl", "-o", "{}/night.jsonl"),
         ("scan", "{}/report.txt", "--format", "text", "--format", "html", "-o", "{}"),
         ("flows", "{}/night.jsonl", "-o", "{}/link", "--stream"),
+        ("flows", "{}", "--rejects", "{}/night.jsonl"),
+        ("lookups", "{}/night.jsonl", "--rejects", "{}/link"),
+        ("flows", CAPTURE, "--format", "jsonl", "-o", "{}/new", "--rejects", "{}//new"),
+        ("scan", CAPTURE, "--map", "{}/report.txt", "--rejects", "{}/report.txt"),
     ],
 )
 def test_an_input_is_never_written_over(args, tmp_path):

@@ -115,3 +115,19 @@ def test_json_behind_syslog_is_bare():
 def test_no_bytes_make_it_raise(data):
     for start in (b"", b'{"log":', b'{"MESSAGE":', TIME.encode() + b" stdout P ", b"<30>Nov 22 07:35:23 host a: {"):
         assert plain(start + data).count(b"\n") == (start + data).count(b"\n")
+
+
+def test_a_last_part_that_holds_a_line_end_is_one_line(tmp_path):
+    forged = f"{LINES[2]}\ndnsmasq[7]: {ASK}"
+    found = told(tmp_path, docker(LINES[0]) + "\n" + docker(forged, ended=False) + "\n")
+    coverage = found.coverage[0]
+    assert (found.lookups.num_rows, coverage.records, coverage.held_back) == (1, 3, 1)
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_blank_lines_before_it_do_not_hide_what_carries(mark):
+    raw = mark + b"\n\r\n\n" + (docker(LINES[0]) + "\n").encode() * 2
+    for size in (3, 1 << 22):
+        texts = [text for block in blocks(io.BytesIO(raw), size) for text in block.data.split(b"\n") if text.strip()]
+        assert texts == [f"{TIME} - -: {LINES[0]}".encode()] * 2
+    assert plain(raw).count(LINES[0].encode()) == 2

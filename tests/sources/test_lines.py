@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flowwatch.sources import lines as module
-from flowwatch.sources.lines import LONGEST, blocks
+from flowwatch.sources.lines import LONGEST, Block, blocks
 
 
 def lines_of(data, size):
@@ -52,3 +52,12 @@ def test_a_line_too_long_is_cut_and_what_follows_stands_where_it_stood(monkeypat
 def test_memory_stays_bounded_by_the_limit():
     block = max(blocks(io.BytesIO(b"x" * (3 * LONGEST)), 1 << 16), key=lambda found: len(found.data))
     assert len(block.data) == LONGEST + 1
+
+
+@pytest.mark.parametrize("outer", [None, (40, 50)])
+def test_bytes_of_a_line_are_never_those_of_another(outer):
+    block = Block(b"first\nsecond", 40, 9, outer=outer)
+    second = 50 if outer else 46
+    assert (block.line(39), block.line(40), block.line(second)) == (None, b"first", b"second")
+    if outer:
+        assert block.line(43) == b"first"

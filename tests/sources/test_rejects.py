@@ -5,6 +5,7 @@ import json
 import stat
 
 from flowwatch.model.records import ReadOptions
+from flowwatch.sources.logs import LogRecords
 from flowwatch.sources.reading import collect
 from flowwatch.sources.rejects import Rejects
 
@@ -47,3 +48,11 @@ def test_bytes_can_be_left_out(tmp_path):
 def test_what_finds_no_room_is_counted(tmp_path):
     told, coverage = refused(tmp_path, (GOOD + b"\n") * 300 + b"nonsense\n" * 50, most=1000)
     assert told[-1] == {"left_out": coverage.rejected - (len(told) - 1)}
+
+
+def test_bytes_of_a_record_that_began_in_another_block_are_not_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(LogRecords.__init__, "__kwdefaults__", {"block": 64})
+    begun = '{"QH": "a.example", "QT": "A", "T": "2026-11-22T07:36:26Z", "IP":\n'
+    told, _ = refused(tmp_path, (begun + "0," * 60 + "\n" + "broken\n").encode())
+    assert [one["offset"] for one in told] == [0]
+    assert "raw" not in told[0]

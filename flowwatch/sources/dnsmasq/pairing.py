@@ -9,6 +9,7 @@ reply stand together, which is what this rests on. An answer without such a ques
 Source: dnsmasq's `log_query` (cache.c) and `reply_query` (forward.c), 2.80 to 2.93.
 """
 
+import re
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 
@@ -20,8 +21,15 @@ from flowwatch.sources.dnsmasq.grammar import Line, blocked
 MOST_OPEN = 1 << 16
 """Questions that wait for their answer; the oldest is given up for a new one."""
 _MOST_ANSWERS = 1 << 10
+_MOST_ALIKE = 1 << 8
+"""Questions without a key that ask for one name at once; the oldest is given up for a new one."""
+_MOST_ALIASES = 1 << 6
+"""Of one reply; a message of 64 KiB may hold more, a chain that somebody follows does not."""
+_LONGEST_NAME = 1024
+"""Characters of a name as dnsmasq prints it (MAXDNAME)."""
 _RCODES = {"NXDOMAIN": "NXDOMAIN", "SERVFAIL": "SERVFAIL", "REFUSED": "REFUSED", "NOTIMP": "NOTIMP",
            "not implemented": "NOTIMP"}  # fmt: skip
+_NUMBER = re.compile(r"\d{1,4}", re.ASCII)
 _EMPTY = ("NODATA", "NODATA-IPv4", "NODATA-IPv6")
 _NUMBERED = {"1": "FORMERR", "4": "NOTIMP", "9": "NOTAUTH"}
 _UNSPECIFIED = ("0.0.0.0", "::")  # noqa: S104 - an answer that leads nowhere
@@ -75,7 +83,11 @@ class Pairs:
             self._by_key[line.pid, line.key] = one
         else:
             for name in _asked_names(one):
-                self._by_name.setdefault((line.pid, name.lower()), deque()).append(one)
+                alike = self._by_name.setdefault((line.pid, name.lower()), deque())
+                if len(alike) == _MOST_ALIKE:
+                    self._tell(alike[0])
+                    alike = self._by_name[line.pid, name.lower()]
+                alike.append(one)
         self._open[number] = one
         if len(self._open) > MOST_OPEN:
             self._tell(next(iter(self._open.values())))
@@ -123,6 +135,8 @@ class Pairs:
         run = self._runs.get(line.pid)
         if run is None or run.question.line.key != line.key or line.kind == "error":
             return None
+        if len(run.names) > _MOST_ALIASES:
+            return None
         if run.chained or any(_value(line.said, name) is not None for name in run.names):
             return run
         return None
@@ -158,7 +172,7 @@ class Pairs:
         value = line.said[len(name) + 4 :]
         run.chained = value == "<CNAME>"
         if blocked(line.word):
-            question.policy = line.word
+            question.policy = text.printable(line.word.encode("latin-1"))
         _add(question, name, value)
 
 
@@ -183,7 +197,7 @@ def _value(said: str, name: str) -> str | None:
 
 def _possible_names(said: str) -> Iterator[str]:
     """What before an ` is ` may be the name, the longest first."""
-    at = said.rfind(" is ")
+    at = said.rfind(" is ", 0, _LONGEST_NAME + 4)
     while at >= 0:
         yield said[:at]
         at = said.rfind(" is ", 0, at)
@@ -237,7 +251,9 @@ def _aim(question: Question, target: str) -> None:
 
 def _fail(question: Question, said: str) -> None:
     word = said.split(" ", 1)[0]
-    question.rcode = _RCODES.get(word) or _NUMBERED.get(word) or (f"RCODE{word}" if word.isdecimal() else word[:16])
+    question.rcode = _RCODES.get(word) or _NUMBERED.get(word)
+    if question.rcode is None and _NUMBER.fullmatch(word):
+        question.rcode = f"RCODE{word}"
     question.answers, question.done = question.answers or [], True
 
 

@@ -27,6 +27,7 @@ class Half(NamedTuple):
     """A question, an answer, or what is noted of a question before its answer."""
 
     record: int
+    """Its line, on which others may stand."""
     key: tuple[str | None, ...]
     role: Role
     row: _Row
@@ -45,6 +46,7 @@ class Pairs:
 
     def __init__(self) -> None:
         self._open: OrderedDict[int, Half] = OrderedDict()
+        """By identity, in their order."""
         self._by_key: dict[tuple[str | None, ...], deque[Half]] = {}
 
     def take(self, some: Iterable[Half]) -> pa.RecordBatch:
@@ -56,7 +58,7 @@ class Pairs:
             if half.role == "note" and waiting:
                 waiting[-1].row.update(_added(waiting[-1].row, half.row))
             elif half.role != "answer":
-                self._open[half.record] = half
+                self._open[id(half)] = half
                 self._by_key.setdefault(half.key, deque()).append(half)
             else:
                 done.append(_joined(self._closed(waiting[0]), half.row) if waiting else half.row)
@@ -78,9 +80,9 @@ class Pairs:
         return done
 
     def _closed(self, half: Half) -> _Row:
-        del self._open[half.record]
+        del self._open[id(half)]
         waiting = self._by_key[half.key]
-        waiting.remove(half)
+        waiting.popleft()  # of one key the oldest is the first to go
         if not waiting:
             del self._by_key[half.key]
         return half.row

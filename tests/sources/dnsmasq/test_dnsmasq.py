@@ -236,3 +236,30 @@ def told_addresses(rows, names):
         for answer in row["answers"] or []
         if answer["type"] in ("A", "AAAA") and answer["data"]
     }
+
+
+def test_a_chain_without_end_is_cut(told):
+    aliases = [f"reply {'results' if at == 0 else f'n{at}'}.example is <CNAME>" for at in range(3000)]
+    (row,), coverage = told("query[A] results.example from 192.0.2.10", *aliases)
+    assert (len(row["answers"]), coverage.unattributable) == (65, 2935)
+
+
+def test_no_more_than_some_questions_for_one_name_wait(told):
+    ask = "query[AAAA] results.example from 192.0.2.10"
+    rows, coverage = told(*[ask] * 3000, *["reply results.example is 192.0.2.1", "started"] * 3000)
+    assert (len(rows), coverage.events, coverage.unattributable) == (3000, 3000, 3000)
+    rows, _ = told(*[ask] * 300, "reply results.example is 2001:db8::1")
+    assert [row["record"] for row in rows if "answers" in row] == [300 - 256 + 1]
+
+
+def test_a_value_that_is_no_name_is_not_searched_for_one(told):
+    (row,), coverage = told("query[A] y from 192.0.2.10", "reply x" + " is x" * 200_000)
+    assert ("answers" in row, coverage.unattributable) == (False, 1)
+
+
+def test_words_of_a_server_are_no_rcode_and_no_control_reaches_a_report(told):
+    lines = extra(1, "query[A] error from 192.0.2.10", "reply error is \x1b[31mX")
+    lines += extra(2, "query[A] x from 192.0.2.10", "/blocked\x1b[31m x is 0.0.0.0")
+    one, other = told(*lines)[0]
+    assert "rcode" not in one
+    assert other["policy_action"] == "/blocked\\x1b[31m"

@@ -574,3 +574,15 @@ def test_nothing_of_the_samples_is_refused(shared_logs, path):
     assert found.coverage[0].events
     assert not found.coverage[0].rejected
     law(found)
+
+
+def test_questions_on_one_line_all_wait(tmp_path):
+    event = {"PacketData": "0x1234010000010000000000000161076578616d706c650000010001", "QNAME": "a.example.",
+             "TimeCreated": "2026-11-22T07:36:26Z", "XID": "1", "TCP": 0}  # fmt: skip
+    asked = [{**event, "EventID": 256, "Source": "192.0.2.1", "Port": str(port)} for port in range(5000, 5004)]
+    answers = [{**event, "EventID": 257, "Destination": "192.0.2.1", "Port": "5002"}]
+    path = tmp_path / "log"
+    path.write_text(json.dumps(asked + answers))
+    found = collect([str(path)])
+    assert sorted(found.lookups["client_port"].to_pylist()) == [5000, 5001, 5002, 5003]
+    assert (found.coverage[0].records, found.coverage[0].lookups) == (5, 4)
