@@ -39,6 +39,7 @@ REASONS = {
     "not_dnstap": "not a frame of dnstap",
     "not_powerdns": "not a message of PowerDNS",
     "not_utf8": "not UTF-8 text",
+    "open_quote": "a quote does not stand around a whole value",
     "query_line": "like a query, but not of the form of one",
     "short_row": "fewer columns than the header names",
     "too_many_headers": "the header changed too often",

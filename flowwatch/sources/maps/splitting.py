@@ -22,8 +22,10 @@ from flowwatch.sources.maps.quoted import Place, Quoted
 from flowwatch.sources.objects import Found, Objects, broken_code
 
 Row = dict[str, Any]
-_PAIR = re.compile(r'([A-Za-z_][\w.\-]{0,63})=(?:"((?:[^"\\]++|\\.)*+)"|([^\s"]*+))', re.ASCII)
-_ESCAPED = re.compile(r"\\(.)")
+_PAIR = re.compile(
+    r'([A-Za-z_][\w.\-]{0,63})=(?:"((?:[^"\\]++|\\.)*+)"(?=\s|$)|([^\s"]*+)(?!"))|(")', re.ASCII | re.DOTALL
+)
+_ESCAPED = re.compile(r'\\(["\\])')
 _MOST_ITEMS = 1 << 16
 """Records that one object may hold."""
 
@@ -57,7 +59,7 @@ class Splitter:
         by_kind: dict[type, Callable[[str], Row | str | None]] = {
             Columns: self._columns,
             Pairs: _pairs,
-            Cef: lambda text: cef_pairs(text) or "foreign_line",
+            Cef: cef_pairs,
         }
         self._line = by_kind.get(type(self._split), _no_line)
 
@@ -117,7 +119,11 @@ class Splitter:
         if isinstance(self._split, Columns | Cef):
             return found
         framed = isinstance(self._split, Pairs)
-        again = [at for at, row in enumerate(found) if row == "foreign_line" or (framed and isinstance(row, dict))]
+        again = [
+            at
+            for at, row in enumerate(found)
+            if row == "foreign_line" or (framed and (isinstance(row, dict) or row in _DOUBTFUL))
+        ]
         if not again:
             return found
         plain = pa.array([texts[at] for at in again], pa.utf8())
@@ -185,6 +191,7 @@ def _uncounted(count: int, split: Columns) -> str:
 
 _NO_RECORD = ("foreign_line", "short_row", "extra_columns", "no_header")
 _CODES = frozenset({"line_too_long", "not_utf8"})
+_DOUBTFUL = ("double_key", "open_quote")
 _STRANGE = "line of another program"
 
 
@@ -226,10 +233,17 @@ def _known(pattern: str | None, texts: list[str | None], found: list[Row | str |
 
 
 def _pairs(text: str) -> Row | str | None:
-    row = {
-        key: _ESCAPED.sub(r"\1", quoted) if bare == "" and quoted else bare or quoted
-        for key, quoted, bare in _PAIR.findall(text)
-    }
+    """The pairs; none where a quote does not end or a key stands twice: what others wrote may look like a pair."""
+    row: Row = {}
+    open_quote = False
+    for one in _PAIR.finditer(text):
+        key, quoted, bare, stray = one.groups("")
+        open_quote |= bool(stray)
+        value = bare or _ESCAPED.sub(r"\1", quoted)
+        if key and row.setdefault(key, value) != value:
+            return "double_key"
+        if row and open_quote:
+            return "open_quote"
     return row or "foreign_line"
 
 
