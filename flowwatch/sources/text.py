@@ -10,6 +10,9 @@ import re
 
 _LONGEST_LABEL = 63
 LONGEST_NAME = 253
+_LONGEST_ADDRESS = 45
+_KEPT = 4 * LONGEST_NAME
+"""Bytes of the longest name that is remembered: what a log holds in its place may be of any length."""
 _ESCAPED = re.compile(r"\\\d{3}")
 PLAIN_NAME = r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*"
 """A name that needs no change to be one of the tables (RE2's grammar and Python's)."""
@@ -26,9 +29,13 @@ def label(data: bytes) -> str:
     return "".join(chr(byte) if 0x20 < byte < 0x7F and byte not in b".\\" else f"\\{byte:03d}" for byte in data.lower())
 
 
-@functools.lru_cache(maxsize=1 << 16)
 def name(data: bytes) -> str:
     """A DNS name whose labels are joined with dots; a dot within a label cannot be told. The root is `.`."""
+    return _name(data) if len(data) <= _KEPT else _name.__wrapped__(data)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _name(data: bytes) -> str:
     return ".".join(map(label, data.split(b"."))) or "."
 
 
@@ -55,9 +62,13 @@ def _character(byte: int) -> str:
     return chr(byte) if 0x20 <= byte < 0x7F else f"\\{byte:03d}"
 
 
-@functools.lru_cache(maxsize=1 << 16)
 def address(text: str) -> str | None:
     """The address in canonical form (RFC 5952, a mapped IPv4 address in dotted form), or None where it is none."""
+    return _address(text) if len(text) <= _LONGEST_ADDRESS else None
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _address(text: str) -> str | None:
     try:
         found = ipaddress.ip_address(text)
     except ValueError:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowwatch.sources import text
 from flowwatch.sources.text import exact, label, name, printable, quoted
 
 
@@ -38,3 +39,10 @@ def test_every_byte_of_a_label_can_be_told_again(data):
 def test_other_text():
     assert printable(b"a\\\xff ") == r"a\x5c\xff "
     assert quoted(b'a"\\\n') == r'"a\"\\\010"'
+
+
+def test_what_is_too_long_is_not_remembered():
+    before = text._name.cache_info().currsize, text._address.cache_info().currsize
+    assert text.name(b"a" * 5000) == "a" * 5000
+    assert text.address("1" * 5000) is None
+    assert (text._name.cache_info().currsize, text._address.cache_info().currsize) == before

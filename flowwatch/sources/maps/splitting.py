@@ -28,6 +28,8 @@ _PAIR = re.compile(
 _ESCAPED = re.compile(r'\\(["\\])')
 _MOST_ITEMS = 1 << 16
 """Records that one object may hold."""
+_MOST_VALUES = 1 << 20
+"""Values of all of them, those around them counted with each."""
 
 
 class Placed(NamedTuple):
@@ -284,10 +286,13 @@ def _explode(row: Row, split: Json) -> Iterator[Row | str]:
     """The object, or each item of its innermost array with what stands around it; a code where it is no such item."""
     rows: list[Row | str] = [row]
     for path in split.explode:
-        rows = [item for one in rows for item in (_items(one, path, split) if isinstance(one, dict) else [one])]
-        if len(rows) > _MOST_ITEMS:
-            yield "line_too_long"
-            return
+        outer, rows, values = rows, [], 0
+        for item in (item for one in outer for item in (_items(one, path, split) if isinstance(one, dict) else [one])):
+            rows.append(item)
+            values += len(item)
+            if len(rows) > _MOST_ITEMS or values > _MOST_VALUES:
+                yield "line_too_long"
+                return
     yield from rows
 
 

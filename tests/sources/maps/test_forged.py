@@ -11,8 +11,8 @@ FORTI = (
     'action="close" sentbyte=100 rcvdbyte=200 user="{}"'
 )
 SQUID = (
-    "ts=1795333000.000 tr=5 src=192.0.2.10:40000 dst=198.51.100.7:443 method=CONNECT uri=results.example:443 ss=TCP_TUNNEL "
-    'req_bytes=900 rep_bytes=80 user={}'
+    "ts=1795333000.000 tr=5 src=192.0.2.10:40000 dst=198.51.100.7:443 method=CONNECT uri=results.example:443 "
+    "ss=TCP_TUNNEL req_bytes=900 rep_bytes=80 user={}"
 )
 CEF = (
     "CEF:0|Fortinet|Fortigate|v7|00013|traffic:forward close|3|cat=traffic:forward start=1795334415000 "

@@ -586,3 +586,12 @@ def test_questions_on_one_line_all_wait(tmp_path):
     found = collect([str(path)])
     assert sorted(found.lookups["client_port"].to_pylist()) == [5000, 5001, 5002, 5003]
     assert (found.coverage[0].records, found.coverage[0].lookups) == (5, 4)
+
+
+def test_an_object_that_would_multiply_is_refused(tmp_path):
+    flows = [{"flows": [{"flowTuples": ["1,192.0.2.1,192.0.2.2,1,2,T,O,A"] * 5_000}]}]
+    record = {**{f"k{at}": 1 for at in range(5_000)}, "properties": {"flows": flows}}
+    path = tmp_path / "log"
+    path.write_text(json.dumps({"records": [record]}) + "\n")
+    (coverage,) = collect([str(path)], ReadOptions(input_format="azure-nsg-flow")).coverage
+    assert [one.code for one in coverage.rejects] == ["line_too_long"]
