@@ -57,8 +57,9 @@ class MixedLog:
         self.name = name
         self._logs: list[Log] = [one.log(source, clock, refused) for one in found if one.log]
         self._of = {tag: at for at, one in reversed(list(enumerate(found))) for tag in one.tags}
-        self._lines = self._foreign = 0
-        self._given = [0] * len(self._logs)
+        self._foreign = 0
+        self._blank = [0] * len(self._logs)
+        """How many lines of others each was given as blank."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -69,8 +70,8 @@ class MixedLog:
     def ledger(self) -> Ledger:
         """The accounts of all of them as one, without the lines that were not theirs."""
         told = Ledger()
-        for log, given in zip(self._logs, self._given, strict=True):
-            told.absorb(log.ledger, blank=self._lines - given)
+        for log, blank in zip(self._logs, self._blank, strict=True):
+            told.absorb(log.ledger, blank=blank)
         told.records += self._foreign
         told.noise += self._foreign
         told.notes.update({_OTHER_PROGRAM: self._foreign} if self._foreign else {})
@@ -81,11 +82,12 @@ class MixedLog:
         lines = block.data.split(b"\n")
         owners = [self._owner(line) for line in lines]
         outer = tuple(block.offsets())
-        self._lines += len(lines)
         self._foreign += owners.count(None)
         for at, log in enumerate(self._logs):
+            if not block.ended and at not in owners:
+                continue  # a last line that nothing ends is held back by its reader, and by no other
             own = [line if owner == at else b"" for line, owner in zip(lines, owners, strict=True)]
-            self._given[at] += owners.count(at)
+            self._blank[at] += len(lines) - owners.count(at)
             part = Block(b"\n".join(own), block.offset, block.number, block.ended, outer)
             log.ledger.block = part
             yield from log.take(part)

@@ -62,3 +62,12 @@ def test_a_last_line_without_its_end_is_whole_or_held_back(tmp_path, last):
         (coverage,) = collect([str(path)]).coverage
         assert lawful(coverage)
         assert (coverage.records, coverage.rejected) == (4, 0)
+
+
+@pytest.mark.parametrize(("last", "noise"), [(BIND, 0), (UNBOUND, 0), (DNSMASQ, 0), (KERNEL, 1)])
+def test_a_last_line_that_nothing_ends_is_booked_once(tmp_path, last, noise):
+    path = tmp_path / "log"
+    path.write_text("\n".join([BIND, UNBOUND, DNSMASQ] * 3 + [last]))
+    (coverage,) = collect([str(path)]).coverage
+    assert lawful(coverage)
+    assert (coverage.records, coverage.noise, coverage.held_back) == (10, noise, 0)

@@ -27,13 +27,11 @@ def pairs(text: str) -> dict[str, str] | str:
     while len(header) < count and (field := _FIELD.match(text, at)):
         header.append(_plain(field[1]))
         at = field.end()
-    if begins[1] == "CEF":
-        told = _spaced(text[at:])
-    else:
-        told = _separated(text[at:], _separator(header[5:], text[at:]))
-    if len(header) < (7 if begins[1] == "CEF" else 5):
+    spaced, rest = begins[1] == "CEF", text[at:]
+    if len(header) < (7 if spaced else 5):
         return "foreign_line"
-    row = dict(zip(_NAMES, header[: 7 if begins[1] == "CEF" else 5], strict=False))
+    told = _spaced(rest) if spaced else _separated(rest, _separator(header[5:], rest))
+    row = dict(zip(_NAMES, header if spaced else header[:5], strict=False))
     return row if all(row.setdefault(key, value) == value for key, value in told) else "double_key"
 
 
