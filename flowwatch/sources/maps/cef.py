@@ -38,7 +38,7 @@ def pairs(text: str) -> dict[str, str] | str:
 def _spaced(text: str) -> Iterable[tuple[str, str]]:
     keys = list(_KEY.finditer(text))
     ends = [*(key.start() for key in keys[1:]), len(text)]
-    return ((key[1], _plain(text[key.end() : end].strip())) for key, end in zip(keys, ends, strict=True))
+    return ((key[1], _plain(text[key.end() : end].strip())) for key, end in zip(keys, ends, strict=False))
 
 
 def _separator(named: list[str], pairs: str) -> str:

@@ -23,7 +23,7 @@ from flowwatch.sources.objects import Found, Objects, broken_code
 
 Row = dict[str, Any]
 _PAIR = re.compile(
-    r'([A-Za-z_][\w.\-]{0,63})=(?:"((?:[^"\\]++|\\.)*+)"(?=\s|$)|([^\s"]*+)(?!"))|(")', re.ASCII | re.DOTALL
+    r'([A-Za-z_][\w.\-]{0,63})=(?:"((?:[^"\\]++|\\.)*+)"(?=\s|$)|([^\s"]*+)(?!"))|("++)', re.ASCII | re.DOTALL
 )
 _ESCAPED = re.compile(r'\\(["\\])')
 _MOST_ITEMS = 1 << 16

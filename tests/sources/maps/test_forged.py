@@ -96,3 +96,11 @@ def test_a_name_with_a_space_is_a_question_of_coredns(tmp_path):
     rows, refused, coverage = told(tmp_path, line.format("a b."), "coredns")
     assert (rows, refused, coverage.noise) == ([], ["foreign_line"], 0)
     assert told(tmp_path, "[INFO] plugin/reload: Running", "coredns")[2].noise == 1
+
+
+@pytest.mark.parametrize("name", ["fortinet-cef", "paloalto-cef", "paloalto-leef"])
+@pytest.mark.parametrize("header", ["CEF:0|a|b|c|d|e|f|", "LEEF:2.0|a|b|c|d|^|", "LEEF:1.0|a|b|c|d|"])
+@pytest.mark.parametrize("rest", ["", "words only", "=", "\\", "|"])
+def test_a_header_without_a_key_is_booked(tmp_path, name, header, rest):
+    rows, _, coverage = told(tmp_path, header + rest, name)
+    assert (rows, coverage.records) == ([], 1)
