@@ -54,11 +54,14 @@ class Objects(Generic[T]):
         self._begun: _Begun | None = None
         self.spanning: bool | None = None
         """Whether objects span lines; not known before the first."""
+        self._bare = True
+        """Nothing carries the lines, so that a place within one is a place in the input."""
 
     def split(self, block: Block) -> tuple[list[Found[T]], int]:
         """The records of the block, and how many of its lines are blank (between objects that span lines: none)."""
         found: list[Found[T]] = []
         blank = 0
+        self._bare = block.outer is None
         lines = zip(block.offsets(), block.data.split(b"\n"), strict=True)
         for number, (offset, line) in enumerate(lines, block.number):
             if line.strip():
@@ -97,9 +100,9 @@ class Objects(Generic[T]):
                 if token[1] != b"{":
                     continue
                 if line[at : token.start(1)].strip(_BETWEEN):
-                    yield Found(number, offset + at, None, "json_syntax")
+                    yield Found(number, offset + at * self._bare, None, "json_syntax")
                 at = token.start(1)
-                self._begun = _Begun(number, offset + at, bytearray())
+                self._begun = _Begun(number, offset + at * self._bare, bytearray())
             self._begun.depth += (token[1] in b"{[") - (token[1] in b"}]")
             self._begun.broken |= token[1] == b'"'
             if self._begun.depth == 0:
@@ -108,7 +111,7 @@ class Objects(Generic[T]):
                 self._begun, at = None, token.end()
             elif token[1] == b'"':
                 break
-        yield from self._rest(number, offset + at, line[at:])
+        yield from self._rest(number, offset + at * self._bare, line[at:])
 
     def _rest(self, number: int, offset: int, rest: bytes) -> Iterator[Found[T]]:
         if self._begun is None:

@@ -69,3 +69,10 @@ def test_brackets_within_strings_are_none(data):
     found = [(token.start(1), token[1]) for token in _tokens(data)]
     assert found[: len(expected)] == expected
     assert len(found) == len(expected) or expected[-1][1] == b'"'
+
+
+def test_an_object_within_a_carried_line_has_the_place_of_that_line():
+    objects = Objects(decode)
+    block = Block(b'[{"a":\n1},x{"b":1}', 0, 1, outer=(0, 90))
+    found, _ = objects.split(block)
+    assert {one.offset for one in found} == {0, 90}
