@@ -5,7 +5,9 @@ for the first time, so that a capture does not wait for the logs.
 """
 
 import functools
+import importlib
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -45,100 +47,48 @@ def of_log(name: str, about: str, score: Callable[[bytes], int], log: _Make, tag
     return Format(name, about, score, read, log, tags)
 
 
-def _zeek_score(path: str, head: bytes) -> int:
-    from flowwatch.sources.zeek.sniff import path as told
+def _of(room: str, name: str) -> Callable[..., Any]:
+    """What a room of `sources` offers, loaded when it is called."""
 
-    found, score = told(head)
-    return score if found == path else 0
+    def call(*given: object, **named: object) -> Any:  # noqa: ANN401 - of the room
+        return getattr(importlib.import_module(f"flowwatch.sources.{room}"), name)(*given, **named)
 
-
-def _zeek(path: str, opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
-    from flowwatch.sources.zeek import KINDS, ZeekLog
-
-    del progress  # told by `opened`
-    kind, refused = KINDS[path], options.refused(opened.name, KINDS[path].name)
-    log = ZeekLog(kind, opened.name, opened.head, refused, forced=options.input_format is not None)
-    return LogRecords(opened, log)
+    return call
 
 
-def _zeek_format(path: str, about: str) -> Format:
-    return Format(f"zeek-{path}", about, functools.partial(_zeek_score, path), functools.partial(_zeek, path))
+def _zeek(path: str, about: str) -> Format:
+    """The format of one of Zeek's logs."""
+
+    def score(head: bytes) -> int:
+        found, sure = _of("zeek.sniff", "path")(head)
+        return int(sure) if found == path else 0
+
+    def read(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+        from flowwatch.sources.zeek import KINDS, ZeekLog
+
+        del progress  # told by `opened`
+        kind, refused = KINDS[path], options.refused(opened.name, KINDS[path].name)
+        log = ZeekLog(kind, opened.name, opened.head, refused, forced=options.input_format is not None)
+        return LogRecords(opened, log)
+
+    return Format(f"zeek-{path}", about, score, read)
 
 
-def _eve_score(head: bytes) -> int:
-    from flowwatch.sources.eve import score
+def _of_file(name: str, about: str, score: Callable[[bytes], int], records: Callable[..., Records]) -> Format:
+    """The format of a file that is no log of lines: `records` takes it opened, and what takes refused records."""
 
-    return score(head)
+    def read(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+        del progress  # told by `opened`
+        return records(opened, options.refused(opened.name, name))
+
+    return Format(name, about, score, read)
 
 
-def _eve(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
+def _eve(source: str, clock: Clock, refused: Refused | None) -> Log:
     from flowwatch.sources.eve import EveLog
 
-    del progress  # told by `opened`
-    return LogRecords(opened, EveLog(opened.name, options.refused(opened.name, "eve")))
-
-
-def _bind_score(head: bytes) -> int:
-    from flowwatch.sources.bind import score
-
-    return score(head)
-
-
-def _bind(source: str, clock: Clock, refused: Refused | None) -> Log:
-    from flowwatch.sources.bind import BindLog
-
-    return BindLog(source, clock, refused)
-
-
-def _dnsmasq_score(head: bytes) -> int:
-    from flowwatch.sources.dnsmasq import score
-
-    return score(head)
-
-
-def _dnsmasq(source: str, clock: Clock, refused: Refused | None) -> Log:
-    from flowwatch.sources.dnsmasq import DnsmasqLog
-
-    return DnsmasqLog(source, clock, refused)
-
-
-def _dnstap_score(head: bytes) -> int:
-    from flowwatch.sources.dnstap import is_dnstap
-
-    return is_dnstap(head)
-
-
-def _dnstap(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
-    from flowwatch.sources.dnstap import DnstapRecords
-
-    del progress  # told by `opened`
-    return DnstapRecords(opened, options.refused(opened.name, "dnstap"))
-
-
-def _powerdns_score(head: bytes) -> int:
-    from flowwatch.sources.powerdns import is_powerdns
-
-    return is_powerdns(head)
-
-
-def _powerdns(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
-    from flowwatch.sources.powerdns import powerdns_records
-
-    del progress  # told by `opened`
-    return powerdns_records(opened, options.refused(opened.name, "powerdns-protobuf"))
-
-
-def _cdns_score(head: bytes) -> int:
-    from flowwatch.sources.cdns import is_cdns
-
-    return is_cdns(head)
-
-
-def _cdns(opened: Opened, options: ReadOptions, progress: Progress | None) -> Records:
-    from flowwatch.sources.cdns import CdnsRecords
-
-    del progress  # told by `opened`
-    return CdnsRecords(opened, options.refused(opened.name, "c-dns"))
+    del clock  # its times name their zone
+    return EveLog(source, refused)
 
 
 CAPTURES = (
@@ -149,24 +99,46 @@ CAPTURES = (
 )
 FORMATS = (
     *CAPTURES,
-    _zeek_format("conn", "Zeek connections, tab-separated or JSON"),
-    _zeek_format("dns", "Zeek DNS lookups, tab-separated or JSON"),
-    _zeek_format("ssl", "Zeek TLS handshakes, tab-separated or JSON"),
-    _zeek_format("http", "Zeek HTTP requests, tab-separated or JSON"),
-    _zeek_format("quic", "Zeek QUIC handshakes, tab-separated or JSON"),
-    _zeek_format("files", "Zeek files sent over connections, tab-separated or JSON"),
-    _zeek_format("x509", "Zeek certificates, tab-separated or JSON: counted, since they name no connection"),
-    Format("eve", "Suricata EVE records: flow, netflow, dns, tls, http, fileinfo, quic", _eve_score, _eve),
-    of_log("bind-query", "BIND 9 query log, plain or behind syslog", _bind_score, _bind, ("named",)),
-    of_log("dnsmasq", "dnsmasq and Pi-hole query log", _dnsmasq_score, _dnsmasq, ("dnsmasq", "pihole-FTL", "pihole")),
-    Format("dnstap", "dnstap messages of DNS servers, in Frame Streams", _dnstap_score, _dnstap),
-    Format(
+    _zeek("conn", "Zeek connections, tab-separated or JSON"),
+    _zeek("dns", "Zeek DNS lookups, tab-separated or JSON"),
+    _zeek("ssl", "Zeek TLS handshakes, tab-separated or JSON"),
+    _zeek("http", "Zeek HTTP requests, tab-separated or JSON"),
+    _zeek("quic", "Zeek QUIC handshakes, tab-separated or JSON"),
+    _zeek("files", "Zeek files sent over connections, tab-separated or JSON"),
+    _zeek("x509", "Zeek certificates, tab-separated or JSON: counted, since they name no connection"),
+    of_log("eve", "Suricata EVE records: flow, netflow, dns, tls, http, fileinfo, quic", _of("eve", "score"), _eve),
+    of_log(
+        "bind-query",
+        "BIND 9 query log, plain or behind syslog",
+        _of("bind", "score"),
+        _of("bind", "BindLog"),
+        ("named",),
+    ),
+    of_log(
+        "dnsmasq",
+        "dnsmasq and Pi-hole query log",
+        _of("dnsmasq", "score"),
+        _of("dnsmasq", "DnsmasqLog"),
+        ("dnsmasq", "pihole-FTL", "pihole"),
+    ),
+    _of_file(
+        "dnstap",
+        "dnstap messages of DNS servers, in Frame Streams",
+        _of("dnstap", "is_dnstap"),
+        _of("dnstap", "DnstapRecords"),
+    ),
+    _of_file(
         "powerdns-protobuf",
         "PowerDNS messages in Protocol Buffers, as its servers send them",
-        _powerdns_score,
-        _powerdns,
+        _of("powerdns", "is_powerdns"),
+        _of("powerdns", "powerdns_records"),
     ),
-    Format("c-dns", "C-DNS, questions and answers in blocks (RFC 8618)", _cdns_score, _cdns),
+    _of_file(
+        "c-dns",
+        "C-DNS, questions and answers in blocks (RFC 8618)",
+        _of("cdns", "is_cdns"),
+        _of("cdns", "CdnsRecords"),
+    ),
 )
 
 

@@ -14,6 +14,8 @@ from flowwatch.model.records import Coverage, Refused, Skip
 from flowwatch.model.time import Instant
 from flowwatch.sources.moments import Clock
 
+OTHER_PROGRAM = "line of another program"
+"""Note of what syslog wrote beside a log."""
 MOST_REJECTS = 100
 """Refused records kept in Coverage; all are counted."""
 

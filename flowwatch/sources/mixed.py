@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from flowwatch.model.records import Refused
 from flowwatch.sources import syslog
 from flowwatch.sources.formats import Format, of_log
-from flowwatch.sources.ledger import Ledger
+from flowwatch.sources.ledger import OTHER_PROGRAM, Ledger
 from flowwatch.sources.lines import Block
 from flowwatch.sources.logs import Batches, Log
 from flowwatch.sources.moments import Clock
 
 _FRAME = re.compile(syslog.PARTS.encode(), re.DOTALL)
-_OTHER_PROGRAM = "line of another program"
 
 
 def by_program(among: Sequence[Format], head: bytes) -> Iterator[tuple[Format, bytes]]:
@@ -74,7 +73,7 @@ class MixedLog:
             told.absorb(log.ledger, blank=blank)
         told.records += self._foreign
         told.noise += self._foreign
-        told.notes.update({_OTHER_PROGRAM: self._foreign} if self._foreign else {})
+        told.notes.update({OTHER_PROGRAM: self._foreign} if self._foreign else {})
         return told
 
     def take(self, block: Block) -> Batches:

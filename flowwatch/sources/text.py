@@ -7,13 +7,16 @@ elsewhere what is not printable ASCII, and the backslash, becomes `\xNN`. How a 
 import functools
 import ipaddress
 import re
+from itertools import zip_longest
 
 _LONGEST_LABEL = 63
 LONGEST_NAME = 253
 _LONGEST_ADDRESS = 45
 _KEPT = 4 * LONGEST_NAME
 """Bytes of the longest name that is remembered: what a log holds in its place may be of any length."""
+_LONGEST_PRINTED = 1024
 _ESCAPED = re.compile(r"\\\d{3}")
+_PRINTED = re.compile(r"\\(?:(\d{3})|(.))", re.ASCII)
 PLAIN_NAME = r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*"
 """A name that needs no change to be one of the tables (RE2's grammar and Python's)."""
 _PLAIN_LABELS = re.compile(r"[^.\\]{1,63}(?:\.[^.\\]{1,63})*")
@@ -37,6 +40,30 @@ def name(data: bytes) -> str:
 @functools.lru_cache(maxsize=1 << 16)
 def _name(data: bytes) -> str:
     return ".".join(map(label, data.split(b"."))) or "."
+
+
+def printed_name(value: str) -> str | None:
+    r"""A name as a log prints it, in lower case, without the last dot, what stood as `\DDD` or `\X` escaped as here.
+
+    None where it is no name, or an escape no byte (`\256`).
+    """
+    plain = value.removesuffix(".") if not value.endswith("\\.") else value
+    if not value or len(plain) > _LONGEST_PRINTED:
+        return None
+    try:
+        parts = _PRINTED.split(plain.encode().decode("latin-1"))
+        kept = [name(part.encode("latin-1")) if part else "" for part in parts[::3]]
+        escaped = [
+            label(bytes([int(digits) if digits else ord(one)])) for digits, one in zip(*_escapes(parts), strict=True)
+        ]
+    except ValueError:
+        return None
+    return "".join(map("".join, zip_longest(kept, escaped, fillvalue=""))) or "."
+
+
+def _escapes(parts: list[str]) -> tuple[list[str], list[str]]:
+    """The digits and the characters that stood behind backslashes."""
+    return parts[1::3], parts[2::3]
 
 
 def exact(escaped: str) -> bool:

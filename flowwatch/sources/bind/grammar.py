@@ -11,6 +11,7 @@ import msgspec
 import pyarrow as pa
 
 from flowwatch.sources import syslog
+from flowwatch.sources.ledger import OTHER_PROGRAM
 from flowwatch.sources.lines import LONGEST
 
 _PLAIN = r"[!#%-'*-:<-?A-\[\]-~]"
@@ -28,7 +29,6 @@ _KINDS = (
     (" query failed ", "BIND's line of a query that failed"),
 )
 _OTHER_LINE = "line of BIND that is no question"
-_OTHER_PROGRAM = "line of another program"
 _ANSWERED = (" response: ", " answer: ")
 """Words of lines that tell an answer, BIND's own and those of appliances made from it."""
 _CERTAIN = 95
@@ -70,7 +70,7 @@ def other(line: str) -> Noise | str:
         return Noise()
     own = _OWN.match(line)
     if own is None or (own["frame"] is None and syslog.ANY.match(line)):
-        return Noise(_OTHER_PROGRAM)
+        return Noise(OTHER_PROGRAM)
     said = own["said"]
     if own["category"] == "queries: ":
         return _unlike(said)

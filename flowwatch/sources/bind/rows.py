@@ -15,7 +15,6 @@ from flowwatch.sources.columns import by_value, exactness, instants, unless_plai
 from flowwatch.sources.mnemonics import type_word
 from flowwatch.sources.moments import Clock
 
-_ESCAPE = re.compile(r"\\(?:([0-9]{3})|(.))")
 _TYPE = re.compile(r"TYPE(\d{1,5})")
 _MONTHS = {name: f"-{number:02}-" for number, name in enumerate(syslog.MONTHS, 1)}
 _WORDS = pa.list_(pa.utf8())
@@ -27,7 +26,7 @@ class Columns:
     def __init__(self, asked: pa.RecordBatch, number: pa.UInt64Array, offset: pa.UInt64Array, clock: Clock) -> None:
         self.refused = pa.nulls(len(number), pa.utf8())
         flags = asked["flags"]
-        names = self._checked(unless_plain(asked["name"], text.PLAIN_NAME, dns_name), "name")
+        names = self._checked(unless_plain(asked["name"], text.PLAIN_NAME, text.printed_name), "name")
         self.columns = {
             "record": number,
             "offset": offset,
@@ -68,19 +67,6 @@ class Columns:
     def _refuse(self, bad: pa.BooleanArray, code: str) -> None:
         if pc.any(bad).as_py():
             self.refused = pc.coalesce(self.refused, pc.if_else(bad, code, pa.scalar(None, pa.utf8())))
-
-
-def dns_name(printed: str) -> str | None:
-    r"""A name as BIND prints it, lower-case and with our escapes; None where an escape is no byte (`\256`)."""
-    try:
-        return _ESCAPE.sub(_escaped, printed.lower())
-    except ValueError:
-        return None
-
-
-def _escaped(match: re.Match[str]) -> str:
-    digits, character = match.groups()
-    return text.label(bytes([int(digits) if digits else ord(character)]))
 
 
 def _iso(own: pa.StringArray) -> pa.StringArray:

@@ -67,6 +67,8 @@ class Pairs:
 
     def __init__(self) -> None:
         self.done: list[Question] = []
+        self.given_up = 0
+        """Questions told before their answer for want of room; counts where the log has answers at all."""
         self._open: OrderedDict[int, Question] = OrderedDict()
         self._by_key: dict[tuple[object, ...], Question] = {}
         self._by_name: dict[tuple[str, str], deque[Question]] = {}
@@ -85,11 +87,13 @@ class Pairs:
             for name in _asked_names(one):
                 alike = self._by_name.setdefault((line.pid, name.lower()), deque())
                 if len(alike) == _MOST_ALIKE:
+                    self.given_up += 1
                     self._tell(alike[0])
                     alike = self._by_name[line.pid, name.lower()]
                 alike.append(one)
         self._open[number] = one
         if len(self._open) > MOST_OPEN:
+            self.given_up += 1
             self._tell(next(iter(self._open.values())))
 
     def answer(self, number: int, offset: int, line: Line) -> bool:

@@ -10,7 +10,7 @@ from flowwatch.sources import syslog, text
 from flowwatch.sources.columns import batch, instants
 from flowwatch.sources.dnsmasq.grammar import Line, line
 from flowwatch.sources.dnsmasq.pairing import Pairs, Question
-from flowwatch.sources.ledger import Ledger
+from flowwatch.sources.ledger import OTHER_PROGRAM, Ledger
 from flowwatch.sources.lines import Block
 from flowwatch.sources.logs import Batches, Span
 from flowwatch.sources.mnemonics import spelt
@@ -19,9 +19,8 @@ from flowwatch.sources.moments import Clock
 _EXACT = re.compile(r"[!-;=?-\[\]-~]+", re.ASCII)
 """A name that dnsmasq printed as it was: no space, no backslash, no angle brackets."""
 _OTHER = "line of dnsmasq that names nothing asked or answered"
-_STRANGE = "line of another program"
 _UNASKED = "answer to no question of this log: it names nothing"
-_GIVEN_UP = "question given up for newer ones before its answer"
+_GIVEN_UP = "questions given up for newer ones"
 _OLDEST = "answer without the key of its question: given to the oldest that asked for the name"
 
 
@@ -36,6 +35,7 @@ class DnsmasqLog:
         self._source = source
         self._clock = clock
         self._pairs = Pairs()
+        self._answered = False
         self._span = Span(self.ledger)
 
     def take(self, block: Block) -> Batches:
@@ -58,6 +58,8 @@ class DnsmasqLog:
         """The lookups that no answer was seen of."""
         self._pairs.end()
         yield from self._told()
+        if self._answered and self._pairs.given_up:
+            self.ledger.limits[_GIVEN_UP] = self._pairs.given_up
 
     def _book(self, number: int, offset: int, found: Line) -> str | None:
         """Books a line of dnsmasq; the reason code where its time is none."""
@@ -72,6 +74,7 @@ class DnsmasqLog:
             ledger.noise += 1
             ledger.notes[_OTHER] += 1
         elif self._pairs.answer(number, offset, found):
+            self._answered = True
             ledger.events += 1
             ledger.notes.update({} if found.key else {_OLDEST: 1})
         else:
@@ -87,7 +90,7 @@ class DnsmasqLog:
             if not ended:
                 return "foreign_line"
             self.ledger.noise += 1
-            self.ledger.notes.update({_STRANGE: 1} if found else {})
+            self.ledger.notes.update({OTHER_PROGRAM: 1} if found else {})
             return None
         return found
 

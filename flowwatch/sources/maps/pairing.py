@@ -45,6 +45,9 @@ class Pairs:
     """Takes the halves of one log in the order of its records."""
 
     def __init__(self) -> None:
+        self.given_up = 0
+        """Questions told before their answer for want of room; counts where the log has answers at all."""
+        self.answered = False
         self._open: OrderedDict[int, Half] = OrderedDict()
         """By identity, in their order."""
         self._by_key: dict[tuple[str | None, ...], deque[Half]] = {}
@@ -61,6 +64,7 @@ class Pairs:
                 self._open[id(half)] = half
                 self._by_key.setdefault(half.key, deque()).append(half)
             else:
+                self.answered = True
                 done.append(_joined(self._closed(waiting[0]), half.row) if waiting else half.row)
         return _rows(done)
 
@@ -74,8 +78,10 @@ class Pairs:
         while self._open:
             half = next(iter(self._open.values()))
             asked = half.row["time"]
-            if len(self._open) < MOST_OPEN and (now is None or asked is None or now - asked <= _LONGEST):
+            waited = now is not None and asked is not None and now - asked > _LONGEST
+            if len(self._open) < MOST_OPEN and not waited:
                 break
+            self.given_up += not waited
             done.append(self._closed(half))
         return done
 

@@ -8,21 +8,22 @@ import pyarrow.compute as pc
 from flowwatch.model.records import FLOWS, LOOKUPS, Refused
 from flowwatch.sources.carriers import plain
 from flowwatch.sources.columns import batch
-from flowwatch.sources.ledger import Ledger
+from flowwatch.sources.ledger import OTHER_PROGRAM, Ledger
 from flowwatch.sources.lines import Block
 from flowwatch.sources.logs import Batches, Span
 from flowwatch.sources.maps.language import Map, Noise, Rows, field
 from flowwatch.sources.maps.pairing import Half, Pairs, halves
 from flowwatch.sources.maps.splitting import Placed, Row, Splitter, at_paths
 from flowwatch.sources.maps.times import Times
-from flowwatch.sources.maps.values import Made, as_text
+from flowwatch.sources.maps.values import Made
+from flowwatch.sources.maps.words import as_text
 from flowwatch.sources.moments import Clock
 from flowwatch.sources.records import TableName
 
 _Place = tuple[int, int | None, Row]
-_OTHER_PROGRAM = "line of another program"
 _HOLE = "gap told by the source"
 _CUT = "list of answers that was cut: its last record is left out"
+_GIVEN_UP = "questions given up for newer ones"
 _OTHER = "record of another kind, not read"
 _UNNAMED = {"lookups": "record without a name", "flows": "record without one of its addresses"}
 
@@ -80,6 +81,8 @@ class Account:
     def end(self) -> Batches:
         """Questions that were not answered."""
         yield from self._given("lookups", self._pairs.end())
+        if self._pairs.answered and self._pairs.given_up:
+            self.ledger.limits[_GIVEN_UP] = self._pairs.given_up
 
     def _given(self, name: TableName, table: pa.RecordBatch) -> Batches:
         if name == "flows":
@@ -153,7 +156,7 @@ class MapLog:
         nothing = placed.noise + placed.strange
         self.ledger.records += nothing
         self.ledger.noise += nothing
-        self.ledger.notes.update({_OTHER_PROGRAM: placed.strange} if placed.strange else {})
+        self.ledger.notes.update({OTHER_PROGRAM: placed.strange} if placed.strange else {})
         yield from self._account.take(placed.rows, placed.refusals, ended=ended)
 
 

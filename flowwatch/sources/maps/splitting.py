@@ -194,7 +194,7 @@ def _uncounted(count: int, split: Columns) -> str:
 _NO_RECORD = ("foreign_line", "short_row", "extra_columns", "no_header")
 _CODES = frozenset({"line_too_long", "not_utf8"})
 _DOUBTFUL = ("double_key", "open_quote")
-_STRANGE = "line of another program"
+_STRANGE = "other_program"
 
 
 def _text(line: bytes) -> str | None:

@@ -5,12 +5,8 @@ that says something and is not of its type refuses its record (`bad_field:COLUMN
 nothing is null.
 """
 
-import base64
 import functools
-import re
-from collections.abc import Callable, Sequence
-from decimal import Decimal
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,31 +14,10 @@ import pyarrow.compute as pc
 from flowwatch.model.records import FLOWS, LOOKUPS
 from flowwatch.sources import text
 from flowwatch.sources.columns import by_value, instants
-from flowwatch.sources.maps import times
-from flowwatch.sources.maps.language import Answers, Field, Rows, Writing, field
+from flowwatch.sources.maps import answers, times, words
+from flowwatch.sources.maps.language import Field, Rows, field
 from flowwatch.sources.maps.splitting import Row, at_path
 from flowwatch.sources.maps.times import Times
-from flowwatch.sources.mnemonics import class_word, rcode_word, spelt, type_word
-
-_ADDRESSES = frozenset({"src_ip", "dst_ip", "client_ip", "server_ip", "nat_src_ip", "nat_dst_ip"})
-_NAMES = frozenset({"qname", "name", "sni", "http_host"})
-_DIGITS = re.compile(r"\d{1,19}", re.ASCII)
-_PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp"}
-_WORDED = {"ipv6-icmp": "icmp6", "icmpv6": "icmp6", "igmp": "2", "gre": "47", "esp": "50", "ah": "51", "udplite": "136"}
-_FLAGS = {"FIN": 0x01, "SYN": 0x02, "RST": 0x04, "PSH": 0x08, "ACK": 0x10, "URG": 0x20, "ECE": 0x40, "CWR": 0x80}
-_NAMED = re.compile(r"[a-z][a-z0-9-]{0,15}", re.ASCII)
-_NUMBERED = re.compile(r"(?:TYPE|CLASS)?(\d{1,5})(?: \((\w{1,16})\))?", re.ASCII)
-_ESCAPE = re.compile(r"\\(?:(\d{3})|(.))")
-_RECORD = re.compile(r"(\S+)\s+(\d{1,10})\s+(?:in|ch|hs)\s+(\S+)\s+(.*\S)", re.ASCII | re.IGNORECASE)
-_TYPED = re.compile(r"type:\s*+(\d{1,5})(?:\s++(.*))?", re.ASCII)
-_COUNT = (1 << 63) - 1
-_AUTHORITY = re.compile(
-    r"(?:([A-Za-z][A-Za-z0-9+.-]{0,31})://)?(?:[^@/?#]{0,1024}@)?(?:\[([0-9A-Fa-f:.]+)\]|([^:/?#\[\]@]{1,1024}))"
-    r"(?::(\d{1,5}))?(?:[/?#].*)?",
-    re.ASCII | re.DOTALL,
-)
-_PORTS = {"http": "80", "https": "443", "ftp": "21"}
-_LENGTH = re.compile(rb"\((\d{1,2})\)")
 
 
 class Made:
@@ -136,8 +111,12 @@ class Made:
         if isinstance(paths, tuple):
             syn, ack = (pc.is_in(self._texts((path,)), pa.array(["1", "true"])) for path in paths)
             return syn, ack
-        flags = pc.fill_null(by_value(self._texts((paths,) if paths else ()), _flags, pa.uint64()), 0).cast(pa.int64())
-        syn, ack = (pc.equal(pc.bit_wise_and(flags, bit), bit) for bit in (_FLAGS["SYN"], _FLAGS["ACK"]))
+        flags = pc.fill_null(by_value(self._texts((paths,) if paths else ()), words.tcp_flags, pa.uint64()), 0).cast(
+            pa.int64()
+        )
+        syn, ack = (
+            pc.equal(pc.bit_wise_and(flags, bit), bit) for bit in (words.TCP_FLAGS["SYN"], words.TCP_FLAGS["ACK"])
+        )
         return syn, ack
 
     def _column(self, name: str, one: Field, kind: pa.DataType) -> pa.Array:
@@ -153,15 +132,21 @@ class Made:
             other = self._texts((one.unless,))
             texts = pc.if_else(pc.fill_null(pc.equal(texts, other), fill_value=False), None, texts)
         if one.part is not None:
-            texts = by_value(texts, functools.partial(part, one.part))
+            texts = by_value(texts, functools.partial(words.part, one.part))
         if one.words is not None:
             return by_value(texts, one.words.get)
         if pa.types.is_duration(kind):
             return self._checked(name, texts, times.spans(str(one.unit), texts).cast(kind))
         if pa.types.is_timestamp(kind):
             return self._time(name, one, texts) if one.unit else self._spanned(one, texts)
-        change = _count if pa.types.is_uint64(kind) else _port if pa.types.is_uint16(kind) else _words(name)
-        change = counted if one.counted else change
+        change = (
+            words.count
+            if pa.types.is_uint64(kind)
+            else words.port
+            if pa.types.is_uint16(kind)
+            else words.of_column(name)
+        )
+        change = words.counted if one.counted else change
         made = by_value(texts, change, kind if pa.types.is_integer(kind) else None)
         return self._less(name, self._checked(name, texts, made), one.minus)
 
@@ -170,7 +155,7 @@ class Made:
         if part is None:
             return counts
         texts = self._texts((part,))
-        parts = self._checked(name, texts, by_value(texts, _count, counts.type))
+        parts = self._checked(name, texts, by_value(texts, words.count, counts.type))
         more = pc.fill_null(pc.greater(parts, counts), fill_value=False)
         self._refuse(more, f"bad_field:{name}")
         return pc.subtract(counts, pc.if_else(more, 0, parts))
@@ -202,16 +187,16 @@ class Made:
         found = [_first(row, one.paths) for row in self._values]
         if one.answers == "chain":
             found = [None if isinstance(value, str) and value in self._nulls else value for value in found]
-        made = [None if value is None else _read_answers(value, one) for value in found]
+        made = [None if value is None else answers.answers_of(value, one) for value in found]
         if one.answers in ("ended", "typed"):
-            self.cut = sum(_cut(value, one.answers) for value in found)
+            self.cut = sum(answers.cut(value, one.answers) for value in found)
         bad = pa.array([value is not None and got is None for value, got in zip(found, made, strict=True)], pa.bool_())
         self._refuse(bad, "bad_field:answers")
         return pa.array(made, kind)
 
     def _of_messages(self, name: str, one: Field, kind: pa.DataType) -> pa.Array:
         texts = self._texts(one.paths).to_pylist()
-        found = [None if told is None else _message(told, one.message) for told in texts]
+        found = [None if told is None else answers.message_of(told, one.message) for told in texts]
         bad = [told is not None and message is None for told, message in zip(texts, found, strict=True)]
         self._refuse(pa.array(bad, pa.bool_()), f"bad_field:{name}")
         return pa.array([message and getattr(message, name) for message in found], kind)
@@ -227,7 +212,7 @@ class Made:
 
     def _told(self, row: Row, paths: Sequence[str]) -> str | None:
         for path in paths:
-            told = as_text(at_path(row, path))
+            told = words.as_text(at_path(row, path))
             if told is not None and told not in self._nulls:
                 return told
             if "+" in path and (together := [said for one in path.split("+") if (said := self._told(row, (one,)))]):
@@ -243,262 +228,5 @@ class Made:
             self.refused = pc.coalesce(self.refused, pc.if_else(bad, code, pa.scalar(None, pa.utf8())))
 
 
-def as_text(value: object) -> str | None:
-    """A JSON value or a cell as text; what is no single value, and a binary fraction that is no number, says itself."""
-    if value is None or isinstance(value, str):
-        return None if value is None else value.encode("utf-8", "replace").decode()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int) else format(Decimal(repr(value)), "f") if _plain(value) else "?"
-
-
-def _plain(value: object) -> bool:
-    return isinstance(value, float) and abs(value) < 1e15
-
-
 def _first(row: Row, paths: Sequence[str]) -> object:
     return next((value for path in paths if (value := at_path(row, path)) is not None), None)
-
-
-def _words(name: str) -> Callable[[str], str | None]:
-    """The change of a column of words."""
-    if name in _ADDRESSES:
-        return text.address
-    if name in _NAMES:
-        return dns_name
-    return {"proto": _protocol, "qtype": _type, "qclass": _class, "rcode": _rcode, "transport": _protocol}.get(
-        name, lambda value: text.printable(value.encode())
-    )
-
-
-def dns_name(value: str) -> str | None:
-    r"""A name as a log prints it, in lower case, without the last dot, its `\DDD` kept; None where it is none."""
-    plain = value.removesuffix(".") if not value.endswith("\\.") else value
-    if not value or len(plain) > 1024:
-        return None
-    try:
-        parts = _ESCAPE.split(plain.encode().decode("latin-1"))
-        made = "".join(
-            text.label(bytes([int(parts[at]) if parts[at] else ord(parts[at + 1])]))
-            if at % 3 == 1
-            else ""
-            if at % 3 == 2
-            else text.name(parts[at].encode("latin-1"))
-            if parts[at]
-            else ""
-            for at in range(len(parts))
-        )
-    except ValueError:
-        return None
-    return made or "."
-
-
-def _protocol(value: str) -> str | None:
-    if value.isdecimal() and len(value) < 4:
-        return _PROTOCOLS.get(int(value), value if int(value) < 256 else None)
-    word = value.lower()
-    return _WORDED.get(word, word) if _NAMED.fullmatch(word) else None
-
-
-def _type(value: str) -> str | None:
-    numbered = _NUMBERED.fullmatch(value)
-    if numbered:
-        return type_word(int(numbered[1])) if int(numbered[1]) <= 0xFFFF else None
-    return spelt(value)
-
-
-def _class(value: str) -> str | None:
-    numbered = _NUMBERED.fullmatch(value)
-    if numbered:
-        return class_word(int(numbered[1])) if int(numbered[1]) <= 0xFFFF else None
-    return spelt(value)
-
-
-def _rcode(value: str) -> str | None:
-    if value.isdecimal() and len(value) < 5:
-        return rcode_word(int(value))
-    word = value.upper().replace("_", "")
-    return {"NAMEERROR": "NXDOMAIN", "SERVERFAILURE": "SERVFAIL"}.get(word, spelt(word))
-
-
-def _count(value: str) -> int | None:
-    return int(value) if _DIGITS.fullmatch(value) and int(value) <= _COUNT else None
-
-
-def _flags(value: str) -> int | None:
-    """TCP flags as a number, from one or from their words."""
-    if value.isdecimal():
-        return _count(value)
-    return sum({_FLAGS.get(word, 0) for word in value.split()})
-
-
-def _port(value: str) -> int | None:
-    return int(value) if value.isdecimal() and value.isascii() and len(value) < 6 and int(value) <= 0xFFFF else None
-
-
-def part(which: str, value: str) -> str | None:
-    """The host, the port, or both of `HOST:PORT` or of a URL; None where it has none.
-
-    Of both HTTP's own port is left out, as a request for an `http` target leaves it out (RFC 9110 4.2.1).
-    """
-    found = _AUTHORITY.fullmatch(value)
-    if found is None:
-        return None
-    scheme, bracketed, host, port = found.groups()
-    if which == "host":
-        return bracketed or host
-    port = port or _PORTS.get((scheme or "").lower())
-    if which == "port":
-        return port
-    host = f"[{bracketed}]" if bracketed else host
-    return host if port in (None, "80") else f"{host}:{port}"
-
-
-def counted(value: str) -> str | None:
-    """A DNS name whose labels stand behind their lengths, as `(3)www(7)example(0)`; None where a length does not fit.
-
-    Labels are taken by their length, so that one may hold what looks like another (`(3)`).
-    """
-    if value.startswith(".") and value.endswith("."):
-        return dns_name(value[1:])  # as Windows 2003 and older print it
-    data, at = value.encode("utf-8", "replace"), 0
-    labels: list[str] = []
-    while found := _LENGTH.match(data, at):
-        size, at = int(found[1]), found.end()
-        if size == 0:
-            return (".".join(labels) or ".") if at == len(data) else None
-        labels.append(text.label(data[at : at + size]))
-        at += size
-    return None
-
-
-def _read_answers(value: object, one: Field) -> list[dict[str, object]] | None:
-    if one.answers in _WRITTEN:
-        return _WRITTEN[one.answers](value) if isinstance(value, str) else None
-    if one.answers == "addresses" and isinstance(value, str):
-        value = re.split(r"[,;\s]+", value.strip())
-    taken = value if isinstance(value, list) else [value]
-    if not isinstance(value, list | dict):
-        return None
-    if one.answers == "addresses":
-        found = [text.address(item) if isinstance(item, str) else None for item in taken]
-        return [_answer(None, "AAAA" if ":" in item else "A", item, None) for item in found if item]
-    return [_of_object(item, one.names) for item in taken if isinstance(item, dict)]
-
-
-def _of_object(item: Row, names: dict[str, str]) -> dict[str, object]:
-    told = {part: as_text(at_path(item, names[part])) if part in names else None for part in _PARTS}
-    kind = _type(told["type"]) if told["type"] else None
-    ttl = _count(told["ttl"]) if told["ttl"] else None
-    return _answer(dns_name(told["name"]) if told["name"] else None, kind, told["data"], ttl)
-
-
-_PARTS = ("name", "type", "data", "ttl")
-
-
-def _records(value: str) -> list[dict[str, object]] | None:
-    """Resource records in text, one a line; one that is cut (`...`) is left out. None where a line is none."""
-    lines = [line.strip() for line in value.split("\n")]
-    found = [_RECORD.fullmatch(line) for line in lines if line and not line.endswith("...")]
-    if not all(found):
-        return None
-    return [_answer(dns_name(one[1]), _type(one[3]), one[4], _count(one[2])) for one in found if one]
-
-
-def _chain(value: str) -> list[dict[str, object]]:
-    """Aliases and addresses in the order of a resolution, `type: 5 NAME;ADDRESS;`; none of them has its owner."""
-    found = []
-    for item in filter(None, map(str.strip, value.split(";"))):
-        typed = _TYPED.fullmatch(item)
-        if typed:
-            found.append(_answer(None, _type(typed[1]), typed[2], None))
-        else:
-            address = text.address(item)
-            plain = address and address.removeprefix("::ffff:")
-            kind = None if plain is None else "A" if "." in plain else "AAAA"
-            found.append(_answer(None, kind, plain or item, None))
-    return found
-
-
-def _ended(value: str) -> list[dict[str, object]] | None:
-    """Resource records in text, each ended by `;`; what is not ended was cut and is left out."""
-    return _records("\n".join(one[1] for one in _PIECE.finditer(value) if one[2]))
-
-
-def _typed(value: str) -> list[dict[str, object]] | None:
-    """Resource records in text as `TTL TYPE DATA `, without their names; None where it does not begin with one.
-
-    One that no space ends was cut and is left out. What stands in quotes is one word: no text passes for a record.
-    """
-    words = _WORDS.findall(value)
-    begins = [at for at in range(len(words) - 2) if words[at].isdecimal() and _MNEMONIC.fullmatch(words[at + 1])]
-    whole = value.endswith(" ")
-    if words and begins[:1] != [0]:
-        return None if whole or begins else []
-    spans = list(zip(begins, [*begins[1:], len(words)], strict=False))
-    return [
-        _answer(None, _type(words[begin + 1]), " ".join(words[begin + 2 : end]), _count(words[begin]))
-        for begin, end in (spans if whole else spans[:-1])
-    ]
-
-
-def _cut(value: object, answers: Answers) -> bool:
-    """Whether the last record was cut."""
-    if not isinstance(value, str) or not value.strip():
-        return False
-    if answers == "typed":
-        return not value.endswith(" ")
-    return any(one[1].strip() and not one[2] for one in _PIECE.finditer(value))
-
-
-_PIECE = re.compile(r'((?:"(?:[^"\\]|\\.)*+"|\\.|[^;\\])*+)(;?)', re.DOTALL)
-"""Up to the next `;` that stands neither in quotes nor behind a backslash; it fits everywhere, so that nothing is tried
-twice."""
-_WORDS = re.compile(r'"(?:[^"\\]|\\.)*+"|\S++')
-_MNEMONIC = re.compile(r"[A-Z][A-Z0-9-]{0,15}", re.ASCII)
-_WRITTEN: dict[str, Callable[[str], list[dict[str, object]] | None]] = {
-    "records": _records, "ended": _ended, "typed": _typed, "chain": _chain,
-}  # fmt: skip
-
-
-class Message(NamedTuple):
-    """What a DNS message says, by column."""
-
-    qname: str | None
-    qtype: str | None
-    qclass: str | None
-    rcode: str
-    answers: list[dict[str, object]]
-
-
-@functools.lru_cache(maxsize=1 << 12)
-def _message(value: str, writing: Writing | None) -> Message | None:
-    """A DNS message (RFC 1035 4.1) of the value; None where it is none."""
-    import dns.exception  # noqa: PLC0415 - start-up time
-    import dns.message  # noqa: PLC0415
-
-    try:
-        data = bytes.fromhex(value.removeprefix("0x")) if writing == "hex" else base64.b64decode(value, validate=True)
-        message = dns.message.from_wire(data, ignore_trailing=True)
-    except (dns.exception.DNSException, ValueError):
-        return None
-    answers = [
-        _answer(dns_name(some.name.to_text()), type_word(some.rdtype), one.to_text(), some.ttl)
-        for some in message.answer
-        for one in some
-    ]
-    rcode = rcode_word(message.rcode())
-    if not message.question:
-        return Message(None, None, None, rcode, answers)
-    asked = message.question[0]
-    kinds = type_word(asked.rdtype), class_word(asked.rdclass)
-    return Message(dns_name(asked.name.to_text()), *kinds, rcode, answers)
-
-
-def _answer(name: str | None, kind: str | None, data: str | None, ttl: int | None) -> dict[str, object]:
-    if data is not None:
-        if kind in ("A", "AAAA"):
-            data = text.address(data) or text.printable(data.encode())
-        else:
-            data = (dns_name(data) if kind in ("CNAME", "NS", "PTR") else None) or text.printable(data.encode())
-    return {"name": name, "type": kind, "data": data, "ttl": ttl if ttl is None or ttl < 1 << 32 else None}

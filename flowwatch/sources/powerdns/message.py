@@ -15,8 +15,8 @@ import msgspec
 from flowwatch.sources import text
 from flowwatch.sources.dnstap.message import TRANSPORTS, Message, RefusedError, address, instant, port
 from flowwatch.sources.dnstap.protobuf import BYTES, VARINT, BadMessage, fields, tag
-from flowwatch.sources.maps.values import dns_name
 from flowwatch.sources.mnemonics import class_word, rcode_word, type_word
+from flowwatch.sources.text import printed_name
 
 _KINDS = {1: (1, False), 2: (1, True), 3: (2, False), 4: (2, True)}
 """Type of a message: 1 between a client and the server, 2 between it and its upstream; whether it is an answer."""
@@ -153,7 +153,7 @@ def _record(data: bytes) -> Answer:
 @functools.lru_cache(maxsize=1 << 14)
 def _name(data: bytes) -> str:
     """A name as the server prints it, in the tables' own form."""
-    made = dns_name(data.decode("ascii")) if data.isascii() else None
+    made = printed_name(data.decode("ascii")) if data.isascii() else None
     if made is None or not text.exact(made):
         raise RefusedError("bad_field:name")
     return made

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
-from flowwatch.model.records import LOOKUPS, Coverage
+from flowwatch.model.records import Coverage
 from flowwatch.sources.bind import BindLog
 from flowwatch.sources.logs import LogRecords
 from flowwatch.sources.moments import Clock
 from flowwatch.sources.opened import Opened
+from tests.sources.told import lookups_of
 
 WRITTEN = 1_795_400_000 * 10**9
 """The time every log here was last written to: 2026-11-23T02:13:20Z."""
@@ -22,14 +22,7 @@ def bind() -> Callable[..., tuple[list[dict[str, Any]], Coverage]]:
 
     def read(source: str, *, block: int = 1 << 22, latest: int = WRITTEN) -> tuple[list[dict[str, Any]], Coverage]:
         with Opened(source) as opened:
-            records = LogRecords(opened, BindLog(opened.name, Clock(latest)), block=block)
-            batches = [batch for _, batch in records]
-        for batch in batches:
-            batch.validate(full=True)
-        table = pa.Table.from_batches(batches, LOOKUPS)
-        table = table.set_column(table.column_names.index("time"), "time", table["time"].cast(pa.int64()))
-        rows = [{name: value for name, value in row.items() if value is not None} for row in table.to_pylist()]
-        return rows, records.coverage
+            return lookups_of(LogRecords(opened, BindLog(opened.name, Clock(latest)), block=block))
 
     return read
 

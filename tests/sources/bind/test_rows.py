@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowwatch.sources.bind.rows import dns_name
+from flowwatch.sources.text import printed_name
 
 AT = 1_795_332_923
 
@@ -103,7 +103,7 @@ def test_the_view_is_kept(row, line):
     ],
 )
 def test_names_are_told_in_our_escapes(printed, name):
-    assert dns_name(printed) == name
+    assert printed_name(printed) == name
 
 
 def test_what_cannot_be_a_value_refuses_the_line(row, line):

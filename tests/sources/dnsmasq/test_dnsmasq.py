@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowwatch.sources import text
-from flowwatch.sources.dnsmasq import DnsmasqLog
+from flowwatch.sources.dnsmasq import DnsmasqLog, pairing
 from flowwatch.sources.logs import LogRecords
 from flowwatch.sources.moments import Clock
 from flowwatch.sources.opened import Opened
@@ -219,6 +219,15 @@ def test_the_answers_are_those_of_the_wire(shared_logs, form):
         for answer in one.get("answers", [])
         if answer["type"] in ("A", "AAAA") and answer["data"] not in NOWHERE
     }
+
+
+def test_a_question_given_up_for_newer_ones_is_told_as_a_limit(told, monkeypatch):
+    monkeypatch.setattr(pairing, "MOST_OPEN", 3)
+    asked = [f"query[A] n{at}.example from 192.0.2.10" for at in range(5)]
+    rows, coverage = told(*asked)
+    assert (len(rows), coverage.limits) == (5, {})  # a log without answers gives up nothing
+    rows, coverage = told(*asked, "reply n4.example is 198.51.100.7")
+    assert (len(rows), coverage.limits) == (5, {"questions given up for newer ones": 2})
 
 
 NOWHERE = ("0.0.0.0", "::")  # noqa: S104 - answers that lead nowhere

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from flowwatch import sources
 from flowwatch.model.records import ReadOptions
 from flowwatch.sources.dnstap import pairing
-from flowwatch.sources.maps.values import dns_name
+from flowwatch.sources.text import printed_name
 from tests.sources.dnstap.streams import (
     AT,
     CLIENT,
@@ -414,13 +414,13 @@ def test_samples_are_read_as_another_reader_reads_them(dnstap, shared_logs, name
             assert answer["type"].endswith("RESPONSE")
             assert row["rcode"] == answer["rcode"]
             owners = [(one["name"], one["type"], one["ttl"]) for one in row["answers"]]
-            assert owners == [(dns_name(owner), kind, ttl) for owner, kind, ttl, _ in answer["answers"]]
+            assert owners == [(printed_name(owner), kind, ttl) for owner, kind, ttl, _ in answer["answers"]]
             assert [one["data"] for one in row["answers"]] == [plain(*one[1::2]) for one in answer["answers"]]
     assert len(seen) == coverage.events
 
 
 def asked(one: dict[str, Any]) -> tuple[str | None, str, str]:
-    return dns_name(one["qname"]), one["qtype"], one["qclass"]
+    return printed_name(one["qname"]), one["qtype"], one["qclass"]
 
 
 def plain(kind: str, data: str) -> str:
@@ -443,5 +443,5 @@ def test_answers_to_clients_are_those_on_the_wire(dnstap, shared_logs: Path, ser
     for row in answered:
         reply = replies[row["client_port"], row["transport"], row["qname"], row["qtype"], row["qclass"]]
         assert (row["rcode"], row["client_ip"]) == (reply["rcode"], reply["client"])
-        told = [(dns_name(one["name"]), one["type"], plain(one["type"], one["data"])) for one in reply["answers"]]
+        told = [(printed_name(one["name"]), one["type"], plain(one["type"], one["data"])) for one in reply["answers"]]
         assert [(one["name"], one["type"], one["data"]) for one in row["answers"]] == told

@@ -18,11 +18,11 @@ from flowwatch.errors import UsageError
 from flowwatch.model.records import ReadOptions
 from flowwatch.sources import text
 from flowwatch.sources.logs import LogRecords
-from flowwatch.sources.maps import MapLog, load, shipped
-from flowwatch.sources.maps.values import dns_name
+from flowwatch.sources.maps import MapLog, load, pairing, shipped
 from flowwatch.sources.moments import Clock
 from flowwatch.sources.opened import Opened
 from flowwatch.sources.reading import Collected, collect
+from flowwatch.sources.text import printed_name
 from tests.sources.maps import test_appliances, test_firewalls, test_netfilter, test_squid
 
 DOCS = Path(__file__).parents[3] / "docs" / "maps.md"
@@ -368,12 +368,12 @@ def test_tuples_of_azure_are_records_and_a_short_one_is_refused(tmp_path):
 
 
 def test_a_name_of_joined_labels_keeps_its_escapes():
-    assert dns_name("Api.Vendor.test.") == "api.vendor.test"
-    assert dns_name("a\\032b.test") == "a\\032b.test"
-    assert dns_name("a b.test") == "a\\032b.test"
-    assert dns_name("a\\.b.test") == "a\\046b.test"
-    assert dns_name(".") == "."
-    assert dns_name("a\\999.test") is None
+    assert printed_name("Api.Vendor.test.") == "api.vendor.test"
+    assert printed_name("a\\032b.test") == "a\\032b.test"
+    assert printed_name("a b.test") == "a\\032b.test"
+    assert printed_name("a\\.b.test") == "a\\046b.test"
+    assert printed_name(".") == "."
+    assert printed_name("a\\999.test") is None
 
 
 LOOKUPS_OF = """like = "ocsf"
@@ -456,6 +456,16 @@ def test_a_question_its_note_and_its_answer_are_one_lookup(tmp_path):
         1, 3, "NXDOMAIN", "rpz-nxdomain", 5, "192.0.2.53",
     )  # fmt: skip
     assert (str(row["asked"])[17:19], str(row["time"])[17:19]) == ("02", "03")
+
+
+def test_a_question_given_up_for_newer_ones_is_told_as_a_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(pairing, "MOST_OPEN", 3)
+    asked = "".join(f"[1795333202] unbound[1:0] query: 192.0.2.10 n{at}.example. A IN\n" for at in range(5))
+    answer = "[1795333203] unbound[1:0] reply: 192.0.2.10 n4.example. A IN NOERROR 0.1 0 74\n"
+    assert read(tmp_path, asked).coverage[0].limits == {}
+    found = read(tmp_path, asked + answer)
+    assert found.lookups.num_rows == 5
+    assert found.coverage[0].limits["questions given up for newer ones"] > 0
 
 
 @pytest.mark.parametrize("name", ["powerdns", "powerdns-text"])

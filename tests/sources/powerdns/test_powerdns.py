@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowwatch import sources
-from flowwatch.sources.maps.values import dns_name
 from flowwatch.sources.powerdns import is_powerdns
+from flowwatch.sources.text import printed_name
 from tests.sources.dnstap.streams import AT, field
 from tests.sources.laws import lawful
 from tests.sources.powerdns.messages import (
@@ -253,14 +253,14 @@ def test_the_sample_tells_what_was_captured_beside_it(powerdns, shared_logs):
     assert (coverage.records, coverage.events, coverage.lookups, coverage.error) == (91, 91, 46, None)
     said = [json.loads(line) for line in (folder / "truth-4.8.jsonl").read_text().splitlines()]
     truth = {(one["client_port"], one["id"]): one for one in said if one["kind"] == "response" and "qname" in one}
-    by_port = {(one["client_port"], dns_name(one["qname"]), one["qtype"]): one for one in truth.values()}
+    by_port = {(one["client_port"], printed_name(one["qname"]), one["qtype"]): one for one in truth.values()}
     answered = [row for row in rows if "rcode" in row]
     assert len(answered) == 45
     for row in answered:
         one = by_port[row["client_port"], row["qname"], row["qtype"]]
         told = (one["client"], one["transport"], one["qclass"], one["rcode"])
         assert (row["client_ip"], row["transport"], row["qclass"], row["rcode"]) == told
-        found, asked = records(row.get("answers", []), str), records(one["answers"], dns_name)
+        found, asked = records(row.get("answers", []), str), records(one["answers"], printed_name)
         assert found.keys() == asked.keys()
         assert all(0 <= found[each] - ttl <= 1 for each, ttl in asked.items())
 
