@@ -31,12 +31,23 @@ class Bench:
         self, transmission: Transmission, opening: Transmission | None = None, given: tuple[str, ...] | None = None
     ) -> Derivation:
         """The derivation that stands; `opening` is the other direction of its flow where that opened it."""
+        if self.books and not transmission.timed:
+            return self._untimed(transmission, opening, given)
         judging = self._versions.in_force(transmission.start, transmission.end, transmission.ref.source)
         found = [self._by(book, transmission, opening, given) for book in judging.books]
         if not judging.covered:
             found.append(self._unjudged(transmission))
         worst = max(found, key=lambda one: one.decision.verdict.rank)
         return worst.noting(_CLOCK) if judging.by_clock else worst
+
+    def _untimed(
+        self, transmission: Transmission, opening: Transmission | None, given: tuple[str, ...] | None
+    ) -> Derivation:
+        """What the source tells no time of is judged only by a policy that is always valid."""
+        always = self._versions.always()
+        if always is None:
+            return without_policy(transmission, self.books[0], self._locate, Reason.UNSEEN)
+        return self._by(always, transmission, opening, given)
 
     def lookup(self, lookup: Lookup) -> LookupDecision:
         """The decision on one lookup; one without a time is judged only by a policy that is always valid."""

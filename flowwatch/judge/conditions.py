@@ -57,6 +57,8 @@ _ANY_TIME = Check("time", TRUE, "any time", "not restricted")
 def _inside(when: Sequence[Window], seen: Observation, timezone: str) -> tuple[windows.Outcome, tuple[Reason, ...]]:
     """How it lies to the windows; what fails by no more than the sensor's clock error does not fail, with a note."""
     one = seen.transmission
+    if not one.timed:
+        return windows.Outcome.UNTIMED, ()
     outcome = windows.inside(when, one.start, one.end, timezone, begun_before=one.begun_before)
     error = seen.vantage.clock_error
     if not error or outcome.truth is not FALSE:
@@ -67,6 +69,8 @@ def _inside(when: Sequence[Window], seen: Observation, timezone: str) -> tuple[w
 
 def ran(transmission: Transmission) -> str:
     """First and last payload, in words."""
+    if not transmission.timed:
+        return "at an unknown time"
     first, last = windows.written(transmission.start), windows.written(transmission.end)
     begun = "begun before " if transmission.begun_before else ""
     return begun + (first if first == last else f"{first} to {last}")

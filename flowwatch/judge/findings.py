@@ -139,8 +139,8 @@ def _finding(key: _Key, group: list[Decision], digests: Mapping[str, str | None]
         confidence=sureness,
         confidence_why=why,
         title=_title(worst, attempts_only=all(one.attempted for one in transmissions)),
-        first_seen=min(one.start for one in transmissions),
-        last_seen=max(one.end for one in transmissions),
+        first_seen=min((one.start for one in transmissions if one.timed), default=None),
+        last_seen=max((one.end for one in transmissions if one.timed), default=None),
         count=len(group),
         attempts=sum(one.attempted for one in transmissions),
         bytes_sent=sent.least,
@@ -287,15 +287,20 @@ def _ref(ref: Ref) -> tuple[str, int, int]:
 def _evidence(transmissions: list[Transmission], digests: Mapping[str, str | None]) -> tuple[Evidence, ...]:
     """The records of the first transmissions, those of other sources with them, and of what named their receiver."""
     shown = transmissions[:EVIDENCE_MOST]
-    found = [_record(one.ref, one.start, _how(one), digests) for one in shown]
+    found = [_record(one.ref, _time(one), _how(one), digests) for one in shown]
     also = {account.ref: one for one in shown for account in one.accounts if account.ref != one.ref}
-    found += [_record(ref, also[ref].start, _how(also[ref]), digests) for ref in sorted(also, key=_ref)[:EVIDENCE_MOST]]
+    others = sorted(also.items(), key=lambda item: _ref(item[0]))[:EVIDENCE_MOST]
+    found += [_record(ref, _time(one), _how(one), digests) for ref, one in others]
     own = {one.ref for one in shown} | also.keys()
     naming = {name.ref: name for one in shown for name in one.names if name.ref is not None and name.ref not in own}
     for ref in sorted(naming, key=_ref)[: EVIDENCE_MOST // 2]:
         name = naming[ref]
         found.append(_record(ref, name.live_from, f"{name.evidence}: {name.name}", digests))
     return tuple(found)
+
+
+def _time(transmission: Transmission) -> Instant | None:
+    return transmission.start if transmission.timed else None
 
 
 def _how(transmission: Transmission) -> str:

@@ -27,7 +27,8 @@ class Uses:
     def transmission(self, derivation: Derivation) -> None:
         """Counts what one derivation used."""
         decision = derivation.decision
-        self._times |= {decision.transmission.start, decision.transmission.end}
+        if decision.transmission.timed:
+            self._times |= {decision.transmission.start, decision.transmission.end}
         self._resolvers.update(name.resolver for name in decision.transmission.names if name.resolver)
         self._rule(decision.rule)
         if derivation.policy is None or derivation.scope is not None:

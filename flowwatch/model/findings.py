@@ -115,8 +115,9 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     bytes_unknown: int
     """Transmissions whose size is known only as a range or not at all."""
     bytes_acked: int | None
-    first: Instant
-    last: Instant
+    first: Instant | None
+    """None where no source tells a time."""
+    last: Instant | None
     sender_zones: tuple[str, ...]
     senders: int
     labels: tuple[str, ...]

@@ -193,6 +193,7 @@ def _decision(one: Decision) -> _Row:
         "last_record": sent.ref.last_record,
         "offset": sent.ref.offset,
         **{name: getattr(sent, name) for name in (*fields, "proto", "attempted", "acked")},
+        **({} if sent.timed else {"start": None, "end": None}),
         "opened_by": sent.opened_by.value,
         **_names(sent.names),
         **_place(one.place),

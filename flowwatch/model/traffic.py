@@ -98,6 +98,8 @@ class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     direction_basis: str
     start: Instant
     end: Instant
+    timed: bool = True
+    """False: the source tells no time of it; `start` and `end` only say where it stands among the others."""
     begun_before: bool = False
     """The flow had begun before the recording (no opening seen): its lower edge in time is unseen."""
     attempted: bool = False

@@ -30,6 +30,7 @@ class Outcome(enum.Enum):
     ENDS_OUTSIDE = (Truth.FALSE, Reason.ENDS_OUTSIDE)
     OUTSIDE = (Truth.FALSE, Reason.OUTSIDE_WINDOW)
     UNSEEN = (Truth.UNSEEN, Reason.BEGUN_BEFORE)
+    UNTIMED = (Truth.UNSEEN, Reason.UNSEEN)
 
     truth: Truth
     """The condition as the judge reads it."""

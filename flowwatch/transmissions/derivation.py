@@ -89,6 +89,7 @@ class _Recording:
             direction_basis=row.direction_basis or "first_record",
             start=start,
             end=start if row.end is None else max(row.end, start),
+            timed=(row.start, row.end) != (None, None),
             begun_before=before,
             attempted=attempted,
             sent=amount,
@@ -130,7 +131,7 @@ class _Recording:
         return any(one.source in self._both for one in rows)
 
     def _start(self, row: FlowRow) -> Instant:
-        """The row's first time; where it has none, its last, else the source's first, else 1970."""
+        """The row's first time; where it has none, its last, else (`timed` is false) the source's first, else 1970."""
         times = (row.start, row.end, self._firsts.get(row.source))
         return next((time for time in times if time is not None), 0)
 

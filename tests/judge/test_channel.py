@@ -103,3 +103,9 @@ def test_an_attempt_is_judged_by_its_initiator_one_step_lower(make):
 def test_small_and_sealed_does_not_pass_unnoticed(make):
     decision = make.court(make.PRIMARY).derive(make.sent(receiver_ip="203.0.113.9", names=make.used("x.test"))).decision
     assert (decision.verdict, decision.severity, decision.labels[0].name) == ("unapproved", "medium", "unread")
+
+
+def test_what_has_no_time_lies_in_no_window_and_outside_none(make):
+    court = make.court(make.PRIMARY + WINDOW)
+    assert court.told(make.sent(timed=False, start=0, end=0)) == ("indeterminate", "condition.unseen")
+    assert make.court(make.PRIMARY).told(make.sent(timed=False, start=0, end=0))[0] == "approved"

@@ -124,3 +124,11 @@ def test_whose_lookups_were_recorded_is_told_by_source():
 
 def _ends(src, dst):
     return {"src": src, "dst": dst}
+
+
+def test_a_flow_without_a_time_says_so():
+    found = derive(flows(flow(), flow(start=None, end=None, src_port=1)), lookups(), ())
+    assert {one.sender_port: one.timed for one in found if one.responder_is_receiver} == {
+        1: False,
+        flow()["src_port"]: True,
+    }

@@ -132,7 +132,7 @@ def steps(logs):
 
 
 def _judged(report: Report, step: dict[str, object], one: Format) -> list[Decision]:
-    """What is judged of a step; what has no time stands at 1970."""
+    """What is judged of a step; what has no time stands at 1970, and says so (`timed`)."""
     return judged(report, step, one.shift if one.timed else -float(str(step["start"])))
 
 
