@@ -32,8 +32,6 @@ _KEYS = (
     ({"type", "schema", "flowwatch"}, "flowwatch report"),
     ({"source", "first_record"}, "flowwatch flows"),
     ({"source", "record", "name_exact"}, "flowwatch lookups"),
-    ({"QueryName"}, "Sysmon JSON"),
-    ({"ProcessGuid"}, "Sysmon JSON"),
     ({"@timestamp"}, "ECS JSON"),
 )
 _LINES = tuple(
@@ -41,19 +39,11 @@ _LINES = tuple(
     for pattern, name in (
         (r"^\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3} [a-z-]+: ", "BIND log"),
         (r"^\S+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:", "web access log"),
-        (r'^\[\d{4}-\d\d-\d\dT[^\]]+\] "[A-Z]+ ', "Envoy access log"),
         (r"^\d+\|\d{10,13}\|", "nfdump text"),
-        (r'^"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d","', "Cisco Umbrella log"),
         (r"^\[ *\d+\.\d{6}\] |^\[[A-Z][a-z]{2} [A-Z][a-z]{2} [^]]+\] |^\d{4}-\d\d-\d\dT[\d:]+,\d{6}\S+ ", "kernel log"),
     )
 )
-_FIRST_LINE = tuple(
-    (re.compile(pattern), name)
-    for pattern, name in (
-        (r"(ts,te,td,sa,da,|firstSeen,|cnt,af,firstSeen|Date first seen)", "nfdump text"),
-        (r"\s*sIP[,|]", "SiLK text"),
-    )
-)
+_FIRST_LINE = ((re.compile(r"Date first seen"), "nfdump text"),)
 _HINTS = {"nfdump text": "write it as JSON, which has exact counts: TZ=UTC nfdump -r FILE -o json"}
 _SYSLOG = re.compile(r"^(<\d{1,3}>)?(1 )?([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+) \S+ ")
 _MOST_LINES, _LONGEST = 200, 4096

@@ -122,7 +122,7 @@ def test_a_greater_clock_error_never_takes_an_approval_away(make, start, lasts, 
 
 def test_what_has_no_time_is_judged_by_a_policy_that_is_always_valid_only(make):
     untimed = make.sent(timed=False, start=0, end=0)
-    for validity in (("2026-01-01T00:00:00Z", None), (None, "2027-01-01T00:00:00Z")):
-        court = make.court(version(1, *validity, CHANNEL))
+    for since, until in (("2026-01-01T00:00:00Z", None), (None, "2027-01-01T00:00:00Z")):
+        court = make.court(version(1, since, until, CHANNEL))
         assert court.told(untimed) == ("indeterminate", "condition.unseen")
     assert make.court(version(1, rest=CHANNEL)).told(untimed)[0] == "approved"
