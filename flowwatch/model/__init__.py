@@ -5,6 +5,7 @@ Promises: frozen values only, no input or output, no policy. Times are integers 
 say", never zero.
 """
 
+from flowwatch.model.alerts import Alert, AlertKind, Life
 from flowwatch.model.findings import Destination, Endpoint, Evidence, Finding
 from flowwatch.model.names import Name, NameClass, SeenName
 from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
@@ -39,6 +40,8 @@ __all__ = [
     "FLOWS",
     "LOOKUPS",
     "Account",
+    "Alert",
+    "AlertKind",
     "Amount",
     "Answer",
     "Basis",
@@ -56,6 +59,7 @@ __all__ = [
     "Group",
     "Instant",
     "Label",
+    "Life",
     "Lookup",
     "LookupDecision",
     "LookupsRecorded",

@@ -1,0 +1,1 @@
+"""The scheduled check: what is new since the last one, judged, kept and told."""
