@@ -191,6 +191,7 @@ def test_outcomes_speak_the_judges_words():
         Outcome.ENDS_OUTSIDE: (Truth.FALSE, Reason.ENDS_OUTSIDE),
         Outcome.OUTSIDE: (Truth.FALSE, Reason.OUTSIDE_WINDOW),
         Outcome.UNSEEN: (Truth.UNSEEN, Reason.BEGUN_BEFORE),
+        Outcome.UNTIMED: (Truth.UNSEEN, Reason.UNSEEN),
     }
 
 
