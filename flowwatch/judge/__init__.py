@@ -6,9 +6,22 @@ order of stages), and counting once what a client's and a proxy's records both s
 """
 
 from flowwatch.judge.bench import Bench
-from flowwatch.judge.carried_in_names import with_data_in_names
+from flowwatch.judge.carried_in_names import below, bytes_in_names, with_data_in_names
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.derivation import Derivation
-from flowwatch.judge.run import Judgement, judge
+from flowwatch.judge.findings import finding_of, findings_of
+from flowwatch.judge.run import Judgement, decide, judge
 
-__all__ = ["Bench", "Considered", "Derivation", "Judgement", "judge", "with_data_in_names"]
+__all__ = [
+    "Bench",
+    "Considered",
+    "Derivation",
+    "Judgement",
+    "below",
+    "bytes_in_names",
+    "decide",
+    "finding_of",
+    "findings_of",
+    "judge",
+    "with_data_in_names",
+]

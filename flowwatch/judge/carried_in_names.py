@@ -81,8 +81,13 @@ def _counted(decisions: Sequence[LookupDecision], bench: Bench) -> _Below:
     return found
 
 
+def below(qname: str) -> str | None:
+    """What lookups that may carry data together share: the last two labels; None of a name that has but one."""
+    name = _text(qname)
+    return _tail(name) if "." in name else None
+
+
 def _tail(name: str) -> str:
-    """The last two labels."""
     return ".".join(name.rsplit(".", 2)[-2:])
 
 

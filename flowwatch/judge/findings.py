@@ -79,6 +79,13 @@ def findings_of(
     return tuple(sorted(found, key=lambda one: (-one.severity.rank, -one.sent.weight, one.id)))
 
 
+def finding_of(decision: Decision | LookupDecision) -> str | None:
+    """The id of the finding that tells the decision; None where it is not worth telling."""
+    if not _worth_telling(decision.verdict, decision.reasons):
+        return None
+    return (_key(decision) if isinstance(decision, Decision) else _lookup_key(decision)).id
+
+
 def service_of(transmission: Transmission) -> str:
     """As `tcp/443`; without port where there is none."""
     port = transmission.service_port

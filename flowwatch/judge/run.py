@@ -60,9 +60,7 @@ def judge(
     """
     bench = Bench(policies, locate)
     uses = Uses()
-    severities = {book.policy.policy.version: book.policy.severity for book in bench.books}
-    decisions = with_migrations(_decisions(transmissions, bench, uses), severities)
-    asked = with_data_in_names(tuple(_asked(lookups, bench, uses)), bench)
+    decisions, asked = decide(transmissions, lookups, bench, uses)
     return Judgement(
         decisions=decisions,
         lookups=asked,
@@ -72,6 +70,16 @@ def judge(
         lookup_verdicts={verdict: sum(one.verdict is verdict for one in asked) for verdict in Verdict},
         unused=tuple(uses.unused(bench)),
     )
+
+
+def decide(
+    transmissions: Sequence[Transmission], lookups: Sequence[Lookup], bench: Bench, uses: Uses | None = None
+) -> tuple[tuple[Decision, ...], tuple[LookupDecision, ...]]:
+    """The decisions alone, in order of source and record; `uses` is told what they used."""
+    uses = uses or Uses()
+    severities = {book.policy.policy.version: book.policy.severity for book in bench.books}
+    decisions = with_migrations(_decisions(transmissions, bench, uses), severities)
+    return decisions, with_data_in_names(tuple(_asked(lookups, bench, uses)), bench)
 
 
 def _decisions(transmissions: Sequence[Transmission], bench: Bench, uses: Uses) -> Iterator[Decision]:

@@ -183,6 +183,8 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     source: str
+    recorder: str | None = None
+    """What its files are declared to be of, where they follow one another; None: told by where and when they lie."""
     format: str | None = None
     sha256: str | None = None
     """Of the bytes as stored; None when taking digests was switched off or the source could not be read."""

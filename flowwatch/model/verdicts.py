@@ -129,6 +129,14 @@ class Reason(enum.StrEnum):
     LOOKUP_UNAPPROVED = "dns.unapproved_lookup", "the name asked for is not on the approved list"
     ANSWER_UNLISTED = "dns.answer_unlisted_address", "a listed name was answered with an address that is not listed"
     LOSSY_NAME = "dns.name_lossy", "the source writes this name lossily, so it cannot be compared"
+    GAP = "coverage.gap", "records were lost to reading: the file that held them is gone"
+    SILENT = "coverage.silent", "nothing was recorded for longer than declared"
+    MISSING = "coverage.missing", "a declared source has no file"
+    EMPTY = "coverage.empty", "a declared source has never held a record"
+    BELOW_RATE = "coverage.below_rate", "fewer records of an hour than declared"
+    UNREADABLE = "coverage.unreadable", "a file of a declared source cannot be read"
+    FORMAT_CHANGED = "coverage.format_changed", "a source is written in another format than before"
+    PLACES_STALE = "coverage.places_stale", "location data that judges is older than declared"
 
 
 class Severity(enum.StrEnum):

@@ -5,9 +5,23 @@ nothing; what a source cannot say stays a range or None, never zero. Refuses: an
 "the newest name wins" (every live name is kept).
 """
 
+from flowwatch.transmissions.addresses import canonical
+from flowwatch.transmissions.answers import resolved
+from flowwatch.transmissions.connections import PROXY_NAMES
 from flowwatch.transmissions.derivation import derive
+from flowwatch.transmissions.parts import IDLE, OTHER_IDLE
 from flowwatch.transmissions.proxied import placed
 from flowwatch.transmissions.questions import questions
 from flowwatch.transmissions.unseen import with_names
 
-__all__ = ["derive", "placed", "questions", "with_names"]
+__all__ = [
+    "IDLE",
+    "OTHER_IDLE",
+    "PROXY_NAMES",
+    "canonical",
+    "derive",
+    "placed",
+    "questions",
+    "resolved",
+    "with_names",
+]

@@ -1,7 +1,7 @@
 """From both tables to transmissions: the room's one story."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -31,20 +31,28 @@ from flowwatch.transmissions.rows import FlowRow, flow_rows
 from flowwatch.transmissions.translation import untranslated
 
 _DEFAULT = DnsBinding()
+Recorded = Mapping[str, tuple[LookupsRecorded, ...]]
+"""By client the sources that hold its lookups, each with when it begins."""
 
 
 def derive(
-    flows: pa.Table, lookups: pa.Table, coverage: Sequence[Coverage], binding: DnsBinding = _DEFAULT
+    flows: pa.Table,
+    lookups: pa.Table,
+    coverage: Sequence[Coverage],
+    binding: DnsBinding = _DEFAULT,
+    recorded: Recorded | None = None,
 ) -> tuple[Transmission, ...]:
     """One Transmission for each direction that carried payload, and each attempt, ordered by flow.
 
     `flows` and `lookups` have the schemas FLOWS and LOOKUPS; their order changes nothing. A flow's number is its place
-    in the order of (source, first record). Both of a flow stand together, the initiator's first.
+    in the order of (source, first record). Both of a flow stand together, the initiator's first. `recorded`: of which
+    clients sources hold lookups, where `lookups` are not all that were recorded; None: those tell it.
     """
     skew = binding.skew.ns
     rows = connections(untranslated(flow_rows(whole(flows)), skew), recorders(coverage), skew)
     asked = questions(lookups)
-    recording = _Recording(rows, asked, coverage, binding)
+    told = _lookups_recorded(asked, coverage) if recorded is None else recorded
+    recording = _Recording(rows, asked, coverage, binding, told)
     return tuple(one for number, row in enumerate(rows) for one in recording.transmissions(number, row))
 
 
@@ -52,10 +60,15 @@ class _Recording:
     """What is known of the whole recording while its flows are told one by one."""
 
     def __init__(
-        self, rows: Iterable[FlowRow], asked: Sequence[Lookup], coverage: Sequence[Coverage], binding: DnsBinding
+        self,
+        rows: Iterable[FlowRow],
+        asked: Sequence[Lookup],
+        coverage: Sequence[Coverage],
+        binding: DnsBinding,
+        recorded: Recorded,
     ) -> None:
         self._bound = BoundNames(Answers(asked, binding), by_zone=binding.client == "same_zone")
-        self._recorded = _lookups_recorded(asked, coverage)
+        self._recorded = recorded
         self._both = {row.source for row in rows if both_seen(row)} | _both_by_coverage(coverage)
         self._firsts = {one.source: one.first for one in coverage}
 

@@ -3,6 +3,7 @@
 Promises: one Lookup a row, none left out, in the order of the table; null answers stay None.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 import pyarrow as pa
@@ -16,9 +17,13 @@ _COLUMNS = (
 )
 
 
-def questions(lookups: pa.Table) -> tuple[Lookup, ...]:
-    """One Lookup a row of LOOKUPS, in the same order; its time is the answer's, else the question's."""
-    told = {source for source, vantage in columns(lookups, ("source", "vantage")) if vantage == "client"}
+def questions(lookups: pa.Table, told: Collection[str] | None = None) -> tuple[Lookup, ...]:
+    """One Lookup a row of LOOKUPS, in the same order; its time is the answer's, else the question's.
+
+    `told`: sources that tell what clients asked; None: those that do so in this table.
+    """
+    if told is None:
+        told = {source for source, vantage in columns(lookups, ("source", "vantage")) if vantage == "client"}
     rows = (dict(zip(_COLUMNS, row, strict=True)) for row in columns(lookups, _COLUMNS))
     return tuple(_lookup(row, clients_told=row["source"] in told) for row in rows)
 

@@ -1,7 +1,8 @@
 """Which sources are files of one recorder that follow one another.
 
-They lie in one folder, are of one format, and one ends where the next begins: what they count of one connection is
-added. All other sources are recorders of their own: what they count of one connection is the same bytes again.
+They are declared to be, or they lie in one folder, are of one format, and one ends where the next begins: what they
+count of one connection is added. All other sources are recorders of their own: what they count of one connection is the
+same bytes again.
 """
 
 import posixpath
@@ -17,7 +18,9 @@ def recorders(coverage: Sequence[Coverage]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     last: dict[tuple[str, str | None], list[Coverage]] = {}
-    for one in sorted(coverage, key=lambda one: (one.first or 0, one.last or 0, one.source)):
+    declared = {one.source: one.recorder for one in coverage if one.recorder is not None}
+    undeclared = (one for one in coverage if one.recorder is None)
+    for one in sorted(undeclared, key=lambda one: (one.first or 0, one.last or 0, one.source)):
         chains = last.setdefault((posixpath.dirname(one.source), one.format), [])
         place = next((place for place, before in enumerate(chains) if _follows(one, before)), None)
         if place is None:
@@ -26,7 +29,7 @@ def recorders(coverage: Sequence[Coverage]) -> dict[str, str]:
         else:
             found[one.source] = found[chains[place].source]
             chains[place] = one
-    return found
+    return found | declared
 
 
 def _follows(one: Coverage, before: Coverage) -> bool:

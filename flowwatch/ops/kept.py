@@ -1,0 +1,331 @@
+"""Rows of both tables kept in the state: what is to be judged, and what may still bear on it.
+
+A row is kept until `max_flow_age` has passed; a lookup whose answer leads nowhere only as long as names may carry data
+together. What hangs together is found by keys: rows of one connection (both ends, a connection id, the ends before and
+after address translation), a request without a port or a proxy's address beside the connections it may be of, a QUIC
+flow beside an earlier one of the same client. Judging a row with all that its keys lead to within the idle times gives
+what judging everything at once would.
+
+Promises: a row comes back as it was put in; a lookup that is answered later replaces the one without answer.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import pyarrow as pa
+
+from flowwatch.judge import below
+from flowwatch.model import Answer, Instant, LookupsRecorded
+from flowwatch.ops.state import State
+from flowwatch.policy.match import Networks
+from flowwatch.policy.terms import DnsBinding, ProxyPlace
+from flowwatch.transmissions import IDLE, OTHER_IDLE, PROXY_NAMES, canonical, resolved
+
+_ICMP = frozenset({"icmp", "icmp6"})
+_QUIC_SOON = 30 * 10**9
+_MOST_ROUNDS = 16
+"""How often what was found leads to more; a chain that is longer is judged in pieces."""
+Row = dict[str, Any]
+
+
+class Place(NamedTuple):
+    """Where rows were read: the source's id and the number of its file's cursor."""
+
+    stream: str
+    cursor: int
+
+
+class Kept:
+    """The rows of a state."""
+
+    def __init__(self, state: State, binding: DnsBinding, proxies: Sequence[ProxyPlace], age: int) -> None:
+        self._db = state.db
+        self._skew = binding.skew.ns
+        self._age = age
+        self._proxies = Networks((one.cidr, one) for one in proxies)
+
+    def add_flows(self, flows: pa.Table, place: Place) -> list[int]:
+        """Keeps rows of FLOWS as not judged yet; their numbers."""
+        return [self._add_flow(row, place.stream) for row in _rows(flows)]
+
+    def _add_flow(self, row: Row, stream: str) -> int:
+        start, end = _span(row)
+        number = (
+            self._db.execute(
+                "INSERT INTO flows (stream, record, src, dst, start, end, judged, row) VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
+                (stream, row["first_record"], _host(row["src_ip"]), _host(row.get("dst_ip")), start, end, _packed(row)),
+            ).lastrowid
+            or 0
+        )
+        keys = {key for key, _ in self._keys(row)}
+        self._db.executemany("INSERT INTO joins VALUES (?, ?, ?, ?)", [(key, start, number, end) for key in keys])
+        return number
+
+    def flows(self, numbers: Iterable[int]) -> dict[int, Row]:
+        """Rows by their numbers."""
+        return self._at("SELECT id, row FROM flows WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", numbers)
+
+    def together(self, numbers: Iterable[int]) -> dict[int, Row]:
+        """The rows of these numbers and all that may be of the same connections, or bear on them."""
+        fresh = self.flows(numbers)
+        found = dict(fresh)
+        for _ in range(_MOST_ROUNDS):
+            linked = {number for row in fresh.values() for number in self._linked(row)} - found.keys()
+            if not linked:
+                break
+            fresh = self.flows(linked)
+            found |= fresh
+        return found
+
+    def _linked(self, row: Row) -> Iterator[int]:
+        start, end = _span(row)
+        for key, gap in self._asks(row):
+            yield from (
+                number
+                for (number,) in self._db.execute(
+                    "SELECT flow FROM joins WHERE key = ? AND start <= ? AND end >= ?", (key, end + gap, start - gap)
+                )
+            )
+
+    def _keys(self, row: Row) -> Iterator[tuple[int, int]]:
+        """Under which keys the row is found, each with how far off in time it may lie."""
+        proto, gap = row["proto"], IDLE.get(row["proto"], OTHER_IDLE)
+        src, dst = (row["src_ip"], row.get("src_port")), (row.get("dst_ip"), row.get("dst_port"))
+        if row.get("conn_id") is not None:
+            yield _key("conn", row["conn_id"]), gap
+        if dst[0] is None:
+            yield _key("asked", _host(src[0])), self._skew
+            return
+        yield _pair(proto, src, dst), gap
+        if "nat_src_ip" in row or "nat_dst_ip" in row:
+            outside = [
+                (row.get(f"nat_{side}_ip", end[0]), row.get(f"nat_{side}_port", end[1]))
+                for side, end in (("src", src), ("dst", dst))
+            ]
+            yield _pair(proto, *outside), gap
+        yield _key("loose" if self._loose(row) else "firm", proto, *sorted((src[0], dst[0]))), self._skew
+        if self._at_proxy(row):
+            yield _key("talk", _host(src[0])), self._skew
+        if proto == "udp" and row.get("app") == "quic":
+            yield _key("quic", src[0], dst[1]), _QUIC_SOON
+
+    def _asks(self, row: Row) -> Iterator[tuple[int, int]]:
+        """Under which keys rows are found that bear on this one."""
+        yield from self._keys(row)
+        src, dst, skew = row["src_ip"], row.get("dst_ip"), self._skew
+        if dst is None:
+            yield _key("talk", _host(src)), skew
+            return
+        hosts = (row["proto"], *sorted((src, dst)))
+        yield _key("loose", *hosts), skew
+        if self._loose(row):
+            yield _key("firm", *hosts), skew
+        if self._at_proxy(row):
+            yield _key("asked", _host(src)), skew
+        if row["proto"] == "udp":
+            yield _key("quic", src, row.get("dst_port")), _QUIC_SOON
+
+    def _loose(self, row: Row) -> bool:
+        if row["proto"] in _ICMP:
+            return False
+        return row.get("src_port") is None or row.get("dst_port") is None or row.get("name_source") in PROXY_NAMES
+
+    def _at_proxy(self, row: Row) -> bool:
+        return row["proto"] == "tcp" and bool(self._proxies.all(row["dst_ip"]))
+
+    def ripe(self, until: Instant | None, most: int) -> list[int]:
+        """Rows not judged that began by then (None: whenever), earliest first."""
+        bound = (1 << 63) - 1 if until is None else until
+        statement = "SELECT id FROM flows WHERE judged = 0 AND start <= ? ORDER BY start, id LIMIT ?"
+        return [number for (number,) in self._db.execute(statement, (bound, most))]
+
+    def pending(self) -> int:
+        """How many rows wait."""
+        return int(self._db.execute("SELECT count(*) FROM flows WHERE judged = 0").fetchone()[0])
+
+    def judged(self, numbers: Iterable[int]) -> None:
+        """Marks rows as judged."""
+        self._db.executemany("UPDATE flows SET judged = 1 WHERE id = ? AND judged = 0", [(one,) for one in numbers])
+
+    def named_by(self, addresses: Iterable[tuple[str, Instant]]) -> set[int]:
+        """Judged rows towards addresses, begun since the moment of an answer that gives it: it may name them."""
+        statement = "SELECT id FROM flows WHERE dst = ? AND start >= ? AND judged = 1"
+        return self._of(statement, [(address, since - self._skew) for address, since in addresses])
+
+    def of_clients(self, clients: Iterable[tuple[str, Instant]]) -> set[int]:
+        """Judged rows of clients begun since a moment from which their lookups turn out to be recorded."""
+        return self._of("SELECT id FROM flows WHERE src = ? AND start >= ? AND judged = 1", clients)
+
+    def _of(self, statement: str, given: Iterable[tuple[str, Instant]]) -> set[int]:
+        return {number for one in given for (number,) in self._db.execute(statement, one)}
+
+    def add_lookups(self, lookups: pa.Table, place: Place) -> list[int]:
+        """Keeps rows of LOOKUPS; their numbers. What was kept of the same record is replaced."""
+        return [self._add_lookup(row, place) for row in _rows(lookups)]
+
+    def _add_lookup(self, row: Row, place: Place) -> int:
+        known = self._db.execute(
+            "SELECT id FROM lookups WHERE cursor = ? AND record = ?", (place.cursor, row["record"])
+        ).fetchall()
+        if len(known) == 1 and "time" in row:  # a record of several lookups is never open
+            number = int(known[0][0])
+            self._db.execute("UPDATE lookups SET row = ? WHERE id = ?", (_packed(row), number))
+        else:
+            client, name = _host(row.get("client_ip")), row.get("qname") or ""
+            number = (
+                self._db.execute(
+                    "INSERT INTO lookups (stream, cursor, record, time, client, tail, qname, row, verdict)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, '')",
+                    (*place, row["record"], _time(row), client, below(name), name, _packed(row)),
+                ).lastrowid
+                or 0
+            )
+        self._bind(number, row)
+        return number
+
+    def _bind(self, number: int, row: Row) -> None:
+        """Remembers to which addresses the answer leads."""
+        if row.get("answers") and row.get("rcode") in (None, "NOERROR"):
+            told = [
+                Answer(one["name"] or "", one["type"] or "", one["data"] or "", one["ttl"]) for one in row["answers"]
+            ]
+            addresses = {address for address, _, _ in resolved(row.get("qname") or "", told)}
+            since = _time(row)
+            self._db.execute("UPDATE lookups SET bound = 1 WHERE id = ?", (number,))
+            self._db.executemany(
+                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", [(one, since, number) for one in addresses]
+            )
+
+    def lookups(self, numbers: Iterable[int]) -> dict[int, Row]:
+        """Rows by their numbers."""
+        return self._at("SELECT id, row FROM lookups WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", numbers)
+
+    def _at(self, statement: str, numbers: Iterable[int]) -> dict[int, Row]:
+        found = self._db.execute(statement, (_listed(numbers),))
+        return {number: _unpacked(row) for number, row in found}
+
+    def answers_for(self, rows: Iterable[Row]) -> dict[int, Row]:
+        """The lookups whose answers lead to an end of these rows, given before each of them ended."""
+        latest: dict[str, Instant] = {}
+        for row in rows:
+            for side in ("src_ip", "dst_ip", "nat_src_ip", "nat_dst_ip"):
+                if address := _host(row.get(side)):
+                    latest[address] = max(_span(row)[1], latest.get(address, 0))
+        numbers = {
+            number
+            for address, until in latest.items()
+            for (number,) in self._db.execute(
+                "SELECT lookup FROM answers WHERE address = ? AND since <= ?", (address, until + self._skew)
+            )
+        }
+        return self.lookups(numbers)
+
+    def beside(self, numbers: Iterable[int], limit: int) -> set[int]:
+        """Lookups of the hours around these that may together carry data in names below one domain."""
+        groups = self._db.execute(_GROUPS, (_listed(numbers),)).fetchall()
+        found: set[int] = set()
+        for client, tail, first, last in groups:
+            span = (client, tail, first - _HOUR, last + _HOUR)
+            if (self._db.execute(_HELD, span).fetchone()[0] or 0) > limit:
+                found |= {number for (number,) in self._db.execute(_BELOW, span)}
+        return found
+
+    def recorded(self, hosts: Iterable[str]) -> dict[str, tuple[LookupsRecorded, ...]]:
+        """By client the sources that hold lookups of it, each with when it begins."""
+        found = {}
+        for host in set(hosts):
+            rows = self._db.execute("SELECT source, since FROM clients WHERE client = ? ORDER BY source", (host,))
+            found[host] = tuple(LookupsRecorded(source, since) for source, since in rows)
+        return {host: told for host, told in found.items() if told}
+
+    def clients(self, lookups: pa.Table, source: str, since: Instant) -> list[tuple[str, Instant]]:
+        """Remembers whose lookups a source holds; the clients of which that was not known."""
+        new = []
+        for client in {host for one in lookups["client_ip"].unique().to_pylist() if (host := _host(one))}:
+            known = self._db.execute(
+                "SELECT since FROM clients WHERE client = ? AND source = ?", (client, source)
+            ).fetchone()
+            if known is None:
+                self._db.execute("INSERT INTO clients VALUES (?, ?, ?)", (client, source, since))
+                new.append((client, since))
+        return new
+
+    def forget(self, before: Instant) -> None:
+        """Drops what ended before, save what was not judged."""
+        for statement in _FORGET:
+            self._db.execute(statement, (before,))
+        self._db.execute("DELETE FROM lookups WHERE time < ? AND bound = 0", (before + self._age - 2 * _HOUR,))
+
+
+_HOUR = 3600 * 10**9
+_GROUPS = """
+SELECT client, tail, min(time), max(time) FROM lookups
+WHERE id IN (SELECT value FROM json_each(?)) AND client IS NOT NULL AND tail IS NOT NULL GROUP BY client, tail
+"""
+_HELD = """
+SELECT sum(length(qname)) FROM (
+    SELECT DISTINCT qname FROM lookups WHERE client = ? AND tail = ? AND time BETWEEN ? AND ?
+)
+"""
+_BELOW = "SELECT id FROM lookups WHERE client = ? AND tail = ? AND time BETWEEN ? AND ?"
+_FORGET = (
+    "DELETE FROM decisions WHERE flow IN (SELECT id FROM flows WHERE end < ? AND judged = 1)",
+    "DELETE FROM joins WHERE flow IN (SELECT id FROM flows WHERE end < ? AND judged = 1)",
+    "DELETE FROM flows WHERE end < ? AND judged = 1",
+    "DELETE FROM answers WHERE since < ?",
+    "DELETE FROM lookups WHERE time < ?",
+)
+
+
+def _rows(table: pa.Table) -> Iterator[Row]:
+    """Rows as they are packed: what is null left out, times as integers."""
+    columns = [_plain(table.column(name)) for name in table.column_names]
+    for values in zip(*columns, strict=True):
+        yield {name: value for name, value in zip(table.column_names, values, strict=True) if value is not None}
+
+
+def _plain(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_timestamp(column.type) or pa.types.is_duration(column.type):
+        column = column.cast(pa.int64())
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def table(rows: Iterable[Row], schema: pa.Schema) -> pa.Table:
+    """Kept rows as a table again."""
+    return pa.Table.from_pylist(list(rows), schema=schema)
+
+
+def _span(row: Row) -> tuple[Instant, Instant]:
+    start: Instant = row.get("start") or row.get("end") or 0
+    return start, max(start, row.get("end") or start)
+
+
+def _time(row: Row) -> Instant:
+    time: Instant = row.get("time") or row.get("asked") or 0
+    return time
+
+
+def _host(address: str | None) -> str | None:
+    return None if address is None else canonical(address) or address
+
+
+def _pair(proto: str, one: tuple[Any, Any], other: tuple[Any, Any]) -> int:
+    ends = [(str(ip), "" if proto in _ICMP or port is None else str(port)) for ip, port in (one, other)]
+    return _key("pair", proto, *(word for end in sorted(ends) for word in end))
+
+
+def _key(*words: object) -> int:
+    digest = hashlib.blake2b("\0".join(map(str, words)).encode("utf-8", "surrogateescape"), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+_packed = msgspec.msgpack.Encoder().encode
+_unpacked = msgspec.msgpack.Decoder(Row).decode
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return json.dumps(list(numbers))
