@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import flowwatch
-from flowwatch.cli import demo, places, policy, records, scan
+from flowwatch.cli import check, demo, places, policy, records, scan
 from flowwatch.cli.exits import Exit
 from flowwatch.cli.terminal import open_standard_streams, say
 from flowwatch.errors import FlowwatchError
@@ -76,6 +76,8 @@ app = typer.Typer(
     epilog="Exit codes: 0 nothing found, 1 findings, 2 usage or policy error, 3 incomplete (an audit of nothing is 3).",
 )
 app.command("scan")(scan.scan)
+app.command("check")(check.check)
+app.command("notify")(check.notify)
 app.command("flows")(records.flows)
 app.command("lookups")(records.lookups)
 app.add_typer(policy.app, name="policy")

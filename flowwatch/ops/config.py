@@ -118,6 +118,11 @@ class Config(_Table, frozen=True, kw_only=True):
     notify: tuple[Notify, ...] = ()
 
     @property
+    def outputs(self) -> tuple[tuple[str, Output], ...]:
+        """The outputs with their ids."""
+        return tuple((f"output-{number}", one) for number, one in enumerate(self.output, 1))
+
+    @property
     def channels(self) -> tuple[tuple[str, Notify], ...]:
         """The channels with their ids."""
         return tuple((one.id or f"{one.type}-{number}", one) for number, one in enumerate(self.notify, 1))

@@ -28,6 +28,8 @@ _ICMP = frozenset({"icmp", "icmp6"})
 _QUIC_SOON = 30 * 10**9
 _MOST_ROUNDS = 16
 """How often what was found leads to more; a chain that is longer is judged in pieces."""
+STREAM = "stream"
+"""Key under which a row has the id of its source, beside its columns."""
 Row = dict[str, Any]
 
 
@@ -66,7 +68,7 @@ class Kept:
 
     def flows(self, numbers: Iterable[int]) -> dict[int, Row]:
         """Rows by their numbers."""
-        return self._at("SELECT id, row FROM flows WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", numbers)
+        return self._at("SELECT id, stream, row FROM flows WHERE id IN (SELECT value FROM json_each(?))", numbers)
 
     def together(self, numbers: Iterable[int]) -> dict[int, Row]:
         """The rows of these numbers and all that may be of the same connections, or bear on them."""
@@ -177,8 +179,8 @@ class Kept:
             client, name = _host(row.get("client_ip")), row.get("qname") or ""
             number = (
                 self._db.execute(
-                    "INSERT INTO lookups (stream, cursor, record, time, client, tail, qname, row, verdict)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, '')",
+                    "INSERT INTO lookups (stream, cursor, record, time, client, tail, qname, bound, row, verdict)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, '')",
                     (*place, row["record"], _time(row), client, below(name), name, _packed(row)),
                 ).lastrowid
                 or 0
@@ -199,13 +201,18 @@ class Kept:
                 "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", [(one, since, number) for one in addresses]
             )
 
+    def answered(self, numbers: Iterable[int]) -> list[tuple[str, Instant]]:
+        """The addresses that the answers of these lookups lead to, each with when it was given."""
+        statement = "SELECT address, since FROM answers WHERE lookup IN (SELECT value FROM json_each(?))"
+        return list(self._db.execute(statement, (_listed(numbers),)))
+
     def lookups(self, numbers: Iterable[int]) -> dict[int, Row]:
         """Rows by their numbers."""
-        return self._at("SELECT id, row FROM lookups WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", numbers)
+        return self._at("SELECT id, stream, row FROM lookups WHERE id IN (SELECT value FROM json_each(?))", numbers)
 
     def _at(self, statement: str, numbers: Iterable[int]) -> dict[int, Row]:
         found = self._db.execute(statement, (_listed(numbers),))
-        return {number: _unpacked(row) for number, row in found}
+        return {number: _unpacked(row) | {STREAM: stream} for number, stream, row in found}
 
     def answers_for(self, rows: Iterable[Row]) -> dict[int, Row]:
         """The lookups whose answers lead to an end of these rows, given before each of them ended."""
@@ -241,17 +248,19 @@ class Kept:
             found[host] = tuple(LookupsRecorded(source, since) for source, since in rows)
         return {host: told for host, told in found.items() if told}
 
-    def clients(self, lookups: pa.Table, source: str, since: Instant) -> list[tuple[str, Instant]]:
-        """Remembers whose lookups a source holds; the clients of which that was not known."""
+    def clients(self, lookups: pa.Table, source: str, stream: str, since: Instant) -> list[tuple[str, Instant]]:
+        """Remembers whose lookups a file of a source holds; the clients of which that was not known."""
         new = []
         for client in {host for one in lookups["client_ip"].unique().to_pylist() if (host := _host(one))}:
-            known = self._db.execute(
-                "SELECT since FROM clients WHERE client = ? AND source = ?", (client, source)
-            ).fetchone()
-            if known is None:
-                self._db.execute("INSERT INTO clients VALUES (?, ?, ?)", (client, source, since))
+            known = self._db.execute("SELECT 1 FROM clients WHERE client = ? AND source = ?", (client, source))
+            if known.fetchone() is None:
+                self._db.execute("INSERT INTO clients VALUES (?, ?, ?, ?)", (client, source, stream, since))
                 new.append((client, since))
         return new
+
+    def unrecorded(self, stream: str) -> None:
+        """After a gap in a source: whose lookups it holds is to be seen again."""
+        self._db.execute("DELETE FROM clients WHERE stream = ?", (stream,))
 
     def forget(self, before: Instant) -> None:
         """Drops what ended before, save what was not judged."""

@@ -21,6 +21,9 @@ _LOCK = "lock"
 _BUSY = 30.0
 """Seconds to wait for another process that is writing: a delivery, not a check."""
 
+_OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+"""Faults of the program, not of the state."""
+
 _VERSION_1 = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
 CREATE TABLE cursors (id INTEGER PRIMARY KEY, source TEXT NOT NULL, body TEXT NOT NULL) STRICT;
@@ -54,7 +57,8 @@ CREATE TABLE answers (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX answers_lookup ON answers (lookup);
 CREATE TABLE clients (
-    client TEXT NOT NULL, source TEXT NOT NULL, since INTEGER NOT NULL, PRIMARY KEY (client, source)
+    client TEXT NOT NULL, source TEXT NOT NULL, stream TEXT NOT NULL, since INTEGER NOT NULL,
+    PRIMARY KEY (client, source)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE decisions (
     flow INTEGER NOT NULL, side TEXT NOT NULL, verdict TEXT NOT NULL, reason TEXT NOT NULL, finding TEXT,
@@ -73,7 +77,8 @@ CREATE TABLE findings (
     first_check INTEGER NOT NULL, last_check INTEGER NOT NULL, last_seen INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE told (
-    channel TEXT NOT NULL, finding TEXT NOT NULL, at INTEGER NOT NULL, severity TEXT NOT NULL,
+    channel TEXT NOT NULL, finding TEXT NOT NULL, at INTEGER NOT NULL, severity TEXT NOT NULL, verdict TEXT NOT NULL,
+    quiet INTEGER NOT NULL,
     PRIMARY KEY (channel, finding)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE outbox (
@@ -148,7 +153,13 @@ class State:
 
     @contextlib.contextmanager
     def transaction(self, *, keep: bool = True) -> Iterator[None]:
-        """What is done within is kept whole or not at all; `keep` false: not at all. Raises StateError."""
+        """What is done within is kept whole or not at all; `keep` false: not at all. Raises StateError.
+
+        Within another it is part of that.
+        """
+        if self.db.in_transaction:
+            yield
+            return
         try:
             self.db.execute("BEGIN IMMEDIATE")
             try:
@@ -161,6 +172,8 @@ class State:
         except sqlite3.Error as error:
             with contextlib.suppress(sqlite3.Error):
                 self.db.execute("ROLLBACK")
+            if isinstance(error, _OURS):
+                raise
             raise _unusable(self.folder, error) from error
 
     def one(self, statement: str, *given: Any) -> Any:  # noqa: ANN401 - a value of the database

@@ -94,6 +94,11 @@ class Streams:
         row = self._db.execute("SELECT body FROM streams WHERE source = ?", (source,)).fetchone()
         return Stream(source=source) if row is None else msgspec.json.decode(row[0], type=Stream)
 
+    def all(self) -> dict[str, Stream]:
+        """Every stream by its source's id."""
+        bodies = self._db.execute("SELECT body FROM streams ORDER BY source")
+        return {one.source: one for (body,) in bodies for one in [msgspec.json.decode(body, type=Stream)]}
+
     def put(self, stream: Stream) -> None:
         """Keeps a stream."""
         body = msgspec.json.encode(stream).decode()

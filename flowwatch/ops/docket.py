@@ -1,0 +1,255 @@
+"""Kept rows judged, and what changes by it: decisions, findings, the history of servers.
+
+Promises: each row is judged once, with all that hangs together with it; where later evidence gives another decision,
+the earlier one stands in `changes`, its share leaves its finding, and the later one takes its place. Counts of
+decisions are those that stand now.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from flowwatch import transmissions
+from flowwatch.judge import Bench, decide, finding_of, findings_of
+from flowwatch.model import FLOWS, LOOKUPS, Coverage, Decision, Instant, LookupDecision, OpenedBy, Place, Verdict
+from flowwatch.ops.kept import STREAM, Kept, Row, table
+from flowwatch.ops.life import Findings, Share, share_of, share_of_lookup
+from flowwatch.ops.state import State
+from flowwatch.ops.streams import Stream
+from flowwatch.policy.terms import PolicySet
+
+_DAY = 86400 * 10**9
+Locate = Callable[[str, Instant | None], Place]
+
+
+class _Stood(NamedTuple):
+    """A decision as it is kept."""
+
+    verdict: str
+    reason: str
+    finding: str | None
+    share: Share
+
+
+class Docket:
+    """Judges kept rows within the caller's transaction, as of one check."""
+
+    def __init__(self, state: State, kept: Kept, policies: PolicySet, locate: Locate, check: int, now: Instant) -> None:
+        self._db = state.db
+        self._kept = kept
+        self._findings = Findings(state)
+        self._policies = policies
+        self._bench = Bench(policies, locate)
+        self._check = check
+        self._now = now
+        self._binding = policies.versions[-1].defaults.dns_binding
+        self._limit = min(one.defaults.dns_name_bytes for one in policies.versions)
+        self.unplaced: Counter[str] = Counter()
+        """By source the requests to a proxy that nobody names."""
+        self.judged = self.undecided = 0
+        """Decisions made, and of them those that cannot be told."""
+
+    def flows(self, numbers: Iterable[int], streams: Mapping[str, Stream]) -> int:
+        """Judges rows of FLOWS and those they hang together with; how many."""
+        rows = self._kept.together(numbers)
+        if not rows:
+            return 0
+        decisions = self._decisions(rows, streams)
+        before = {
+            (flow, side): _Stood(verdict, reason, finding, msgspec.json.decode(share, type=Share))
+            for flow, side, verdict, reason, finding, share in self._db.execute(_STOOD, (json.dumps(list(rows)),))
+        }
+        for key, stood in before.items():
+            after = decisions.get(key)
+            if after is None or _stands(after) != stood:
+                self._take_back(stood, "flow", rows[key[0]], after)
+                self._db.execute("DELETE FROM decisions WHERE flow = ? AND side = ?", key)
+        fresh = {key: one for key, one in decisions.items() if before.get(key) != _stands(one)}
+        for (flow, side), one in fresh.items():
+            stands = _stands(one)
+            self._db.execute(
+                "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (flow, side, stands.verdict, stands.reason, stands.finding, _json(stands.share), self._now),
+            )
+            self._tally("flow", one.transmission.start, one.verdict)
+        self.judged += len(fresh)
+        self.undecided += sum(one.verdict is Verdict.INDETERMINATE for one in fresh.values())
+        self._found([(one, share_of(one)) for one in fresh.values()])
+        self._history(_seen_of(fresh.values()))
+        self._kept.judged(rows)
+        return len(rows)
+
+    def _decisions(self, rows: Mapping[int, Row], streams: Mapping[str, Stream]) -> dict[tuple[int, str], Decision]:
+        """By number of the row that tells it and side: the decisions on all of them."""
+        skew = self._binding.skew.ns
+        placed = transmissions.placed(table(rows.values(), FLOWS), self._policies.proxies, skew)
+        self.unplaced.update(placed.left_out)
+        asked = table(self._kept.answers_for(rows.values()).values(), LOOKUPS)
+        hosts = {
+            transmissions.canonical(row[side]) or row[side] for row in rows.values() for side in _ENDS if side in row
+        }
+        coverage = _coverage(rows.values(), streams)
+        sent = transmissions.derive(placed.flows, asked, coverage, self._binding, self._kept.recorded(hosts))
+        decisions, _ = decide(sent, (), self._bench)
+        of = _Numbers(rows)
+        return {
+            (of.row(one), "src" if one.transmission.opened_by is OpenedBy.SENDER else "dst"): one for one in decisions
+        }
+
+    def lookups(self, numbers: Iterable[int], told: Iterable[str]) -> None:
+        """Judges rows of LOOKUPS, and those whose names may carry data together with theirs.
+
+        `told`: ids of the sources that tell what clients asked.
+        """
+        wanted = set(numbers)
+        rows = self._kept.lookups(wanted | self._kept.beside(wanted, self._limit))
+        clients_told = {row["source"] for row in rows.values() if row[STREAM] in set(told)}
+        asked = transmissions.questions(table(rows.values(), LOOKUPS), clients_told)
+        places = {id(lookup): number for number, lookup in zip(rows, asked, strict=True)}
+        _, decisions = decide((), asked, self._bench)
+        before = {
+            number: (verdict, reason, finding, share)
+            for number, verdict, reason, finding, share in self._db.execute(_ASKED, (json.dumps(list(rows)),))
+        }
+        fresh: list[tuple[LookupDecision, Share]] = []
+        for one in decisions:
+            number = places[id(one.lookup)]
+            verdict, reason, finding, share = before[number]
+            if (verdict, reason, finding) == (one.verdict, one.reasons[0], finding_of(one)):
+                continue
+            if verdict:
+                stood = _Stood(verdict, reason, finding, msgspec.json.decode(share, type=Share))
+                self._take_back(stood, "lookup", rows[number], one)
+            fresh.append((one, self._keep_lookup(number, one)))
+        self.judged += len(fresh)
+        self._found(fresh)
+        self._history(_answered(one for one, _ in fresh))
+
+    def _keep_lookup(self, number: int, one: LookupDecision) -> Share:
+        """Keeps the decision; its share."""
+        finding = finding_of(one)
+        counted = (
+            one.carried_below is not None
+            and self._db.execute(
+                "SELECT 1 FROM lookups WHERE finding = ? AND qname = ? AND id <> ? LIMIT 1",
+                (finding, one.lookup.qname, number),
+            ).fetchone()
+        )
+        share = share_of_lookup(one, first=not counted)
+        self._db.execute(
+            "UPDATE lookups SET verdict = ?, reason = ?, finding = ?, share = ? WHERE id = ?",
+            (one.verdict, one.reasons[0], finding, _json(share), number),
+        )
+        self._tally("lookup", one.lookup.time or 0, one.verdict)
+        return share
+
+    def _take_back(self, stood: _Stood, what: str, row: Row, after: Decision | LookupDecision | None) -> None:
+        """What stood stands no more: told beside what does now."""
+        if stood.finding is not None:
+            self._findings.taken_back(stood.finding, stood.share)
+        time = row.get("start") or row.get("time") or row.get("asked") or 0
+        self._tally(what, time, stood.verdict, -1)
+        now = ("none", None) if after is None else (f"{after.verdict} {after.reasons[0]}", finding_of(after))
+        earlier = f"{stood.verdict} {stood.reason}"
+        if (earlier, stood.finding) != now:
+            record = row.get("first_record") or row.get("record") or 0
+            self._db.execute(
+                "INSERT INTO changes (at, stream, record, time, before, after, finding_before, finding_after)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (self._now, row[STREAM], record, time, earlier, now[0], stood.finding, now[1]),
+            )
+
+    def _tally(self, what: str, time: Instant, verdict: str, count: int = 1) -> None:
+        self._db.execute(
+            "INSERT INTO tallies VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET count = count + ?4",
+            (time // _DAY, what, str(verdict), count),
+        )
+
+    def _found(self, fresh: list[tuple[Decision, Share]] | list[tuple[LookupDecision, Share]]) -> None:
+        """Adds fresh decisions to their findings."""
+        shares: dict[str, Share] = defaultdict(Share)
+        for one, share in fresh:
+            if (finding := finding_of(one)) is not None:
+                shares[finding] = shares[finding].plus(share)
+        sent = [one for one, _ in fresh if isinstance(one, Decision)]
+        asked = [one for one, _ in fresh if isinstance(one, LookupDecision)]
+        for found in findings_of(sent, asked, ()):
+            self._findings.seen(found, shares[found.id], self._check)
+
+    def _history(self, seen: Iterable[tuple[str, str, str, Instant]]) -> None:
+        self._db.executemany(
+            "INSERT INTO seen VALUES (?1, ?2, ?3, ?4, ?4)"
+            " ON CONFLICT DO UPDATE SET first = min(first, ?4), last = max(last, ?4)",
+            seen,
+        )
+
+
+_ENDS = ("src_ip", "dst_ip", "nat_src_ip", "nat_dst_ip")
+_SIDES = {OpenedBy.SENDER: "src", OpenedBy.RECEIVER: "dst"}
+_STOOD = """
+SELECT flow, side, verdict, reason, finding, share FROM decisions WHERE flow IN (SELECT value FROM json_each(?))
+"""
+_ASKED = "SELECT id, verdict, reason, finding, share FROM lookups WHERE id IN (SELECT value FROM json_each(?))"
+
+
+class _Numbers:
+    """Which kept row a decision is told by."""
+
+    def __init__(self, rows: Mapping[int, Row]) -> None:
+        self._rows = rows
+        self._at: dict[tuple[str, int], list[int]] = defaultdict(list)
+        for number, row in rows.items():
+            self._at[row["source"], row["first_record"]].append(number)
+
+    def row(self, decision: Decision) -> int:
+        """Its number; of files of one name read after one another, that of the same time."""
+        sent = decision.transmission
+        found = self._at[sent.ref.source, sent.ref.first_record]
+        return min(found, key=lambda number: abs((self._rows[number].get("start") or 0) - sent.start))
+
+
+def _coverage(rows: Iterable[Row], streams: Mapping[str, Stream]) -> list[Coverage]:
+    """What is known of each file that rows are of."""
+    files = {row["source"]: row[STREAM] for row in rows}
+    return [streams[stream].coverage(path) for path, stream in sorted(files.items())]
+
+
+def _stands(one: Decision) -> _Stood:
+    return _Stood(one.verdict.value, one.reasons[0].value, finding_of(one), share_of(one))
+
+
+def _seen_of(decisions: Iterable[Decision]) -> Iterator[tuple[str, str, str, Instant]]:
+    """What was seen of each listed server that something went to: its address, network, country, region, key."""
+    for one in decisions:
+        sent = one.transmission
+        if one.server is None or not sent.timed or not sent.responder_is_receiver:
+            continue
+        for what, values in _facts(one):
+            for value in values:
+                yield one.server, what, value, sent.start
+
+
+def _facts(one: Decision) -> Iterator[tuple[str, Iterable[str]]]:
+    place, sent = one.place, one.transmission
+    yield "sent_to", [sent.receiver_ip]
+    yield "key", [sent.cert_spki_sha256] if sent.cert_spki_sha256 else []
+    if place is not None:
+        yield "asn", {fact.value for fact in place.asn}
+        yield "country", place.countries
+        yield "region", {found.provider_region or found.region or "" for found in place.located} - {""}
+
+
+def _answered(decisions: Iterable[LookupDecision]) -> Iterator[tuple[str, str, str, Instant]]:
+    """With which set of addresses the names of each listed server were answered."""
+    for one in decisions:
+        answers = one.lookup.answers or ()
+        addresses = sorted({answer.data for answer in answers if answer.type in ("A", "AAAA")})
+        if one.server is not None and one.lookup.time is not None and addresses:
+            yield one.server, "answers", " ".join(addresses), one.lookup.time
+
+
+def _json(value: msgspec.Struct) -> str:
+    return msgspec.json.encode(value).decode()

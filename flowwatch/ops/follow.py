@@ -1,0 +1,59 @@
+"""Following: when it is worth to check again, as logs grow and captures are added.
+
+Promises: told of changes by the system, and woken besides at least once a `PAUSE`, so that silence is noticed and flows
+that wait are judged; many changes at once are one; it ends between two checks when it is told to (SIGTERM, SIGINT).
+"""
+
+import glob
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from flowwatch.ops.config import Loaded
+
+PAUSE = 60.0
+"""Seconds after which is checked whatever happened."""
+_SOON = 1000
+"""Milliseconds within which changes are one."""
+
+
+def changes(loaded: Loaded) -> Iterator[None]:
+    """At once, then whenever there may be something new, until the process is told to end."""
+    from watchfiles import watch  # noqa: PLC0415 - start-up time
+
+    ended = threading.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: ended.set())
+    yield
+    while not ended.is_set():
+        folders = [folder for folder in _folders(loaded) if folder.is_dir()]
+        if not folders:
+            ended.wait(PAUSE)
+            yield
+            continue
+        for _ in watch(
+            *folders,
+            stop_event=ended,
+            debounce=_SOON,
+            rust_timeout=int(PAUSE * 1000),
+            yield_on_timeout=True,
+            recursive=False,
+            raise_interrupt=False,
+            watch_filter=None,
+        ):
+            if not ended.is_set():
+                yield
+            if set(folders) != {folder for folder in _folders(loaded) if folder.is_dir()}:
+                break
+
+
+def _folders(loaded: Loaded) -> tuple[Path, ...]:
+    """The folders in which files of the sources may appear."""
+    patterns = [str(loaded.path(one)) for source in loaded.config.source for one in source.paths]
+    found = {Path(path) for pattern in patterns for path in (_folder(pattern), *glob.glob(_folder(pattern)))}
+    return tuple(sorted(path for path in found if not glob.has_magic(str(path))))
+
+
+def _folder(pattern: str) -> str:
+    return str(Path(pattern).parent)

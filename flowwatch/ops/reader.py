@@ -1,0 +1,217 @@
+"""One declared source in one check: its files in order, step by step, each step kept whole or not at all."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowwatch import sources
+from flowwatch.model import Coverage, Finding, Instant, ReadOptions, Reason
+from flowwatch.ops import files
+from flowwatch.ops.config import Loaded, Source
+from flowwatch.ops.docket import Docket
+from flowwatch.ops.kept import Kept, Place
+from flowwatch.ops.state import State
+from flowwatch.ops.streams import HOUR, Stream, Streams, lack
+from flowwatch.sources import Position, Step
+
+PORTION = 8 << 20
+"""Bytes of a log that one step reads."""
+_MOST_PLANS = 5
+"""How often a source is looked at anew when it rotates while it is read; the next check goes on."""
+_NEVER = -1 << 63
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Times that are judged, both included; None: no bound."""
+
+    since: Instant | None = None
+    until: Instant | None = None
+
+    def within(self, table: pa.Table, *columns: str) -> pa.Table:
+        """The rows within it; a row without a time is."""
+        if self.since is None and self.until is None:
+            return table
+        times = pc.coalesce(*(table[name] for name in columns)).cast(pa.int64())
+        kept = pc.and_(
+            pc.greater_equal(times, _NEVER if self.since is None else self.since),
+            pc.less_equal(times, -(_NEVER + 1) if self.until is None else self.until),
+        )
+        return table.filter(pc.fill_null(kept, fill_value=True))
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """Where rows go: what the readers of all sources share."""
+
+    state: State
+    kept: Kept
+    docket: Docket
+    streams: Streams
+    options: ReadOptions
+    span: Span
+    started: Instant
+
+
+class Reader:
+    """Reads what is new of one source; what it met is in `read`, `lacking`, `shortfalls`."""
+
+    def __init__(self, source: Source, loaded: Loaded, desk: Desk) -> None:
+        self.source = source
+        self.passed = 0
+        """Rows outside the time that is judged."""
+        self.read: list[Coverage] = []
+        self.lacking: list[Finding] = []
+        self.shortfalls: list[str] = []
+        self._desk = desk
+        self._patterns = [str(loaded.path(one)) for one in source.paths]
+        self._options = msgspec.structs.replace(
+            desk.options,
+            input_format=source.format,
+            timezone=source.timezone,
+            maps=tuple(str(loaded.path(one)) for one in source.maps),
+        )
+        self._plans = 0
+        self._plan: files.Plan
+        self._reads: list[files.Cursor] = []
+        self._look()
+
+    @property
+    def stands(self) -> Instant:
+        """Up to when it is read; what stands furthest back is read first."""
+        last = self._desk.streams.get(self.source.id).last
+        return _NEVER if last is None else last
+
+    @property
+    def more(self) -> bool:
+        """There is more to read."""
+        return bool(self._reads)
+
+    @property
+    def missing(self) -> bool:
+        """No file of it is there."""
+        return self._plan.missing
+
+    def step(self) -> None:
+        """Reads, keeps and judges the next portion."""
+        cursor = self._reads[0]
+        position = msgspec.convert(cursor.position, Position) if cursor.position is not None else None
+        step = sources.go_on(cursor.path, position, self._options, PORTION)
+        moved = files.advanced(cursor, step.position.offset, step.coverage.last, position_of(step))
+        if moved is None:
+            self._look()
+            return
+        with self._desk.state.transaction():
+            self._keep(moved, step)
+        self._reads[:1] = [] if step.at_end else [moved]
+
+    def close(self) -> None:
+        """Tells up to when all there was has been read."""
+        with self._desk.state.transaction():
+            stream = self._stream
+            read_at = stream.read_at if self._reads or self._plan.missing else self._desk.started
+            self._streams.put(
+                msgspec.structs.replace(stream, read_at=read_at, begun=stream.begun or self._desk.started)
+            )
+
+    def _look(self) -> None:
+        """What is new, as the files lie now."""
+        self._plans += 1
+        cursors = [msgspec.json.decode(body, type=files.Cursor) for body in self._bodies()]
+        self._plan = plan = files.plan(self._patterns, cursors)
+        self._reads = list(plan.reads) if self._plans <= _MOST_PLANS else []
+        self.shortfalls += [f"{path}: {reason}" for path, reason in plan.unreadable]
+        with self._desk.state.transaction():
+            for cursor in plan.moved:
+                self._put(cursor)
+            for cursor in plan.forgotten:
+                self._drop(cursor)
+            for cursor in plan.gone:
+                self._gap(cursor)
+
+    def _gap(self, cursor: files.Cursor) -> None:
+        """The file is nowhere any more: what it held after the last reading is lost to us."""
+        self._drop(cursor)
+        stream = self._stream
+        self._streams.put(msgspec.structs.replace(stream, first=None, gaps=stream.gaps + 1))
+        self._desk.kept.unrecorded(self.source.id)
+        title = f"source {self.source.id}: a file was gone before it was read to its end"
+        self.lacking.append(lack(self.source.id, Reason.GAP, title, cursor.last_time))
+
+    def _keep(self, cursor: files.Cursor, step: Step) -> None:
+        """Keeps what a step read, and judges what can be judged of it at once."""
+        desk, span, name = self._desk, self._desk.span, self.source.id
+        flows = span.within(step.flows, "start", "end")
+        lookups = span.within(pa.concat_tables([step.lookups, step.answered]), "time", "asked")
+        self.passed += len(step.flows) + len(step.lookups) + len(step.answered) - len(flows) - len(lookups)
+        stream = self._grown(step, flows, lookups)
+        self._streams.put(stream)
+        self._streams.hours(name, _hours(flows["start"], step.lookups["time"]))
+        place = Place(name, self._put(cursor))
+        desk.kept.add_flows(flows, place)
+        asked = desk.kept.add_lookups(lookups, place)
+        since = stream.first if stream.first is not None else desk.started
+        clients = [] if not len(lookups) else desk.kept.clients(lookups, cursor.path, name, since)
+        streams = self._streams.all()
+        desk.docket.lookups(asked, [one.source for one in streams.values() if one.clients_told])
+        late = desk.kept.named_by(desk.kept.answered(asked)) | desk.kept.of_clients(clients)
+        desk.docket.flows(late, streams)
+        self._note(step.coverage)
+
+    def _grown(self, step: Step, flows: pa.Table, lookups: pa.Table) -> Stream:
+        """The stream with what the step read."""
+        before, told = self._stream, step.coverage
+        if before.format and told.format and told.records and before.format != told.format:
+            title = f"source {self.source.id}: written as {told.format}, before as {before.format}"
+            self.lacking.append(lack(self.source.id, Reason.FORMAT_CHANGED, title, told.first))
+        clients_told = before.clients_told or "client" in lookups["vantage"].unique().to_pylist()
+        passed = before.passed + len(step.flows) - len(flows)
+        return msgspec.structs.replace(before.plus(told), clients_told=clients_told, passed=passed)
+
+    def _note(self, told: Coverage) -> None:
+        """What of the step could not be read."""
+        self.read.append(told)
+        if told.error is not None:
+            self.shortfalls.append(f"{told.source}: {told.error.message}")
+            title = f"source {self.source.id}: a file cannot be read: {told.error.message}"
+            self.lacking.append(lack(self.source.id, Reason.UNREADABLE, title, told.first))
+        elif told.events or told.used:
+            self.shortfalls += [f"{told.source}: {words}" for words in told.shortfalls]
+
+    @property
+    def _streams(self) -> Streams:
+        return self._desk.streams
+
+    @property
+    def _stream(self) -> Stream:
+        return self._streams.get(self.source.id)
+
+    def _bodies(self) -> Iterator[str]:
+        statement = "SELECT body FROM cursors WHERE source = ? ORDER BY id"
+        for (body,) in self._desk.state.db.execute(statement, (self.source.id,)).fetchall():
+            yield body
+
+    def _put(self, cursor: files.Cursor) -> int:
+        """Keeps a cursor; its number."""
+        db, body = self._desk.state.db, msgspec.json.encode(cursor).decode()
+        if cursor.id is None:
+            number = db.execute("INSERT INTO cursors (source, body) VALUES (?, '')", (self.source.id,)).lastrowid or 0
+            body = msgspec.json.encode(msgspec.structs.replace(cursor, id=number)).decode()
+            self._reads[:1] = [msgspec.structs.replace(cursor, id=number)]
+        else:
+            number = cursor.id
+        db.execute("UPDATE cursors SET body = ? WHERE id = ?", (body, number))
+        return number
+
+    def _drop(self, cursor: files.Cursor) -> None:
+        self._desk.state.db.execute("DELETE FROM cursors WHERE id = ?", (cursor.id,))
+
+
+def _hours(*times: pa.ChunkedArray) -> dict[int, int]:
+    """How many of the times lie in which hour since 1970."""
+    counts: Counter[int] = Counter()
+    for column in times:
+        found = pc.divide(column.drop_null().cast(pa.int64()), HOUR)
+        counts.update({one["values"]: one["counts"] for one in found.value_counts().to_pylist()})
+    return dict(counts)

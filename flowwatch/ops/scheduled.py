@@ -1,0 +1,118 @@
+"""A scheduled run around its check: alerts appended to the outputs, figures written, a failure told.
+
+Promises: whatever ends a check, it is told through the outbox where the state can still be written, and in the metrics.
+"""
+
+import contextlib
+import random
+import socket
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+import flowwatch
+from flowwatch.errors import FlowwatchError, UsageError
+from flowwatch.model import Alert, AlertKind, Instant
+from flowwatch.ops import outbox
+from flowwatch.ops.check import Clock, Outcome, Wanted, check
+from flowwatch.ops.config import Loaded, Notify
+from flowwatch.ops.deliveries import Outbox, deliver
+from flowwatch.ops.notify import Channel, NotDelivered, channel
+from flowwatch.ops.state import State
+
+
+class Tried(NamedTuple):
+    """A delivery that was tried: by which channel, of what, and what went wrong, None where it arrived."""
+
+    channel: str
+    title: str
+    fault: str | None
+
+
+_FAILED = "The check could not do its work"
+
+
+def run(loaded: Loaded, wanted: Wanted, clock: Clock = time.time_ns) -> Outcome:
+    """One check with all that follows from it. Raises UsageError where it could not do its work."""
+    try:
+        outcome = check(loaded, wanted, clock)
+    except Exception as error:
+        if not wanted.dry_run:
+            words = (
+                str(error) if isinstance(error, FlowwatchError) else f"internal error: {type(error).__name__}: {error}"
+            )
+            tell_failure(loaded, _FAILED, words, clock())
+        raise
+    if not wanted.dry_run:
+        faults = [one.fault for one in _append(loaded, clock) if one.fault is not None]
+        words = tuple(f"an output was not written: {fault}" for fault in dict.fromkeys(faults))
+        outcome = msgspec.structs.replace(outcome, shortfalls=(*outcome.shortfalls, *words))
+    return outcome
+
+
+def tell_failure(loaded: Loaded, title: str, words: str, now: Instant) -> None:
+    """Puts a failure of the check into the outbox, if the state can be written at all."""
+    with contextlib.suppress(UsageError), State.open(loaded.state, alone=False) as state, state.transaction():
+        Outbox(state, host()).tell_failure(loaded.config, title, words, now)
+
+
+def host() -> str:
+    """The name of this machine."""
+    return socket.gethostname()
+
+
+def notify(loaded: Loaded, *, everything: bool, clock: Clock = time.time_ns) -> Iterator[Tried]:
+    """Delivers what is due, or `everything` that waits, to the channels."""
+    yield from _deliver(loaded, _channels(loaded), clock, everything=everything)
+
+
+def trial(loaded: Loaded, clock: Clock = time.time_ns) -> Iterator[Tried]:
+    """Sends a trial by every channel; nothing of it is kept."""
+    for id_, one in _channels(loaded).items():
+        name = f"trial-{random.SystemRandom().getrandbits(48):012x}"
+        alert = outbox.trial(delivery=name, now=clock(), host=host(), version=flowwatch.__version__)
+        try:
+            one.send(alert)
+        except NotDelivered as fault:
+            yield Tried(id_, alert.title, fault.reason)
+        else:
+            yield Tried(id_, alert.title, None)
+
+
+def alerts(outcome: Outcome) -> Iterator[Alert]:
+    """The findings that stand, as alerts that nobody is sent."""
+    for known in outcome.standing:
+        yield Alert(
+            delivery=known.finding.id,
+            kind=AlertKind.FINDING,
+            time=outcome.started,
+            severity=known.finding.severity,
+            title=known.finding.title,
+            life=known.life,
+            finding=known.finding,
+            host=host(),
+            version=flowwatch.__version__,
+        )
+
+
+def _channels(loaded: Loaded) -> dict[str, Channel]:
+    return {id_: channel(one, id_, loaded.folder) for id_, one in loaded.config.channels}
+
+
+def _append(loaded: Loaded, clock: Clock) -> Iterator[Tried]:
+    """Delivers to the outputs, which are files."""
+    made = {
+        id_: channel(Notify(type="file", path=one.path, format=one.format), id_, loaded.folder)
+        for id_, one in loaded.config.outputs
+    }
+    if made:
+        yield from _deliver(loaded, made, clock, everything=True)
+
+
+def _deliver(loaded: Loaded, made: dict[str, Channel], clock: Clock, *, everything: bool) -> Iterator[Tried]:
+    with State.open(loaded.state, alone=False) as state:
+        box = Outbox(state, host())
+        for one, fault in deliver(state, box, made, clock, random.SystemRandom(), all_waiting=everything):
+            yield Tried(one.channel, one.alert.title, fault)

@@ -1,0 +1,122 @@
+"""Rows that come a few at a time, in any order, end in the decisions that judging all at once gives."""
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+from flowwatch import policy, sources
+from flowwatch.audit import audit
+from flowwatch.model import LOOKUPS, ReadOptions
+from flowwatch.ops.docket import Docket
+from flowwatch.ops.kept import Kept, Place
+from flowwatch.ops.state import State
+from flowwatch.ops.streams import Stream
+from flowwatch.places import Locator
+
+CASES = sorted(one.parent for one in (Path(__file__).parents[2] / "captures").glob("*/policy.toml"))
+SCENARIO = Path(__file__).parents[3] / "shared" / "logs" / "scenario"
+RULES = Path(__file__).parents[1] / "cases" / "scenario" / "policy.toml"
+AGE = 48 * 3600 * 10**9
+
+
+class Told(msgspec.Struct):
+    """What stands after all rows."""
+
+    flows: Counter[tuple[str, ...]]
+    lookups: Counter[tuple[str, ...]]
+    findings: dict[str, tuple[int, int, int | None]]
+
+
+def at_once(paths, rules):
+    report = audit(paths, rules, options=ReadOptions(digest=False))
+    flows = Counter(
+        (str(one.verdict), str(one.reasons[0]), str(one.transmission.sent.least), one.transmission.opened_by)
+        for one in report.decisions
+    )
+    lookups = Counter((str(one.verdict), str(one.reasons[0])) for one in report.lookups)
+    return Told(flows, lookups, {one.id: (one.count, one.bytes_sent, one.bytes_most) for one in report.findings})
+
+
+def bit_by_bit(paths, rules, folder, chance, pieces):
+    policies = policy.load(rules)
+    options = ReadOptions(digest=False, markers=policies.markers, digests=policies.wants_digests)
+    collected = sources.collect(sources.expand(paths), options)
+    streams = {one.source: _stream(one) for one in collected.coverage}
+    with Locator(policies.place_facts) as locator, State.open(folder, alone=True) as state:
+        kept = Kept(state, policies.versions[-1].defaults.dns_binding, policies.proxies, AGE)
+        docket = Docket(state, kept, policies, locator.locate, 1, 0)
+        for flows, lookups in _portions(collected, chance, pieces):
+            with state.transaction():
+                _take(kept, docket, flows, lookups, streams)
+            assert not kept.pending()
+        return _told(state)
+
+
+def _stream(coverage):
+    return Stream(source=coverage.source).plus(coverage)
+
+
+def _portions(collected, chance, pieces):
+    """The rows in random order, a few at a time."""
+    parts = []
+    for table in (collected.flows, collected.lookups):
+        order = list(range(len(table)))
+        chance.shuffle(order)
+        cuts = sorted(chance.randint(0, len(order)) for _ in range(pieces - 1))
+        parts.append([table.take(pa.array(order[a:b], pa.int64())) for a, b in zip([0, *cuts], [*cuts, len(order)], strict=True)])
+    return zip(*parts, strict=True)
+
+
+def _take(kept, docket, flows, lookups, streams):
+    for one in streams:
+        place = Place(one, list(streams).index(one))
+        kept.add_flows(flows.filter(pa.compute.equal(flows["source"], one)), place)
+        own = lookups.filter(pa.compute.equal(lookups["source"], one))
+        if len(own):
+            clients = kept.clients(own, one, one, streams[one].first or 0)
+            asked = kept.add_lookups(own, place)
+            told = [name for name in streams if "client" in lookups["vantage"].unique().to_pylist()]
+            docket.lookups(asked, told)
+            docket.flows(kept.named_by(kept.answered(asked)) | kept.of_clients(clients), streams)
+    docket.flows(kept.ripe(None, 1 << 30), streams)
+
+
+def _told(state):
+    flows = Counter(
+        (verdict, reason, str(msgspec.json.decode(share)["least"]), {"src": "sender", "dst": "receiver"}[side])
+        for verdict, reason, share, side in state.db.execute("SELECT verdict, reason, share, side FROM decisions")
+    )
+    lookups = Counter(state.db.execute("SELECT verdict, reason FROM lookups"))
+    rows = [msgspec.json.decode(body) for (body,) in state.db.execute("SELECT body FROM findings WHERE life <> 'changed'")]
+    return Told(
+        flows, lookups, {one["id"]: (one["count"], one["bytes_sent"], one.get("bytes_most")) for one in rows}
+    )
+
+
+@pytest.mark.parametrize("case", CASES, ids=[one.name for one in CASES])
+@pytest.mark.parametrize("pieces", [1, 7])
+def test_a_few_rows_at_a_time_end_as_all_at_once(case, pieces, tmp_path):
+    paths = [str(one) for one in sorted(case.glob("input.*"))]
+    expected = at_once(paths, case / "policy.toml")
+    found = bit_by_bit(paths, case / "policy.toml", tmp_path / "state", random.Random(pieces), pieces)
+    assert found == expected
+
+
+@pytest.mark.skipif(not SCENARIO.exists(), reason="the recorded scenario is not beside the repository")
+@pytest.mark.parametrize("pieces", [1, 9])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["inside.pcap"],
+        ["suricata-7.0.10-eve.json"],
+        ["bind-query.log", "ulogd-flow.jsonl"],
+        ["squid-access-native.log", "unbound.log", "suricata-8.0.7-eve.json", "conntrack-events.log"],
+    ],
+)
+def test_the_scenario_too(names, pieces, tmp_path):
+    paths = [str(SCENARIO / one) for one in names]
+    assert bit_by_bit(paths, RULES, tmp_path / "state", random.Random(3), pieces) == at_once(paths, RULES)
