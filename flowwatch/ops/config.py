@@ -63,11 +63,13 @@ class Notify(_Table, frozen=True, kw_only=True):
     heartbeat: bool = False
     """Tell once a day that the check runs."""
     format: Literal["text", "jsonl", "ocsf", "ecs", "eve", "cef"] | None = None
+    """Of `file` and `syslog`; None: text."""
     path: Text | None = None
     """Of `file`."""
     host: Text | None = None
     """Of `syslog`, which needs it, and `smtp`; None: this host."""
     port: Port | None = None
+    """None: 514, and 6514 over TLS; for mail 587, 465 over TLS, and 25 to this host or without security."""
     transport: Literal["udp", "tcp", "tls"] = "udp"
     """Of `syslog`."""
     security: Literal["none", "starttls", "tls"] = "starttls"
@@ -78,11 +80,13 @@ class Notify(_Table, frozen=True, kw_only=True):
     """Of `smtp`: the address it is from; None: flowwatch at this host."""
     user: Text | None = None
     url: Text | None = None
-    """Of `webhook`, `alertmanager` and `apprise`."""
+    """Of `webhook`, `alertmanager` and `apprise`, where `{secret}` stands for the secret."""
     secret_file: Text | None = None
     """A file whose first line is the password, the token or the key of the HMAC; nobody but its owner may read it."""
     ca_file: Text | None = None
+    """PEM certificates that sign the receiver's; None: those the system trusts."""
     timeout: Span = Span.parse("10s")
+    """Of one try, from connecting to the answer."""
 
 
 class Config(_Table, frozen=True, kw_only=True):

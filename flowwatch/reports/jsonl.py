@@ -1,9 +1,10 @@
-r"""The whole Report as JSON lines: lossless, versioned, described by `report.schema.json` beside this file.
+r"""The whole Report, or one alert, as JSON lines: lossless, versioned, described by `report.schema.json` beside it.
 
 Promises: first a line of type `report` (schema name, headline, counts, policies, reference data, and how many lines of
 each type follow, so that a cut file shows), then `coverage`, `finding`, `destination`, `decision` and `lookup` lines in
 the Report's order. Times are RFC 3339 with nanoseconds and `Z`. Nulls are omitted. Every byte is printable ASCII or the
-line's end: the rest is `\u` escaped. Within `flowwatch.report/1` a key may be added, never renamed or removed.
+line's end: the rest is `\u` escaped. Within `flowwatch.report/1` a key may be added, never renamed or removed. So for
+the line of an alert and `flowwatch.alert/1`; its keys are sorted, so that the same alert is the same bytes.
 """
 
 import json
@@ -14,10 +15,11 @@ from typing import Any
 
 import msgspec
 
-from flowwatch.model import Group, Instant, Report
+from flowwatch.model import Alert, Group, Instant, Report
 from flowwatch.reports import phrases
 
 SCHEMA = "flowwatch.report/1"
+ALERT_SCHEMA = "flowwatch.alert/1"
 
 INSTANTS = frozenset(
     {
@@ -46,8 +48,20 @@ def lines(report: Report) -> Iterator[bytes]:
             yield _line(kind, _plain(msgspec.to_builtins(struct)))
 
 
+def line(alert: Alert) -> bytes:
+    """The alert as one line of type `alert`, ending in a newline."""
+    plain = _plain(msgspec.to_builtins(alert)) | {"schema": ALERT_SCHEMA}
+    return _line("alert", plain, sort=True)
+
+
+def alert_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) that the line of an alert validates against."""
+    schema = json_schema()
+    return {"$schema": schema["$schema"], "$ref": "#/$defs/AlertLine", "$defs": schema["$defs"]}
+
+
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) that every line validates against."""
+    """The JSON Schema (draft 2020-12) that every line of a Report validates against."""
     text = resources.files("flowwatch.reports").joinpath("report.schema.json").read_text("utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
@@ -92,6 +106,7 @@ def _field(key: str, value: Any) -> Any:  # noqa: ANN401  # builtins in, builtin
     return value if key in _COUNTS_BY_WORD else _plain(value)
 
 
-def _line(kind: str, fields: dict[str, Any]) -> bytes:
-    text = json.dumps({"type": kind} | fields, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+def _line(kind: str, fields: dict[str, Any], *, sort: bool = False) -> bytes:
+    row = {"type": kind} | fields
+    text = json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":"), sort_keys=sort)
     return text.replace("\x7f", "\\u007f").encode("ascii") + b"\n"

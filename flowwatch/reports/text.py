@@ -5,7 +5,7 @@ observed reaches the terminal unescaped; what is left out is counted and said. R
 """
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
 from rich import box
@@ -18,17 +18,13 @@ from rich.text import Text
 from flowwatch.model import (
     Coverage,
     Destination,
-    Evidence,
-    Finding,
     Group,
     OpenedBy,
     Report,
-    SeenName,
     Severity,
     Tally,
-    Truth,
 )
-from flowwatch.reports import coverage, phrases
+from flowwatch.reports import coverage, facts, phrases
 from flowwatch.reports.escape import terminal
 
 PLAIN_WIDTH = 100
@@ -38,9 +34,6 @@ FINDINGS_TOLD = 40
 TOLD_IN_FULL = Severity.MEDIUM
 """Findings below it take two lines each."""
 DESTINATIONS_TOLD = 40
-NAMES_TOLD = 4
-CHECKS_TOLD = 4
-RECORDS_TOLD = 2
 ENTRIES_TOLD = 20
 
 _MORE = "... and {} more {}(use --format jsonl)"
@@ -148,48 +141,10 @@ def _findings(report: Report, console: Console) -> None:
         title.append_text(_seen(phrases.bounded(one.title), "bold"))
         _say(console, title)
         if whole:
-            _say(console, _facts(_finding_facts(one, names)), indent=4)
+            _say(console, _facts(facts.finding(one, names)), indent=4)
         else:
             _say(console, _seen(f"{phrases.how_much(one)}; {phrases.senders(one)}; id {one.id}"), indent=4)
     _say_more(console, len(report.findings) - FINDINGS_TOLD)
-
-
-def _finding_facts(one: Finding, names: Mapping[str, str]) -> list[tuple[str, str]]:
-    differing = [phrases.check(check) for check in one.checks if check.truth is not Truth.TRUE]
-    facts = [
-        ("seen", phrases.how_much(one)),
-        ("from", phrases.senders(one)),
-        (
-            "asked" if one.of_lookups else "to",
-            phrases.bounded(one.asked) if one.of_lookups and one.asked else phrases.receiver(one),
-        ),
-        ("answered", phrases.receiver(one) if one.of_lookups and one.receiver else ""),
-        ("names", ", ".join(_names_told(one.names)) or ("" if one.of_lookups else "none seen")),
-        ("place", phrases.place(one.place) if one.place else phrases.unplaced(one) if one.receiver else ""),
-        ("labels", ", ".join(label.name for label in one.labels)),
-        ("reason", f"{one.kind}: {one.kind.sentence}"),
-        ("rule", phrases.rule(one.rule)),
-        *[("", check) for check in differing[:CHECKS_TOLD]],
-        *[("note", f"{note}: {note.sentence}") for note in one.notes],
-        ("confidence", f"{one.confidence}, {one.confidence_why}" if one.confidence_why else one.confidence.value),
-        ("records", "; ".join(_records_told(one.evidence, names))),
-        ("next", one.remedy),
-        ("id", one.id),
-    ]
-    return [(key, value) for key, value in facts if value]
-
-
-def _names_told(seen: Sequence[SeenName]) -> list[str]:
-    found = phrases.names(seen)
-    told = [f"{name} ({classes})" for name, classes in found[:NAMES_TOLD]]
-    more = len(found) - NAMES_TOLD
-    return [*told, f"and {phrases.plural(more, 'more name', 'more names')}"] if more > 0 else told
-
-
-def _records_told(evidence: Sequence[Evidence], names: Mapping[str, str]) -> list[str]:
-    told = [phrases.record(one, names) for one in evidence[:RECORDS_TOLD]]
-    more = len(evidence) - RECORDS_TOLD
-    return [*told, f"and {phrases.number(more)} more"] if more > 0 else told
 
 
 def _destinations(destinations: Sequence[Destination], console: Console) -> None:
@@ -231,7 +186,7 @@ def _destination_facts(one: Destination) -> list[str]:
     pulled = [phrases.OPENED_ITSELF] if one.opened_by is OpenedBy.RECEIVER else []
     where = phrases.place(one.place) if one.place else f"place {phrases.unplaced(one)}"
     known = ", ".join([*server, *zone, *pulled])
-    return [*([known] if known else []), *(_names_told(one.names) or ["no name seen"]), where]
+    return [*([known] if known else []), *(facts.names(one.names) or ["no name seen"]), where]
 
 
 def _lookups(report: Report, console: Console) -> None:
@@ -251,9 +206,9 @@ def _unused(report: Report, console: Console) -> None:
 
 def _basis(report: Report, console: Console) -> None:
     _heading(console, "JUDGED WITH", f"flowwatch {report.version}")
-    facts = [("policy", phrases.policy(one)) for one in report.policies] or [("policy", "none")]
-    facts += [("places", phrases.reference(one)) for one in report.reference]
-    _say(console, _facts(facts))
+    basis = [("policy", phrases.policy(one)) for one in report.policies] or [("policy", "none")]
+    basis += [("places", phrases.reference(one)) for one in report.reference]
+    _say(console, _facts(basis))
 
 
 def _heading(console: Console, title: str, said: str) -> None:
@@ -286,11 +241,11 @@ def _seen(text: str, style: str = "") -> Text:
     return Text(terminal(text), style, overflow="fold")
 
 
-def _facts(facts: Iterable[tuple[str, str]]) -> Table:
+def _facts(told: Iterable[tuple[str, str]]) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(overflow="fold", min_width=10, style="dim")
     grid.add_column(overflow="fold", ratio=1)
-    for key, value in facts:
+    for key, value in told:
         grid.add_row(Text(key), _seen(value))
     return grid
 

@@ -93,7 +93,7 @@ def test_times_have_nanoseconds():
 def test_the_keys_written_as_times_are_exactly_the_instants_of_the_model():
     instants: set[str] = set()
     others: set[str] = set()
-    for name in ("findings", "names", "places", "records", "report", "traffic", "verdicts"):
+    for name in ("alerts", "findings", "names", "places", "records", "report", "traffic", "verdicts"):
         tree = ast.parse(inspect.getsource(import_module(f"flowwatch.model.{name}")))
         for field in (node for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)):
             if isinstance(field.target, ast.Name):
@@ -104,7 +104,7 @@ def test_the_keys_written_as_times_are_exactly_the_instants_of_the_model():
 
 def test_the_frozen_schema_agrees_with_the_structs():
     definitions = jsonl.json_schema()["$defs"]
-    own = {"ReportHead", "Instant", "Sha256", "CountByVerdict", "TallyByVerdict"}
+    own = {"AlertLine", "ReportHead", "Instant", "Sha256", "CountByVerdict", "TallyByVerdict"}
     for name in definitions.keys() - own:
         noun = getattr(model, name)
         if issubclass(noun, enum.Enum):
