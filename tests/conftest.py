@@ -30,6 +30,12 @@ def nfdump() -> str:
     return _installed("its files were not read", "nfdump")
 
 
+@pytest.fixture(scope="session")
+def systemd_analyze() -> str:
+    """Path of systemd-analyze."""
+    return _installed("the units were not verified", "systemd-analyze")
+
+
 def _installed(loss: str, *names: str) -> str:
     """Path of a program; without it the test is skipped, but fails where CI=true."""
     found = next(filter(None, map(shutil.which, names)), None)

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 import flowwatch
-from flowwatch.cli import check, demo, places, policy, records, scan
+from flowwatch.cli import check, demo, places, policy, records, scan, systemd
 from flowwatch.cli.exits import Exit
 from flowwatch.cli.terminal import open_standard_streams, say
 from flowwatch.errors import FlowwatchError
@@ -82,6 +82,7 @@ app.command("flows")(records.flows)
 app.command("lookups")(records.lookups)
 app.add_typer(policy.app, name="policy")
 app.add_typer(places.app, name="places")
+app.add_typer(systemd.app, name="systemd")
 app.command("demo")(demo.demo)
 
 
