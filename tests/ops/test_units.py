@@ -57,7 +57,7 @@ def verified(systemd_analyze: str, texts: dict[str, str], folder: Path) -> str:
 
 def exposure(systemd_analyze: str, text: str, path: Path) -> float:
     path.write_text(text)
-    command = [systemd_analyze, "security", "--offline=true", "--no-pager", path]
+    command = [systemd_analyze, "security", "--offline=true", "--no-pager", str(path)]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return float(re.findall(r"exposure level for \S+: ([0-9.]+)", told)[0])
 
