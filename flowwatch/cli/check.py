@@ -119,8 +119,11 @@ def _once(loaded: "Loaded", wanted: "Wanted", fmt: Format) -> int:
     except FlowwatchError as error:
         if fmt is not Format.NAGIOS:
             raise
-        typer.echo(f"FLOWWATCH UNKNOWN - {printable(str(error)).replace('|', '/')}")
-        return 3
+        from flowwatch.ops.nagios import line
+
+        said, status = line(Exit.USAGE, None, {}, str(error), {})
+        typer.echo(said)
+        return status
     return _say(outcome, loaded, fmt)
 
 
@@ -139,11 +142,7 @@ def _say(outcome: "Outcome", loaded: "Loaded", fmt: Format) -> int:
     """Prints what the check found."""
     code = outcome.exit(loaded.config)
     if fmt is Format.NAGIOS:
-        from flowwatch.ops.nagios import of_outcome
-
-        line, status = of_outcome(outcome, code)
-        typer.echo(line)
-        return status
+        return _say_nagios(outcome, code)
     if fmt is Format.JSONL:
         from flowwatch.ops.scheduled import alerts
         from flowwatch.reports import alert_line
@@ -158,6 +157,21 @@ def _say(outcome: "Outcome", loaded: "Loaded", fmt: Format) -> int:
     return code
 
 
+def _say_nagios(outcome: "Outcome", code: int) -> int:
+    """Prints the status line; what the plugin returns."""
+    from flowwatch.ops.nagios import Measure, line
+
+    worst = max((one.finding.severity for one in outcome.standing), key=lambda one: one.rank, default=None)
+    counts = {"new": len(outcome.fresh), "findings": len(outcome.standing)}
+    figures = {"pending": Measure(outcome.pending), "time": Measure((outcome.ended - outcome.started) / 1e9, "s")}
+    for stream in outcome.streams:
+        lag = None if stream.last is None else max(0, (outcome.started - stream.last) // 10**9)
+        figures[f"lag_{stream.source}"] = Measure(lag, "s")
+    said, status = line(code, worst, counts, "; ".join(outcome.shortfalls), figures)
+    typer.echo(said)
+    return status
+
+
 def _lines(outcome: "Outcome") -> Iterator[str]:
     from flowwatch.reports.phrases import number, plural, utc
 
@@ -168,7 +182,8 @@ def _lines(outcome: "Outcome") -> Iterator[str]:
     )
     for stream in outcome.streams:
         read = sum(told.records for source, told in outcome.read if source == stream.source)
-        yield f"  {stream.source}: {stream.format or 'nothing read yet'}, {number(read)} new, last record {utc(stream.last)}"
+        what = stream.format or "nothing read yet"
+        yield f"  {stream.source}: {what}, {number(read)} new, last record {utc(stream.last)}"
     if outcome.changed:
         yield f"{plural(outcome.changed, 'decision')} changed by later evidence"
     if outcome.passed:

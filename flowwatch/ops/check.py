@@ -8,6 +8,7 @@ may name it, and is told as pending.
 """
 
 import contextlib
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -16,6 +17,7 @@ import msgspec
 from flowwatch import policy
 from flowwatch.model import Coverage, Finding, Instant, Life, ReadOptions, Reason
 from flowwatch.ops.config import Config, Loaded
+from flowwatch.ops.deliveries import Outbox
 from flowwatch.ops.docket import Docket
 from flowwatch.ops.kept import Kept
 from flowwatch.ops.life import Findings, Known
@@ -23,6 +25,7 @@ from flowwatch.ops.reader import Desk, Reader, Span
 from flowwatch.ops.state import State
 from flowwatch.ops.streams import HOUR, Stream, Streams, lack, lacks, of_coverage
 from flowwatch.places import Locator
+from flowwatch.places.age import age, ages
 from flowwatch.policy.terms import PolicySet
 
 _RIPE = 5000
@@ -62,6 +65,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     undecided: int
     """Of what this check judged, the transmissions that could not be told."""
     only_new: bool
+    policy_ends: Instant | None
+    """End of the last version; None: it has none."""
+    exception_ends: Instant | None
+    """The next end of an exception that is in force."""
+    places: dict[str, int | None]
+    """Age of each body of location data in nanoseconds."""
     passed: int
     """Rows outside the time that was asked for."""
     shortfalls: tuple[str, ...]
@@ -172,11 +181,23 @@ class _Check:
         self._findings.hush(self._number, self._config.quiet_after)
         self._forget()
         outcome = self._outcome(readers)
+        self._tell(outcome)
         self._state.db.execute(
             "UPDATE checks SET ended = ?, exit = ?, words = ? WHERE number = ?",
             (outcome.ended, outcome.exit(self._config), "; ".join(outcome.shortfalls)[:4096], self._number),
         )
         return outcome
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Puts into the outbox what is to be told."""
+        box, config, now = Outbox(self._state, socket.gethostname()), self._config, self._started
+        box.tell_findings(config, list(self._findings.all()), self._policies.versions[-1].info, now)
+        records = sum(told.records for _, told in outcome.read)
+        standing = len(outcome.findings)
+        box.tell_heartbeat(
+            config, [f"Check {self._number} read {records} new records.", f"{standing} findings stand."], now
+        )
+        self._state.put("last_success", outcome.ended)
 
     def _lacks(self, reader: Reader) -> Iterator[Finding]:
         source, stream = reader.source, self._streams.get(reader.source.id)
@@ -190,8 +211,15 @@ class _Check:
     def _stale(self) -> Iterator[Finding]:
         """Location data that is older than declared."""
         for one in self._reference:
-            if one.date and age(one, self._started) > self._config.stale_places.ns:
+            old = age(one, self._started)
+            if old is not None and old > self._config.stale_places.ns:
                 yield lack("places", Reason.PLACES_STALE, f"location data {one.name} is of {one.date}", None)
+
+    def _exception_ends(self) -> Iterator[Instant]:
+        """When the exceptions that have begun end."""
+        for one in (one for version in self._policies.versions for one in version.exceptions):
+            if one.from_ <= self._started:
+                yield one.until
 
     def _forget(self) -> None:
         """Drops what no evidence can bear on any more, by the time of the logs, and what is past retention."""
@@ -223,6 +251,9 @@ class _Check:
             pending=self._kept.pending(),
             changed=changed,
             undecided=self._docket.undecided,
+            policy_ends=self._policies.versions[-1].policy.valid_until,
+            exception_ends=min((end for end in self._exception_ends() if end > self._started), default=None),
+            places=ages(self._reference, self._started),
             passed=sum(one.passed for one in readers),
             shortfalls=tuple(dict.fromkeys([*(words for one in readers for words in one.shortfalls), *unplaced])),
         )

@@ -4,10 +4,11 @@ Promises: told of changes by the system, and woken besides at least once a `PAUS
 that wait are judged; many changes at once are one; it ends between two checks when it is told to (SIGTERM, SIGINT).
 """
 
+import fnmatch
 import glob
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from flowwatch.ops.config import Loaded
@@ -40,7 +41,7 @@ def changes(loaded: Loaded) -> Iterator[None]:
             yield_on_timeout=True,
             recursive=False,
             raise_interrupt=False,
-            watch_filter=None,
+            watch_filter=_of_sources(loaded),
         ):
             if not ended.is_set():
                 yield
@@ -48,11 +49,17 @@ def changes(loaded: Loaded) -> Iterator[None]:
                 break
 
 
+def _of_sources(loaded: Loaded) -> Callable[[object, str], bool]:
+    """Only what a source may read counts: the state and the outputs may lie in the same folder."""
+    patterns = [str(loaded.path(one).absolute()) for source in loaded.config.source for one in source.paths]
+    return lambda _, path: any(fnmatch.fnmatch(path, pattern) for pattern in patterns)
+
+
 def _folders(loaded: Loaded) -> tuple[Path, ...]:
     """The folders in which files of the sources may appear."""
     patterns = [str(loaded.path(one)) for source in loaded.config.source for one in source.paths]
-    found = {Path(path) for pattern in patterns for path in (_folder(pattern), *glob.glob(_folder(pattern)))}
-    return tuple(sorted(path for path in found if not glob.has_magic(str(path))))
+    found = {Path(path) for pattern in patterns for path in glob.glob(_folder(pattern))}  # noqa: PTH207 - a pattern
+    return tuple(sorted(found))
 
 
 def _folder(pattern: str) -> str:

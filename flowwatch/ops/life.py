@@ -179,10 +179,9 @@ def _known(row: tuple[str, str, str, int, int]) -> Known:
 
 def _next(before: Known, found: Finding, check: int) -> Life:
     """Seen again: within the same check it stays what it was there."""
-    if found.severity.rank > before.finding.severity.rank and before.life is not Life.NEW:
-        return Life.RAISED
-    same = before.last_check == check and before.life in (Life.NEW, Life.RAISED)
-    return before.life if same else Life.REPEATED
+    if before.last_check == check and before.life in (Life.NEW, Life.RAISED):
+        return before.life
+    return Life.RAISED if found.severity.rank > before.finding.severity.rank else Life.REPEATED
 
 
 def _merged(one: Finding, other: Finding) -> Finding:

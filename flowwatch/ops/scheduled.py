@@ -7,6 +7,7 @@ import contextlib
 import random
 import socket
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,10 +16,11 @@ import msgspec
 import flowwatch
 from flowwatch.errors import FlowwatchError, UsageError
 from flowwatch.model import Alert, AlertKind, Instant
-from flowwatch.ops import outbox
+from flowwatch.ops import metrics, outbox
 from flowwatch.ops.check import Clock, Outcome, Wanted, check
 from flowwatch.ops.config import Loaded, Notify
 from flowwatch.ops.deliveries import Outbox, deliver
+from flowwatch.ops.metrics import ChannelFigures, Figures, Found, SourceFigures
 from flowwatch.ops.notify import Channel, NotDelivered, channel
 from flowwatch.ops.state import State
 
@@ -31,6 +33,7 @@ class Tried(NamedTuple):
     fault: str | None
 
 
+_NOT_DONE = 2
 _FAILED = "The check could not do its work"
 
 
@@ -44,12 +47,69 @@ def run(loaded: Loaded, wanted: Wanted, clock: Clock = time.time_ns) -> Outcome:
                 str(error) if isinstance(error, FlowwatchError) else f"internal error: {type(error).__name__}: {error}"
             )
             tell_failure(loaded, _FAILED, words, clock())
+            _write_metrics(loaded, None, clock())
         raise
     if not wanted.dry_run:
         faults = [one.fault for one in _append(loaded, clock) if one.fault is not None]
-        words = tuple(f"an output was not written: {fault}" for fault in dict.fromkeys(faults))
-        outcome = msgspec.structs.replace(outcome, shortfalls=(*outcome.shortfalls, *words))
+        unwritten = [f"an output was not written: {fault}" for fault in dict.fromkeys(faults)]
+        outcome = msgspec.structs.replace(outcome, shortfalls=(*outcome.shortfalls, *unwritten))
+        _write_metrics(loaded, outcome, outcome.ended)
     return outcome
+
+
+def _write_metrics(loaded: Loaded, outcome: Outcome | None, now: Instant) -> None:
+    """The figures, where they are wanted; `outcome` None: the check could not do its work."""
+    if loaded.config.metrics is None:
+        return
+    told = Figures(version=flowwatch.__version__, last_run=now, last_success=None, duration=0, exit_code=_NOT_DONE)
+    with contextlib.suppress(UsageError), State.open(loaded.state, alone=False) as state:
+        told = msgspec.structs.replace(
+            told,
+            last_success=state.get("last_success"),
+            channels=tuple(_channel_figures(loaded, Outbox(state, host()).counts())),
+            state_bytes=state.size,
+        )
+    if outcome is not None:
+        told = _with_outcome(told, outcome, loaded)
+    path = loaded.path(loaded.config.metrics)
+    try:
+        metrics.write(told, path)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}", hint="the check itself is kept") from error
+
+
+def _with_outcome(told: Figures, outcome: Outcome, loaded: Loaded) -> Figures:
+    found = Counter((one.finding.verdict, one.finding.severity, one.life) for one in outcome.findings)
+    return msgspec.structs.replace(
+        told,
+        duration=outcome.ended - outcome.started,
+        exit_code=outcome.exit(loaded.config),
+        findings=tuple(
+            Found(verdict=verdict, severity=severity, life=life, count=count)
+            for (verdict, severity, life), count in sorted(found.items())
+        ),
+        sources=tuple(
+            SourceFigures(
+                id=one.source,
+                last_record=one.last,
+                lag=None if one.last is None else outcome.started - one.last,
+                records=one.records,
+                rejected=one.rejected,
+                held_back=sum(told.held_back for source, told in outcome.read if source == one.source),
+                behind=one.behind,
+                gaps=one.gaps,
+            )
+            for one in outcome.streams
+        ),
+        policy_ends=outcome.policy_ends,
+        exception_ends=outcome.exception_ends,
+        places=outcome.places,
+    )
+
+
+def _channel_figures(loaded: Loaded, counts: dict[tuple[str, str], int]) -> Iterator[ChannelFigures]:
+    for id_, _ in loaded.config.channels:
+        yield ChannelFigures(id=id_, pending=counts.get((id_, "waiting"), 0), given_up=counts.get((id_, "given_up"), 0))
 
 
 def tell_failure(loaded: Loaded, title: str, words: str, now: Instant) -> None:
