@@ -189,15 +189,19 @@ def _lines(outcome: "Outcome") -> Iterator[str]:
     if outcome.passed:
         yield f"{plural(outcome.passed, 'row')} outside the time asked for, not judged"
     standing = outcome.standing
+    for name in outcome.stale:
+        yield f"location data {name} is old: flowwatch places update FILE installs newer"
     yield f"findings: {len(outcome.fresh)} new, {len(outcome.findings) - len(outcome.fresh)} going on"
-    yield from map(_finding, standing[:_MOST_FINDINGS])
+    yield from (_finding(one, outcome.number) for one in standing[:_MOST_FINDINGS])
     if len(standing) > _MOST_FINDINGS:
         yield f"  and {len(standing) - _MOST_FINDINGS} more: --format jsonl has all"
 
 
-def _finding(known: "Known") -> str:
+def _finding(known: "Known", check: int) -> str:
+    """A line: whether it is new, was seen again or only stands, and what it is."""
     finding = known.finding
-    return f"  {known.life} {finding.severity} {finding.verdict}: {finding.title} ({finding.count} x, id {finding.id})"
+    stands = "new" if known.first_check == check else "again" if known.last_check == check else "stands"
+    return f"  {stands}  {finding.severity} {finding.verdict}: {finding.title} ({finding.count} x, id {finding.id})"
 
 
 def _instant(at: dt.datetime | None) -> int | None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from flowwatch import policy
-from flowwatch.model import Coverage, Finding, Instant, Life, ReadOptions, Reason
+from flowwatch.model import Coverage, Finding, Instant, Life, ReadOptions, Reason, ReferenceData, Severity
 from flowwatch.ops.config import Config, Loaded
 from flowwatch.ops.deliveries import Outbox
 from flowwatch.ops.docket import Docket
@@ -23,10 +23,10 @@ from flowwatch.ops.kept import Kept
 from flowwatch.ops.life import Findings, Known
 from flowwatch.ops.reader import Desk, Reader, Span
 from flowwatch.ops.state import State
-from flowwatch.ops.streams import HOUR, Stream, Streams, lack, lacks, of_coverage
+from flowwatch.ops.streams import HOUR, Stream, Streams, lack, lacks, of_coverage, unseen
 from flowwatch.places import Locator
 from flowwatch.places.age import age, ages
-from flowwatch.policy.terms import PolicySet
+from flowwatch.policy.terms import Expectation, PolicySet
 
 _RIPE = 5000
 """Flows that one step judges."""
@@ -71,6 +71,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The next end of an exception that is in force."""
     places: dict[str, int | None]
     """Age of each body of location data in nanoseconds."""
+    stale: tuple[str, ...]
+    """Names of location data that is older than declared."""
     passed: int
     """Rows outside the time that was asked for."""
     shortfalls: tuple[str, ...]
@@ -86,7 +88,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         told = [one for one in self.standing if not of_coverage(one.finding)]
         if any(one.finding.severity.rank >= config.fail_on.rank for one in told):
             return 1
-        lacking = any(of_coverage(one.finding) and one.last_check == self.number for one in self.findings)
+        lacking = any(unseen(one.finding) and one.last_check == self.number for one in self.findings)
         return 3 if self.shortfalls or lacking or self.undecided > config.allow_undecided else 0
 
     @property
@@ -176,7 +178,7 @@ class _Check:
     def _close(self, readers: Sequence[Reader]) -> Outcome:
         """What is lacking is told, what is old forgotten, what is new put into the outbox."""
         lacking = [found for one in readers for found in (*one.lacking, *self._lacks(one))]
-        for found in (*lacking, *self._stale()):
+        for found in (*lacking, *self._places_stale()):
             self._findings.holds(found, self._number)
         self._findings.hush(self._number, self._config.quiet_after)
         self._forget()
@@ -208,12 +210,19 @@ class _Check:
         whole = stream.begun is not None and stream.begun < hour * HOUR
         yield from lacks(source, stream, self._streams.in_hour(source.id, hour) if whole else None, self._started)
 
-    def _stale(self) -> Iterator[Finding]:
+    def _stale(self) -> Iterator[ReferenceData]:
         """Location data that is older than declared."""
         for one in self._reference:
             old = age(one, self._started)
             if old is not None and old > self._config.stale_places.ns:
-                yield lack("places", Reason.PLACES_STALE, f"location data {one.name} is of {one.date}", None)
+                yield one
+
+    def _places_stale(self) -> Iterator[Finding]:
+        """It is a finding where a rule goes by places."""
+        by_place = any(server.expect != Expectation() for one in self._policies.versions for server in one.servers)
+        for one in self._stale() if by_place else ():
+            title = f"location data {one.name} is of {one.date}, and rules go by it"
+            yield lack(f"places {one.kind}", Reason.PLACES_STALE, title, None, Severity.LOW)
 
     def _exception_ends(self) -> Iterator[Instant]:
         """When the exceptions that have begun end."""
@@ -253,6 +262,7 @@ class _Check:
             undecided=self._docket.undecided,
             policy_ends=self._policies.versions[-1].policy.valid_until,
             exception_ends=min((end for end in self._exception_ends() if end > self._started), default=None),
+            stale=tuple(one.name for one in self._stale()),
             places=ages(self._reference, self._started),
             passed=sum(one.passed for one in readers),
             shortfalls=tuple(dict.fromkeys([*(words for one in readers for words in one.shortfalls), *unplaced])),

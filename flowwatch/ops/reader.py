@@ -98,7 +98,7 @@ class Reader:
         cursor = self._reads[0]
         position = msgspec.convert(cursor.position, Position) if cursor.position is not None else None
         step = sources.go_on(cursor.path, position, self._options, PORTION)
-        moved = files.advanced(cursor, step.position.offset, step.coverage.last, position_of(step))
+        moved = files.advanced(cursor, step.position.offset, step.coverage.last, step.position)
         if moved is None:
             self._look()
             return

@@ -15,7 +15,7 @@ import msgspec
 
 import flowwatch
 from flowwatch.errors import FlowwatchError, UsageError
-from flowwatch.model import Alert, AlertKind, Instant
+from flowwatch.model import Alert, AlertKind, Instant, Life
 from flowwatch.ops import metrics, outbox
 from flowwatch.ops.check import Clock, Outcome, Wanted, check
 from flowwatch.ops.config import Loaded, Notify
@@ -79,7 +79,10 @@ def _write_metrics(loaded: Loaded, outcome: Outcome | None, now: Instant) -> Non
 
 
 def _with_outcome(told: Figures, outcome: Outcome, loaded: Loaded) -> Figures:
-    found = Counter((one.finding.verdict, one.finding.severity, one.life) for one in outcome.findings)
+    found = Counter(
+        (one.finding.verdict, one.finding.severity, Life.NEW if one.first_check == outcome.number else Life.REPEATED)
+        for one in outcome.findings
+    )
     return msgspec.structs.replace(
         told,
         duration=outcome.ended - outcome.started,

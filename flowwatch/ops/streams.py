@@ -134,13 +134,15 @@ def lacks(source: Source, stream: Stream, in_hour: int | None, now: Instant) -> 
         yield lack(source.id, Reason.BELOW_RATE, words, now - now % HOUR - HOUR)
 
 
-def lack(source: str, reason: Reason, title: str, since: Instant | None) -> Finding:
+def lack(
+    source: str, reason: Reason, title: str, since: Instant | None, severity: Severity = Severity.MEDIUM
+) -> Finding:
     """A finding on what cannot be seen of a source."""
     return Finding(
         id=hashlib.sha256(f"coverage\0{source}\0{reason.value}".encode()).hexdigest()[:16],
         kind=reason,
         verdict=Verdict.INDETERMINATE,
-        severity=Severity.MEDIUM,
+        severity=severity,
         confidence=Sureness.HIGH,
         confidence_why="it is what the check itself met",
         title=title,
@@ -161,8 +163,13 @@ def lack(source: str, reason: Reason, title: str, since: Instant | None) -> Find
 
 
 def of_coverage(finding: Finding) -> bool:
-    """It tells what could not be seen, not what was sent: exit 3, not 1."""
+    """It tells of the sources, not of what was sent: never exit 1."""
     return finding.kind in _REMEDIES
+
+
+def unseen(finding: Finding) -> bool:
+    """It tells that something could not be seen: exit 3 while it holds."""
+    return of_coverage(finding) and finding.kind is not Reason.PLACES_STALE
 
 
 _REMEDIES = {

@@ -36,7 +36,7 @@ id = "office"
 cidrs = ["192.0.2.0/24"]
 [[server]]
 id = "ingest"
-role = "collector"
+role = "collection_primary"
 match = { cidrs = ["198.51.100.10/32"] }
 dedicated = true
 [[channel]]
