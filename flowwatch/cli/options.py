@@ -26,7 +26,9 @@ ConfigFile = Annotated[
 ]
 Databases = Annotated[
     list[Path] | None,
-    typer.Option("--places", metavar="FILE", help="Location database (MMDB); may be given several times."),
+    typer.Option(
+        "--places", metavar="PATH", help="Location database (MMDB) or a folder of them; may be given several times."
+    ),
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", help="Write here instead of printing.")]
 InputFormat = Annotated[
