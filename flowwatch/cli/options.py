@@ -21,9 +21,6 @@ PolicyFile = Annotated[
     Path | None,
     typer.Option("--policy", metavar="FILE", help="Policy to judge by [default: ./flowwatch.policy.toml if there]."),
 ]
-ConfigFile = Annotated[
-    Path, typer.Option("--config", metavar="FILE", help="Configuration of the scheduled check.", show_default=True)
-]
 Databases = Annotated[
     list[Path] | None,
     typer.Option(
