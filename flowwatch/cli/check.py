@@ -103,11 +103,16 @@ def notify(
     raise typer.Exit(Exit.INCOMPLETE if faults else Exit.DONE)
 
 
-def loaded_config(path: Path | None) -> "Loaded":
+def config_file(path: Path | None) -> Path:
     """The configuration named, or the usual one."""
+    return path or next((one for one in _USUAL if one.exists()), _USUAL[0])
+
+
+def loaded_config(path: Path | None) -> "Loaded":
+    """What the configuration named, or the usual one, says."""
     from flowwatch.ops.config import load
 
-    return load(path or next((one for one in _USUAL if one.exists()), _USUAL[0]))
+    return load(config_file(path))
 
 
 def _once(loaded: "Loaded", wanted: "Wanted", fmt: Format) -> int:

@@ -21,12 +21,11 @@ PolicyFile = Annotated[
     Path | None,
     typer.Option("--policy", metavar="FILE", help="Policy to judge by [default: ./flowwatch.policy.toml if there]."),
 ]
-ConfigFile = Annotated[
-    Path, typer.Option("--config", metavar="FILE", help="Configuration of the scheduled check.", show_default=True)
-]
 Databases = Annotated[
     list[Path] | None,
-    typer.Option("--places", metavar="FILE", help="Location database (MMDB); may be given several times."),
+    typer.Option(
+        "--places", metavar="PATH", help="Location database (MMDB) or a folder of them; may be given several times."
+    ),
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="PATH", help="Write here instead of printing.")]
 InputFormat = Annotated[

@@ -1,7 +1,9 @@
 """`flowwatch places`: which location data is in use, and what it says of an address."""
 
-import datetime as dt
 import ipaddress
+import os
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -10,9 +12,7 @@ from flowwatch.cli.options import Databases, PolicyFile, policy_or_default
 from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from flowwatch.model import Candidate, Fact, Place
+    from flowwatch.model import Candidate, Fact, Place, ReferenceData
     from flowwatch.places import Locator
     from flowwatch.policy.terms import PlaceFact
 
@@ -29,7 +29,7 @@ def info(*, policy: PolicyFile = None, places: Databases = None) -> None:
             one.name,
             kind=one.kind,
             version=one.version,
-            date=one.date and f"{one.date}, {_age(one.date)}",
+            date=_dated(one),
             sha256=one.sha256,
             path=one.path,
             attribution=one.attribution,
@@ -56,14 +56,71 @@ def lookup(
                 _show(place)
 
 
-def _locator(policy: "Path | None", places: "list[Path] | None") -> "Locator":
+@app.command(short_help="Install newer location data.")
+def update(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An MMDB file, or a places.bin with its sources.json.")],
+    *,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Install into `places` in the state of this configuration."),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to", metavar="FOLDER", help="Install into this folder [default: $XDG_DATA_HOME/flowwatch/places]."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Install data older than what is there, too.")] = False,
+) -> None:
+    """Check newer location data and install it, offline; the data before is kept."""
+    from flowwatch.places.update import update
+
+    folder = to or _folder(config)
+    done = update(file, folder, force=force)
+    new, before = done.new, done.before
+    _lines(
+        f"{new.name} is installed" if done.changed else f"{new.name} was installed already",
+        kind=new.kind,
+        date=_dated(new),
+        sha256=new.sha256,
+        path=new.path,
+        before=f"{before.date or 'no date'}, sha256 {before.sha256}" if before and done.changed else None,
+        kept_as=str(done.kept) if done.kept else None,
+    )
+    _say_how_to_name(folder, config)
+
+
+def _say_how_to_name(folder: Path, config: Path | None) -> None:
+    """Say what uses it; a folder of a configuration that names it already needs no word."""
+    from flowwatch.cli.terminal import printable
+    from flowwatch.ops.config import load
+
+    where = os.path.abspath(folder)  # noqa: PTH100 - a link is left as it was written
+    loaded = load(config) if config else None
+    if loaded and where in {os.path.abspath(loaded.path(one)) for one in loaded.config.places}:  # noqa: PTH100 - likewise
+        typer.echo(printable(f"{config} names that folder"))
+    else:
+        typer.echo(printable(f'to use it: places = ["{where}"] in flowwatch.toml, or --places {where}'))
+
+
+def _folder(config: Path | None) -> Path:
+    """Where data is installed unless told otherwise: beside the state of a configuration, else with the user's data."""
+    from flowwatch.ops.config import load
+
+    if config is not None:
+        return load(config).state / "places"
+    home = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(home) if os.path.isabs(home) else Path.home() / ".local/share") / "flowwatch" / "places"  # noqa: PTH117 - "" is a path to Path
+
+
+def _locator(policy: Path | None, places: list[Path] | None) -> "Locator":
     from flowwatch.places import Locator
 
     chosen = policy_or_default(policy)
     return Locator(_facts_of(chosen) if chosen else (), places or ())
 
 
-def _facts_of(policy: "Path") -> "tuple[PlaceFact, ...]":
+def _facts_of(policy: Path) -> "tuple[PlaceFact, ...]":
     from flowwatch.policy import load
 
     return load(policy).place_facts
@@ -78,9 +135,11 @@ def _check(address: str) -> None:
         ) from error
 
 
-def _age(date: str) -> str:
-    days = (dt.datetime.now(dt.UTC).date() - dt.date.fromisoformat(date)).days
-    return f"{days} days old"
+def _dated(one: "ReferenceData") -> str | None:
+    from flowwatch.places.age import age
+
+    old = age(one, time.time_ns())
+    return one.date if old is None else f"{one.date}, {old // (86_400 * 10**9)} days old"
 
 
 def _json(place: "Place") -> None:

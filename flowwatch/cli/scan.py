@@ -90,6 +90,7 @@ def scan(
     from flowwatch.audit import audit
     from flowwatch.cli.terminal import progress
     from flowwatch.model import ReadOptions
+    from flowwatch.places.installed import databases
     from flowwatch.reports.decisions import format_of
 
     chosen = _checked(formats, output)
@@ -99,7 +100,7 @@ def scan(
     rules = policy_or_default(policy)
     found = but_rules(sources.expand(paths), paths, rules)
     written = _written(chosen, output, decisions)
-    keep_inputs((*found, rules, *(places or ()), *(maps or ())), [*written, rejects])
+    keep_inputs((*found, rules, *databases(places or ()), *(maps or ())), [*written, rejects])
     can_be_written([*written, rejects] if len(chosen) == 1 else [decisions, rejects])
     options = ReadOptions(
         digest=not no_digest,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flowwatch.cli.options import ConfigFile
+from flowwatch.cli.check import ConfigFile, config_file
 from flowwatch.errors import UsageError
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Units for systemd.")
@@ -21,7 +21,7 @@ def _group() -> None:
 @app.command("print", short_help="Print the units of the scheduled check.")
 def print_units(
     *,
-    config: ConfigFile = Path("flowwatch.toml"),
+    config: ConfigFile = None,
     on_calendar: Annotated[
         str, typer.Option("--on-calendar", metavar="EVENT", help="When to check, as systemd.time(7) has it.")
     ] = "*:0/5",
@@ -36,7 +36,8 @@ def print_units(
     from flowwatch.ops.config import load
     from flowwatch.ops.units import units
 
-    texts = units(load(config), config, program or _this(), on_calendar)
+    file = config_file(config)
+    texts = units(load(file), file, program or _this(), on_calendar)
     if output is None:
         typer.echo("\n".join(f"# {name}\n{text}" for name, text in texts.items()), nl=False)
     else:

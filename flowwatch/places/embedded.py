@@ -14,7 +14,7 @@ from flowwatch.errors import PlacesError
 from flowwatch.model import Basis, Candidate, ReferenceData
 from flowwatch.places import data
 from flowwatch.places.special import Address
-from flowwatch.places.table import Region, TableFile
+from flowwatch.places.table import HINT, Region, TableFile
 
 VENDOR = "DB-IP"
 """Whose the embedded countries are; a database of the same vendor stands for them."""
@@ -35,8 +35,15 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     attribution: str
 
 
+class _Table(msgspec.Struct, frozen=True):
+    file: str = TABLE
+    """In the same folder."""
+    sha256: str | None = None
+
+
 class _Sources(msgspec.Struct, frozen=True):
     sources: tuple[Source, ...]
+    table: _Table = _Table()
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,13 +65,35 @@ class Embedded:
     def __init__(self, folder: Traversable | None = None) -> None:
         self._folder = folder if folder is not None else resources.files(data)
 
-    @functools.cached_property
+    @property
     def sources(self) -> tuple[Source, ...]:
         """Where each kind of fact is from; PlacesError when that cannot be read."""
+        return self._told.sources
+
+    @property
+    def file(self) -> str:
+        """The name of the table's file; PlacesError when that cannot be read."""
+        return self._told.table.file
+
+    @property
+    def sha256(self) -> str | None:
+        """What the table's digest is said to be; PlacesError when that cannot be read."""
+        return self._told.table.sha256
+
+    def renamed(self, file: str) -> bytes:
+        """The content of SOURCES for a table of another name; PlacesError when it cannot be read."""
+        told = msgspec.structs.replace(self._told, table=_Table(file, self.sha256))
+        return msgspec.json.format(msgspec.json.encode(told)) + b"\n"
+
+    @functools.cached_property
+    def _told(self) -> _Sources:
         try:
-            return msgspec.json.decode((self._folder / SOURCES).read_bytes(), type=_Sources).sources
+            told = msgspec.json.decode((self._folder / SOURCES).read_bytes(), type=_Sources)
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise PlacesError(f"{SOURCES}: not usable: {error}", hint="install flowwatch again") from error
+            raise PlacesError(f"{SOURCES}: not usable: {error}", hint=HINT) from error
+        if "/" in told.table.file:
+            raise PlacesError(f"{SOURCES}: not usable: its table lies elsewhere", hint=HINT)
+        return told
 
     @property
     def reference(self) -> tuple[ReferenceData, ...]:
@@ -123,15 +152,15 @@ class Embedded:
         try:
             return next(one for one in self.sources if one.kind == kind)
         except StopIteration:
-            raise PlacesError(f"{SOURCES}: no source of kind {kind}", hint="install flowwatch again") from None
+            raise PlacesError(f"{SOURCES}: no source of kind {kind}", hint=HINT) from None
 
     @functools.cached_property
     def _table(self) -> TableFile:
         try:
-            content = (self._folder / TABLE).read_bytes()
+            content = (self._folder / self.file).read_bytes()
         except OSError as error:
-            raise PlacesError(f"{TABLE}: cannot be read: {error.strerror}", hint="install flowwatch again") from error
-        return TableFile(content, TABLE)
+            raise PlacesError(f"{self.file}: cannot be read: {error.strerror}", hint=HINT) from error
+        return TableFile(content, self.file)
 
 
 _FIELDS = {

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from flowwatch.model import Candidate, Confidence, Fact, Instant, Place, ReferenceData
+from flowwatch.places import installed
 from flowwatch.places.anycast import known_anycast
 from flowwatch.places.confidence import of_databases, of_region, of_statement
 from flowwatch.places.embedded import NOTHING, SHIPPED, VENDOR, Embedded, Told
@@ -40,8 +41,9 @@ class _Sayings(msgspec.Struct, frozen=True):
 class Locator:
     """Looks addresses up; holds the databases until it is closed.
 
-    `facts` are the policy's `[[place]]` tables, `databases` MMDB files, `embedded` the table flowwatch ships (None:
-    none); raises PlacesError for one that cannot be used.
+    `facts` are the policy's `[[place]]` tables, `databases` MMDB files and folders of location data, `embedded` the
+    table flowwatch ships (None: none), in whose place that of such a folder comes; raises PlacesError for one that
+    cannot be used.
     """
 
     def __init__(
@@ -52,10 +54,11 @@ class Locator:
         embedded: Embedded | None = SHIPPED,
     ) -> None:
         self._facts = Facts(facts)
-        self._embedded = embedded
+        named = [Path(one) for one in databases]
+        self._embedded = installed.table(named) or embedded
         self._cache: dict[tuple[str, int | None], Place] = {}
         with ExitStack() as opened:
-            self._databases = [opened.enter_context(Database(Path(path))) for path in databases]
+            self._databases = [opened.enter_context(Database(path)) for path in installed.databases(named)]
             self._opened = opened.pop_all()
 
     @property

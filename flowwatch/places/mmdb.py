@@ -8,6 +8,7 @@ no MMDB.
 import datetime as dt
 import hashlib
 import io
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from flowwatch.places.special import Address
 
 if TYPE_CHECKING:
     import maxminddb
+_FIRST = 1000
+"""Records that are looked at to know a schema."""
 _NO_NAME = " (<<class '_io.BytesIO'>>)"
 """How the reader calls a database that it was given as bytes."""
 
@@ -57,6 +60,12 @@ class Database:
             return None
         with _readable(self._path):
             return self._said(address)
+
+    @property
+    def tells(self) -> bool:
+        """One of its first records says something that a place is made of; PlacesError when it is damaged."""
+        with _readable(self._path):
+            return any(from_record(record) != Said() for _, record in itertools.islice(self._reader, _FIRST))
 
     def candidate(self, said: Said) -> Candidate | None:
         """Where it says the address is; the city only with the radius it is good for."""

@@ -23,7 +23,7 @@ MAGIC = b"flowwatch places 1\n"
 _LENGTH = struct.Struct(">I")
 _HEAD_LIMIT = 1 << 20
 _HEAD_MEMORY = 32 << 20
-_HINT = "the installation is damaged: install flowwatch again"
+HINT = "it is damaged: install flowwatch again, or newer data with `flowwatch places update`"
 
 
 class Region(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -150,7 +150,7 @@ class TableFile:
             OverflowError,
             msgspec.MsgspecError,
         ) as error:
-            raise PlacesError(f"{self._name}: not usable location data: {error}", hint=_HINT) from error
+            raise PlacesError(f"{self._name}: not usable location data: {error}", hint=HINT) from error
 
 
 _NOTHING = Columns((), ())

@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from tests.places.mmdb_writer import mmdb
+
 ROOT = Path(__file__).parent.parent.parent
 POLICY = ROOT / "flowwatch" / "demo" / "policy.toml"
 
@@ -54,3 +58,64 @@ def test_neither_pandas_nor_a_database_reader_is_loaded_for_a_look_up():
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in told.splitlines()}
     assert "flowwatch" in loaded
     assert not loaded & {"pandas", "geoip2", "maxminddb", "jinja2", "rich"}
+
+
+CONFIG = """
+schema = "flowwatch.config/1"
+policy = "policy/"
+state = "state"
+{places}
+[[source]]
+id = "resolver"
+paths = ["query.log*"]
+"""
+
+
+@pytest.fixture
+def database(tmp_path) -> Path:
+    path: Path = tmp_path / "given.mmdb"
+    path.write_bytes(mmdb({"3.120.0.0/16": {"country": {"iso_code": "XA"}}}, "GeoLite2-City"))
+    return path
+
+
+def test_an_update_says_what_it_is_and_how_to_use_it(tmp_path, database):
+    told = places("update", database, "--to", tmp_path / "kept")
+    installed = tmp_path / "kept" / "GeoLite2-City.mmdb"
+    assert told.startswith("GeoLite2-City is installed\n  kind        location\n  date        2026-09-21, ")
+    assert f"  path        {installed}\n" in told
+    assert told.endswith(f'to use it: places = ["{tmp_path}/kept"] in flowwatch.toml, or --places {tmp_path}/kept\n')
+    assert places("info", "--places", tmp_path / "kept").startswith("GeoLite2-City\n  kind        location\n")
+    assert "was installed already" in places("update", database, "--to", tmp_path / "kept")
+
+
+def test_an_update_says_what_was_there_before(tmp_path, database):
+    places("update", database, "--to", tmp_path / "kept")
+    record = {"3.120.0.0/16": {"country": {"iso_code": "XB"}}}
+    database.write_bytes(mmdb(record, "GeoLite2-City", build_epoch=1_800_000_000))
+    told = places("update", database, "--to", tmp_path / "kept")
+    assert "  before      2026-09-21, sha256 " in told
+    assert f"  kept as     {tmp_path}/kept/GeoLite2-City.mmdb.previous\n" in told
+
+
+@pytest.mark.parametrize(("named", "words"), [("", "to use it: "), ('places = ["state/places"]', "names that folder")])
+def test_an_update_for_a_configuration_goes_beside_its_state(tmp_path, database, named, words):
+    config = tmp_path / "flowwatch.toml"
+    config.write_text(CONFIG.format(places=named))
+    assert words in places("update", database, "--config", config).splitlines()[-1]
+    assert (tmp_path / "state/places/GeoLite2-City.mmdb").read_bytes() == database.read_bytes()
+
+
+def test_without_either_it_goes_with_the_users_data(tmp_path, database, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    places("update", database)
+    assert (tmp_path / "data/flowwatch/places/GeoLite2-City.mmdb").exists()
+
+
+def test_a_report_is_not_written_over_a_database_of_a_folder(tmp_path, database):
+    places("update", database, "--to", tmp_path / "kept")
+    target = tmp_path / "kept" / "GeoLite2-City.mmdb"
+    capture = ROOT / "captures" / "approved-night" / "input.pcap"
+    command = [sys.executable, "-m", "flowwatch", "scan", capture, "--places", target.parent, "-o", target]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "would be written over" in done.stderr

@@ -3,6 +3,7 @@
 import re
 import stat
 from collections.abc import Mapping
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from flowwatch.model import Life, Severity, Verdict
 from flowwatch.ops.metrics import ChannelFigures, Figures, Found, SourceFigures, text, write
 
+PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 NOW = 1_790_000_000_123_456_789
 SOURCE = SourceFigures(
     id="resolver", last_record=NOW - 10**9, lag=10**9, records=7, rejected=1, held_back=2, behind=40, gaps=0
@@ -139,6 +141,13 @@ def test_names_end_in_their_unit_and_counters_in_total_and_no_sample_has_a_time(
         assert name.removesuffix("_total").endswith(UNITS)
     for family in read(text(FULL)).values():
         assert all(one.timestamp is None for one in family.samples)
+
+
+def test_the_page_names_every_metric_with_its_labels():
+    rows = re.findall(r"^\| `(flowwatch_\w+)` \| (.*?) ?\|", PAGE.read_text(), re.MULTILINE)
+    told = {(name, tuple(re.findall(r"`(\w+)`", labels))) for name, labels in rows}
+    samples = [one for family in read(text(FULL)).values() for one in family.samples]
+    assert told == {(one.name, tuple(one.labels)) for one in samples}
 
 
 def test_labels_are_ids_and_fixed_words():

@@ -1,5 +1,7 @@
 """The status line, read back by a parser written from the guidelines alone."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,9 +62,11 @@ def test_only_a_check_that_found_nothing_is_ok_and_no_fault_is_a_warning(code, w
     assert (text.split(" - ")[0], ends) == (f"FLOWWATCH {word}", status)
 
 
-def test_the_line():
+def test_the_line_is_the_one_the_page_shows():
     text, _ = line(0, None, {"findings": 0, "pending": 0}, "all sources read", {"lag_resolver": Measure(12, "s")})
-    assert text == "FLOWWATCH OK - 0 findings, 0 pending; all sources read | findings=0 pending=0 lag_resolver=12s"
+    page = Path(__file__).parents[2] / "docs" / "operations.md"
+    assert text in page.read_text().splitlines()
+    assert text.endswith(" | findings=0 pending=0 lag_resolver=12s")
     assert line(3, None, {}, "", {}) == ("FLOWWATCH UNKNOWN - exit 3", 3)
 
 
