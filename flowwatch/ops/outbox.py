@@ -139,7 +139,7 @@ def calmed(alerts: Sequence[Alert], most: int, delivery: str) -> tuple[Alert, ..
 
 def _summary(new: Sequence[Alert], delivery: str) -> Alert:
     ranked = sorted(new, key=lambda one: -one.severity.rank)
-    counts = phrases.by_severity([one.finding for one in new if one.finding])
+    counts = phrases.by_severity(new)
     titles = [f"{one.severity}: {phrases.bounded(one.title)}" for one in ranked[:TITLES_TOLD]]
     more = len(new) - len(titles)
     return Alert(

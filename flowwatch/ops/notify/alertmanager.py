@@ -3,10 +3,12 @@
 Labels say what an alert is routed and told apart by, and hold no address and no observed name; what was observed stands
 in the annotations. A finding fires from when it was first seen until it is quiet, or was not told again for twice the
 `repeat_interval`: counted from the sending, so that a late delivery does not arrive as one that has ended. A finding of
-another severity is another alert there; the one before it ends by itself.
+another severity is another alert there; the one before it ends by itself. Alerts of the check itself are the same one
+when their titles are.
 """
 
 import base64
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -81,6 +83,8 @@ def _labels(alert: Alert) -> dict[str, str]:
     }
     if alert.kind in (AlertKind.SUMMARY, AlertKind.TRIAL):
         labels["delivery"] = alert.delivery
+    if alert.kind is AlertKind.FAILURE:
+        labels["about"] = hashlib.sha256(alert.title.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return {name: terminal(value) for name, value in labels.items() if value}
 
 

@@ -32,7 +32,7 @@ def subject(alert: Alert) -> str:
 
 
 def text(alert: Alert) -> str:
-    """The alert in words, its lines ending in line ends; none is blank at its start but those of a list of facts."""
+    """The alert in words, several lines; facts are set in by four blanks."""
     told = [f"{alert.severity}: {alert.title}", *_said(alert)]
     listed = [f"    {key:<10}  {value}" for key, value in _facts(alert)]
     limits = [phrases.LIMITS_OF_SIGHT] if alert.finding else []
