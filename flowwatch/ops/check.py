@@ -180,10 +180,10 @@ class _Check:
         lacking = [found for one in readers for found in (*one.lacking, *self._lacks(one))]
         for found in (*lacking, *self._places_stale()):
             self._findings.holds(found, self._number)
-        self._findings.hush(self._number, self._config.quiet_after)
         self._forget()
         outcome = self._outcome(readers)
         self._tell(outcome)
+        self._findings.hush(self._number, self._config.quiet_after)  # only what was told can be quiet
         self._state.db.execute(
             "UPDATE checks SET ended = ?, exit = ?, words = ? WHERE number = ?",
             (outcome.ended, outcome.exit(self._config), "; ".join(outcome.shortfalls)[:4096], self._number),

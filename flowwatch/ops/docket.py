@@ -14,8 +14,20 @@ import msgspec
 
 from flowwatch import transmissions
 from flowwatch.judge import Bench, decide, finding_of, findings_of
-from flowwatch.model import FLOWS, LOOKUPS, Coverage, Decision, Instant, LookupDecision, OpenedBy, Place, Verdict
-from flowwatch.ops.kept import STREAM, Kept, Row, table
+from flowwatch.model import (
+    FLOWS,
+    LOOKUPS,
+    Coverage,
+    Decision,
+    Finding,
+    Instant,
+    LookupDecision,
+    OpenedBy,
+    Place,
+    Ref,
+    Verdict,
+)
+from flowwatch.ops.kept import CURSOR, STREAM, Kept, Row, table
 from flowwatch.ops.life import Findings, Share, share_of, share_of_lookup
 from flowwatch.ops.state import State
 from flowwatch.ops.streams import Stream
@@ -85,7 +97,7 @@ class Docket:
     def _decisions(self, rows: Mapping[int, Row], streams: Mapping[str, Stream]) -> dict[tuple[int, str], Decision]:
         """By number of the row that tells it and side: the decisions on all of them."""
         skew = self._binding.skew.ns
-        placed = transmissions.placed(table(rows.values(), FLOWS), self._policies.proxies, skew)
+        placed = transmissions.placed(table(map(_told_apart, rows.values()), FLOWS), self._policies.proxies, skew)
         self.unplaced.update(placed.left_out)
         asked = table(self._kept.answers_for(rows.values()).values(), LOOKUPS)
         hosts = {
@@ -177,7 +189,7 @@ class Docket:
         sent = [one for one, _ in fresh if isinstance(one, Decision)]
         asked = [one for one, _ in fresh if isinstance(one, LookupDecision)]
         for found in findings_of(sent, asked, ()):
-            self._findings.seen(found, shares[found.id], self._check)
+            self._findings.seen(_as_read(found), shares[found.id], self._check)
 
     def _history(self, seen: Iterable[tuple[str, str, str, Instant]]) -> None:
         self._db.executemany(
@@ -188,6 +200,9 @@ class Docket:
 
 
 _ENDS = ("src_ip", "dst_ip", "nat_src_ip", "nat_dst_ip")
+_RECORDS = 40
+"""Bits of a record's number within its file; the number of the file stands above them."""
+_RECORD = (1 << _RECORDS) - 1
 _SIDES = {OpenedBy.SENDER: "src", OpenedBy.RECEIVER: "dst"}
 _STOOD = """
 SELECT flow, side, verdict, reason, finding, share FROM decisions WHERE flow IN (SELECT value FROM json_each(?))
@@ -195,20 +210,39 @@ SELECT flow, side, verdict, reason, finding, share FROM decisions WHERE flow IN 
 _ASKED = "SELECT id, verdict, reason, finding, share FROM lookups WHERE id IN (SELECT value FROM json_each(?))"
 
 
+def _told_apart(row: Row) -> Row:
+    """The row with record numbers that no other file has: files of one name are read after one another."""
+    file = row[CURSOR] << _RECORDS
+    return row | {name: row[name] + file for name in ("first_record", "last_record") if name in row}
+
+
 class _Numbers:
     """Which kept row a decision is told by."""
 
     def __init__(self, rows: Mapping[int, Row]) -> None:
-        self._rows = rows
-        self._at: dict[tuple[str, int], list[int]] = defaultdict(list)
-        for number, row in rows.items():
-            self._at[row["source"], row["first_record"]].append(number)
+        told = {number: _told_apart(row) for number, row in rows.items()}
+        self._at = {(row["source"], row["first_record"]): number for number, row in told.items()}
 
     def row(self, decision: Decision) -> int:
-        """Its number; of files of one name read after one another, that of the same time."""
-        sent = decision.transmission
-        found = self._at[sent.ref.source, sent.ref.first_record]
-        return min(found, key=lambda number: abs((self._rows[number].get("start") or 0) - sent.start))
+        """Its number."""
+        ref = decision.transmission.ref
+        return self._at[ref.source, ref.first_record]
+
+
+def _as_read(found: Finding) -> Finding:
+    """The finding with the record numbers that its files have."""
+    return msgspec.structs.replace(
+        found,
+        evidence=tuple(
+            msgspec.structs.replace(one, record=one.record & _RECORD, last_record=one.last_record & _RECORD)
+            for one in found.evidence
+        ),
+        names=tuple(msgspec.structs.replace(one, ref=_of_file(one.ref)) for one in found.names),
+    )
+
+
+def _of_file(ref: Ref) -> Ref:
+    return Ref(ref.source, ref.first_record & _RECORD, ref.last_record & _RECORD, ref.offset)
 
 
 def _coverage(rows: Iterable[Row], streams: Mapping[str, Stream]) -> list[Coverage]:

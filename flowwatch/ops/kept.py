@@ -28,8 +28,8 @@ _ICMP = frozenset({"icmp", "icmp6"})
 _QUIC_SOON = 30 * 10**9
 _MOST_ROUNDS = 16
 """How often what was found leads to more; a chain that is longer is judged in pieces."""
-STREAM = "stream"
-"""Key under which a row has the id of its source, beside its columns."""
+STREAM, CURSOR = "stream", "cursor"
+"""Keys under which a row has the id of its source and the number of its file, beside its columns."""
 Row = dict[str, Any]
 
 
@@ -51,14 +51,14 @@ class Kept:
 
     def add_flows(self, flows: pa.Table, place: Place) -> list[int]:
         """Keeps rows of FLOWS as not judged yet; their numbers."""
-        return [self._add_flow(row, place.stream) for row in _rows(flows)]
+        return [self._add_flow(row, place) for row in _rows(flows)]
 
-    def _add_flow(self, row: Row, stream: str) -> int:
+    def _add_flow(self, row: Row, place: Place) -> int:
         start, end = _span(row)
         number = (
             self._db.execute(
-                "INSERT INTO flows (stream, record, src, dst, start, end, judged, row) VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
-                (stream, row["first_record"], _host(row["src_ip"]), _host(row.get("dst_ip")), start, end, _packed(row)),
+                "INSERT INTO flows (stream, cursor, src, dst, start, end, judged, row) VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
+                (*place, _host(row["src_ip"]), _host(row.get("dst_ip")), start, end, _packed(row)),
             ).lastrowid
             or 0
         )
@@ -68,7 +68,9 @@ class Kept:
 
     def flows(self, numbers: Iterable[int]) -> dict[int, Row]:
         """Rows by their numbers."""
-        return self._at("SELECT id, stream, row FROM flows WHERE id IN (SELECT value FROM json_each(?))", numbers)
+        return self._at(
+            "SELECT id, stream, cursor, row FROM flows WHERE id IN (SELECT value FROM json_each(?))", numbers
+        )
 
     def together(self, numbers: Iterable[int]) -> dict[int, Row]:
         """The rows of these numbers and all that may be of the same connections, or bear on them."""
@@ -165,26 +167,35 @@ class Kept:
         return {number for one in given for (number,) in self._db.execute(statement, one)}
 
     def add_lookups(self, lookups: pa.Table, place: Place) -> list[int]:
-        """Keeps rows of LOOKUPS; their numbers. What was kept of the same record is replaced."""
+        """Keeps rows of LOOKUPS; their numbers."""
         return [self._add_lookup(row, place) for row in _rows(lookups)]
 
+    def answer_lookups(self, answered: pa.Table, place: Place) -> list[int]:
+        """Puts rows that have their answer now into the place of those that were kept without; their numbers."""
+        return [self._answer_lookup(row, place) for row in _rows(answered)]
+
+    def _answer_lookup(self, row: Row, place: Place) -> int:
+        found = self._db.execute(
+            "SELECT id, row FROM lookups WHERE cursor = ? AND record = ? AND qname = ? ORDER BY id",
+            (place.cursor, row["record"], row.get("qname") or ""),
+        )
+        alike = (id_ for id_, kept in found if _unanswered_of(_unpacked(kept), row))
+        if (number := next(alike, None)) is None:  # what was kept of it is past its time
+            return self._add_lookup(row, place)
+        self._db.execute("UPDATE lookups SET row = ? WHERE id = ?", (_packed(row), number))
+        self._bind(number, row)
+        return int(number)
+
     def _add_lookup(self, row: Row, place: Place) -> int:
-        known = self._db.execute(
-            "SELECT id FROM lookups WHERE cursor = ? AND record = ?", (place.cursor, row["record"])
-        ).fetchall()
-        if len(known) == 1 and "time" in row:  # a record of several lookups is never open
-            number = int(known[0][0])
-            self._db.execute("UPDATE lookups SET row = ? WHERE id = ?", (_packed(row), number))
-        else:
-            client, name = _host(row.get("client_ip")), row.get("qname") or ""
-            number = (
-                self._db.execute(
-                    "INSERT INTO lookups (stream, cursor, record, time, client, tail, qname, bound, row, verdict)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, '')",
-                    (*place, row["record"], _time(row), client, below(name), name, _packed(row)),
-                ).lastrowid
-                or 0
-            )
+        client, name = _host(row.get("client_ip")), row.get("qname") or ""
+        number = (
+            self._db.execute(
+                "INSERT INTO lookups (stream, cursor, record, time, client, tail, qname, bound, row, verdict)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, '')",
+                (*place, row["record"], _time(row), client, below(name), name, _packed(row)),
+            ).lastrowid
+            or 0
+        )
         self._bind(number, row)
         return number
 
@@ -208,11 +219,13 @@ class Kept:
 
     def lookups(self, numbers: Iterable[int]) -> dict[int, Row]:
         """Rows by their numbers."""
-        return self._at("SELECT id, stream, row FROM lookups WHERE id IN (SELECT value FROM json_each(?))", numbers)
+        return self._at(
+            "SELECT id, stream, cursor, row FROM lookups WHERE id IN (SELECT value FROM json_each(?))", numbers
+        )
 
     def _at(self, statement: str, numbers: Iterable[int]) -> dict[int, Row]:
         found = self._db.execute(statement, (_listed(numbers),))
-        return {number: _unpacked(row) | {STREAM: stream} for number, stream, row in found}
+        return {number: _unpacked(row) | {STREAM: stream, CURSOR: cursor} for number, stream, cursor, row in found}
 
     def answers_for(self, rows: Iterable[Row]) -> dict[int, Row]:
         """The lookups whose answers lead to an end of these rows, given before each of them ended."""
@@ -270,6 +283,8 @@ class Kept:
 
 
 _HOUR = 3600 * 10**9
+_FLOWS = "SELECT id, stream, cursor, row FROM flows WHERE id IN (SELECT value FROM json_each(?))"
+_LOOKUPS = "SELECT id, stream, cursor, row FROM lookups WHERE id IN (SELECT value FROM json_each(?))"
 _GROUPS = """
 SELECT client, tail, min(time), max(time) FROM lookups
 WHERE id IN (SELECT value FROM json_each(?)) AND client IS NOT NULL AND tail IS NOT NULL GROUP BY client, tail
@@ -316,6 +331,11 @@ def _span(row: Row) -> tuple[Instant, Instant]:
 def _time(row: Row) -> Instant:
     time: Instant = row.get("time") or row.get("asked") or 0
     return time
+
+
+def _unanswered_of(kept: Row, row: Row) -> bool:
+    """What was kept is the same question, whose answer had not come."""
+    return kept.get("qtype") == row.get("qtype") and kept.get("answers") is None and kept.get("rcode") is None
 
 
 def _host(address: str | None) -> str | None:

@@ -136,9 +136,11 @@ class Findings:
             self._keep(msgspec.structs.replace(before, finding=left.told(before.finding), share=left, life=life))
 
     def hush(self, check: int, after: int) -> None:
-        """What nothing was seen of in so many checks becomes quiet."""
-        for known in self.all(Life.NEW, Life.REPEATED, Life.RAISED):
-            if check - known.last_check >= after:
+        """What nothing was seen of in so many checks that came to their end, this one among them, becomes quiet."""
+        statement = "SELECT number FROM checks WHERE ended IS NOT NULL AND number < ? ORDER BY number DESC LIMIT ?"
+        done = [check, *(number for (number,) in self._db.execute(statement, (check, after - 1)))]
+        for known in self.all(Life.NEW, Life.REPEATED, Life.RAISED) if len(done) == after else ():
+            if known.last_check < done[-1]:
                 self._keep(msgspec.structs.replace(known, life=Life.QUIET))
 
     def forget(self, before: Instant) -> None:

@@ -89,6 +89,7 @@ class Seen(msgspec.Struct, frozen=True):
     severity: Severity
     verdict: Verdict
     quiet: bool = False
+    """Nothing more of it was seen, or nothing stands for it any more."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -110,13 +111,9 @@ def due(seen: Seen, last: Told | None, least: Severity, interval: int, now: Inst
         return None
     if last is None:
         return Life.NEW
-    return _changed(seen, last) or (Life.REPEATED if last.seen.quiet or _passed(last.at, interval, now) else None)
-
-
-def _changed(seen: Seen, last: Told) -> Life | None:
-    if seen.severity.rank > last.seen.severity.rank:
+    if seen.severity.rank > last.seen.severity.rank or seen.verdict.rank > last.seen.verdict.rank:
         return Life.RAISED
-    return Life.CHANGED if seen.verdict is not last.seen.verdict else None
+    return Life.REPEATED if last.seen.quiet or _passed(last.at, interval, now) else None
 
 
 def _passed(at: Instant, interval: int, now: Instant) -> bool:

@@ -143,14 +143,14 @@ class Reader:
         """Keeps what a step read, and judges what can be judged of it at once."""
         desk, span, name = self._desk, self._desk.span, self.source.id
         flows = span.within(step.flows, "start", "end")
-        lookups = span.within(pa.concat_tables([step.lookups, step.answered]), "time", "asked")
-        self.passed += len(step.flows) + len(step.lookups) + len(step.answered) - len(flows) - len(lookups)
+        lookups, answered = (span.within(one, "time", "asked") for one in (step.lookups, step.answered))
+        self.passed += len(step.flows) + len(step.lookups) - len(flows) - len(lookups)
         stream = self._grown(step, flows, lookups)
         self._streams.put(stream)
         self._streams.hours(name, _hours(flows["start"], step.lookups["time"]))
         place = Place(name, self._put(cursor))
         desk.kept.add_flows(flows, place)
-        asked = desk.kept.add_lookups(lookups, place)
+        asked = desk.kept.add_lookups(lookups, place) + desk.kept.answer_lookups(answered, place)
         since = stream.first if stream.first is not None else desk.started
         clients = [] if not len(lookups) else desk.kept.clients(lookups, cursor.path, name, since)
         streams = self._streams.all()

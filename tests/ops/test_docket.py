@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -26,8 +27,8 @@ AGE = 48 * 3600 * 10**9
 class Told(msgspec.Struct):
     """What stands after all rows."""
 
-    flows: dict[tuple[str, ...], int]
-    lookups: dict[tuple[str, ...], int]
+    flows: dict[Any, int]
+    lookups: dict[Any, int]
     findings: dict[str, tuple[int, int, int | None]]
 
 

@@ -192,6 +192,13 @@ def killed_at(count, *, after):
     return before
 
 
+@pytest.fixture(scope="module", autouse=True)
+def loaded(tmp_path_factory):
+    """A check in this process, so that children need not load what it needs."""
+    site = Site(tmp_path_factory.mktemp("before"), 0)
+    scheduled.run(load(site.folder / "flowwatch.toml"), Wanted())
+
+
 def nothing():
     """No fault."""
 
@@ -208,10 +215,7 @@ def stands(site):
     try:
         asked = [name for (name,) in db.execute("SELECT qname FROM lookups WHERE verdict <> ''")]
         assert Counter(asked) == Counter(site.asked)
-        ports = [
-            json.loads(row) for (row,) in db.execute("SELECT json_object('p', record) FROM flows WHERE judged = 1")
-        ]
-        assert len(ports) == len(site.sent)
+        assert db.execute("SELECT count(*) FROM flows WHERE judged = 1").fetchone()[0] == len(site.sent)
         assert db.execute("SELECT count(*) FROM decisions WHERE side = 'src'").fetchone()[0] == len(site.sent)
         tallied = dict(db.execute("SELECT what, sum(count) FROM tallies GROUP BY what"))
         assert tallied["lookup"] == len(site.asked)

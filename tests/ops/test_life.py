@@ -63,7 +63,9 @@ def test_a_finding_is_new_then_repeated_then_quiet_then_told_at_once_when_it_is_
     assert tell(state, settings, now=HOUR) == []
     assert tell(state, settings, now=25 * HOUR) == [Life.REPEATED]
     for check in (3, 4, 5):
+        assert known_in(state).life is Life.REPEATED
         known.hush(check, after=3)
+        state.db.execute("INSERT INTO checks (number, started, ended) VALUES (?, 0, 1)", (check,))
     assert known_in(state).life is Life.QUIET
     assert tell(state, settings, now=26 * HOUR) == [Life.QUIET]
     assert tell(state, settings, now=60 * HOUR) == []

@@ -76,10 +76,8 @@ def test_what_is_due(seen, last, least, interval, now):
         assert found is None
     elif last is None:
         assert found is Life.NEW
-    elif seen.severity.rank > last.seen.severity.rank:
+    elif seen.severity.rank > last.seen.severity.rank or seen.verdict.rank > last.seen.verdict.rank:
         assert found is Life.RAISED
-    elif seen.verdict is not last.seen.verdict:
-        assert found is Life.CHANGED
     elif last.seen.quiet or now - last.at >= interval:
         assert found is Life.REPEATED
 

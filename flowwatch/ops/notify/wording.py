@@ -15,8 +15,8 @@ _MOST_LINES = 200
 _LIVES = {
     Life.NEW: "First told now.",
     Life.REPEATED: "It was told before and goes on.",
-    Life.RAISED: "It was told before; its severity has risen.",
-    Life.CHANGED: "It was told before; later evidence changed its verdict. Both are kept.",
+    Life.RAISED: "It was told before; its severity or its verdict is graver now.",
+    Life.CHANGED: "It was told before; later evidence gave another verdict, nothing stands for it now. Both are kept.",
     Life.QUIET: "Nothing more of it was seen in the last checks; what was sent stays sent.",
 }
 

@@ -74,10 +74,11 @@ def test_one_that_is_delivered_late_fires_all_the_same(alert):
     assert _instant(_valid(posted(alert, now, 48 * HOUR))["endsAt"]).timestamp() > now / 1e9
 
 
+@pytest.mark.parametrize("life", [Life.QUIET, Life.CHANGED])
 @pytest.mark.parametrize("later", [-HOUR, 0, HOUR])
-def test_a_quiet_finding_ends_whatever_the_clock_says(alert, later):
+def test_a_finding_of_which_nothing_stands_ends_whatever_the_clock_says(alert, later, life):
     now = alert.time + later
-    told = _valid(posted(msgspec.structs.replace(alert, life=Life.QUIET), now, 48 * HOUR))
+    told = _valid(posted(msgspec.structs.replace(alert, life=life), now, 48 * HOUR))
     assert _instant(told["endsAt"]).timestamp() <= now / 1e9
     assert told["labels"] == posted(alert, now, 48 * HOUR)["labels"]
 
