@@ -36,6 +36,18 @@ def systemd_analyze() -> str:
     return _installed("the units were not verified", "systemd-analyze")
 
 
+@pytest.fixture(scope="session")
+def rsyslogd() -> str:
+    """Path of rsyslogd."""
+    return _installed("what it makes of our messages was not compared", "rsyslogd", "/usr/sbin/rsyslogd")
+
+
+@pytest.fixture(scope="session")
+def alertmanager() -> str:
+    """Path of a Prometheus Alertmanager."""
+    return _installed("what it makes of our alerts was not compared", "prometheus-alertmanager", "alertmanager")
+
+
 def _installed(loss: str, *names: str) -> str:
     """Path of a program; without it the test is skipped, but fails where CI=true."""
     found = next(filter(None, map(shutil.which, names)), None)

@@ -29,7 +29,7 @@ class Life(enum.StrEnum):
     NEW = "new"
     REPEATED = "repeated"
     RAISED = "raised"
-    """Its severity has risen."""
+    """Its severity, or its verdict, is graver than before."""
     CHANGED = "changed"
     """Later evidence gave what it told another verdict; both are kept."""
     QUIET = "quiet"

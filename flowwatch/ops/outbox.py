@@ -89,6 +89,7 @@ class Seen(msgspec.Struct, frozen=True):
     severity: Severity
     verdict: Verdict
     quiet: bool = False
+    """Nothing more of it was seen, or nothing stands for it any more."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -110,13 +111,9 @@ def due(seen: Seen, last: Told | None, least: Severity, interval: int, now: Inst
         return None
     if last is None:
         return Life.NEW
-    return _changed(seen, last) or (Life.REPEATED if last.seen.quiet or _passed(last.at, interval, now) else None)
-
-
-def _changed(seen: Seen, last: Told) -> Life | None:
-    if seen.severity.rank > last.seen.severity.rank:
+    if seen.severity.rank > last.seen.severity.rank or seen.verdict.rank > last.seen.verdict.rank:
         return Life.RAISED
-    return Life.CHANGED if seen.verdict is not last.seen.verdict else None
+    return Life.REPEATED if last.seen.quiet or _passed(last.at, interval, now) else None
 
 
 def _passed(at: Instant, interval: int, now: Instant) -> bool:
@@ -139,7 +136,7 @@ def calmed(alerts: Sequence[Alert], most: int, delivery: str) -> tuple[Alert, ..
 
 def _summary(new: Sequence[Alert], delivery: str) -> Alert:
     ranked = sorted(new, key=lambda one: -one.severity.rank)
-    counts = phrases.by_severity([one.finding for one in new if one.finding])
+    counts = phrases.by_severity(new)
     titles = [f"{one.severity}: {phrases.bounded(one.title)}" for one in ranked[:TITLES_TOLD]]
     more = len(new) - len(titles)
     return Alert(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from flowwatch.model import (
+    Alert,
     Amount,
     Check,
     Confidence,
@@ -344,7 +345,7 @@ def acked(count: int | None) -> str:
     return "acknowledgement unseen" if count is None else f"{size(count)} acknowledged"
 
 
-def by_severity(findings: Sequence[Finding]) -> str:
+def by_severity(findings: Sequence[Finding | Alert]) -> str:
     """`7: 1 critical, 2 high, 4 low`."""
     counts = {level: sum(one.severity is level for one in findings) for level in reversed(Severity)}
     parts = ", ".join(f"{number(count)} {level}" for level, count in counts.items() if count)

@@ -1,12 +1,14 @@
 """The channel `alertmanager`: POST /api/v2/alerts of a Prometheus Alertmanager, as its OpenAPI describes it.
 
 Labels say what an alert is routed and told apart by, and hold no address and no observed name; what was observed stands
-in the annotations. A finding fires from when it was first seen until it is quiet, or was not told again for twice the
-`repeat_interval`: counted from the sending, so that a late delivery does not arrive as one that has ended. A finding of
-another severity is another alert there; the one before it ends by itself.
+in the annotations. A finding fires from when it was first seen until it is quiet, or nothing stands for it any more, or
+it was not told again for twice the `repeat_interval`: counted from the sending, so that a late delivery does not arrive
+as one that has ended. A finding of another severity is another alert there; the one before it ends by itself. Alerts of
+the check itself are the same one when their titles are.
 """
 
 import base64
+import hashlib
 import json
 import time
 from pathlib import Path
@@ -22,6 +24,7 @@ from flowwatch.reports.escape import terminal
 from flowwatch.reports.jsonl import rfc3339
 
 _PATH = "/api/v2/alerts"
+_ENDS = (Life.QUIET, Life.CHANGED)
 
 
 class Alertmanager:
@@ -56,10 +59,10 @@ def _authorization(one: Notify, folder: Path) -> dict[str, str]:
 
 
 def posted(alert: Alert, now: Instant, lasts: int) -> dict[str, object]:
-    """The alert as a `postableAlert`; it ends `lasts` nanoseconds after now unless its finding is quiet."""
+    """The alert as a `postableAlert`; it ends `lasts` nanoseconds after now unless its finding has ended."""
     one = alert.finding
     begin = one.first_seen if one is not None and one.first_seen is not None else alert.time
-    end = min(alert.time, now) if alert.life is Life.QUIET else now + lasts
+    end = min(alert.time, now) if alert.life in _ENDS else now + lasts
     return {
         "labels": _labels(alert),
         "annotations": _annotations(alert),
@@ -81,6 +84,8 @@ def _labels(alert: Alert) -> dict[str, str]:
     }
     if alert.kind in (AlertKind.SUMMARY, AlertKind.TRIAL):
         labels["delivery"] = alert.delivery
+    if alert.kind is AlertKind.FAILURE:
+        labels["about"] = hashlib.sha256(alert.title.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return {name: terminal(value) for name, value in labels.items() if value}
 
 

@@ -3,7 +3,7 @@
 The URL may hold `{secret}`, for which the first line of `secret_file` is put, percent-encoded.
 Promises: the library runs in a process of its own that gets the URL and the words on standard input, may use a bounded
 amount of memory and is ended when the time is up; it loads no plugin and keeps nothing on disk. What chat services take
-for markup or a mention in observed text (`@ < > [ ] * _ ~` and the backtick) is escaped.
+for markup or a mention in observed text (`@ < > [ ] * ~` and the backtick) is escaped.
 Cannot: tell a refusal from a fault, since the library only says that it did not work: every failure may be tried again.
 The library follows redirects and the proxies of the environment as it sees fit.
 """
@@ -23,7 +23,7 @@ from flowwatch.ops.notify.delivery import NotDelivered
 from flowwatch.ops.notify.secret import secret
 from flowwatch.ops.notify.wording import subject, text
 
-_MARKUP = re.compile(r"[@<>\[\]*_~`]")
+_MARKUP = re.compile(r"[@<>\[\]*~`]")
 _KINDS = {Severity.CRITICAL: "failure", Severity.HIGH: "failure", Severity.MEDIUM: "warning"}
 _CHILD = "flowwatch.ops.notify.apprise_process"
 
@@ -40,11 +40,12 @@ class Apprise:
 
     def send(self, alert: Alert) -> None:
         """The library says that the service took it. Raises NotDelivered."""
-        asked = {"url": self._url, "title": _plain(subject(alert)), "body": _plain(text(alert))}
+        title = subject(alert).replace("[flowwatch] ", "flowwatch: ", 1)
+        asked = {"url": self._url, "title": _plain(title), "body": _plain(text(alert))}
         asked["kind"] = _KINDS.get(alert.severity, "info")
         try:
             done = subprocess.run(  # noqa: S603 - this interpreter, a module of ours; what was observed is standard input
-                [sys.executable, "-I", "-m", _CHILD],
+                [sys.executable, "-P", "-m", _CHILD],
                 input=json.dumps(asked).encode(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

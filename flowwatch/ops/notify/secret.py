@@ -19,9 +19,11 @@ def secret(path: Path) -> bytes:
     except OSError as error:
         hint = "write the secret into it and run `chmod 600` on it"
         raise UsageError(f"the secret file {path} cannot be read: {error.strerror}", hint=hint) from None
-    with os.fdopen(file, "rb") as opened:
-        _require_private(os.fstat(opened.fileno()), path)
-        found = opened.read(_LONGEST + 1).splitlines()[:1]
+    try:
+        _require_private(os.fstat(file), path)
+        found = os.read(file, _LONGEST + 1).splitlines()[:1]
+    finally:
+        os.close(file)
     if not found or not found[0].strip() or len(found[0]) > _LONGEST:
         raise UsageError(f"the first line of the secret file {path} holds no secret of 1 to {_LONGEST} bytes")
     return found[0]

@@ -57,7 +57,7 @@ class Smtp:
                 self._secure(session)
                 if self._login:
                     session.login(*self._login)
-                refused = session.send_message(told)
+                refused = session.sendmail(self._from.addr_spec, [one.addr_spec for one in self._to], told)
                 with suppress(OSError, smtplib.SMTPException):  # the mail is taken, whatever comes of this
                     session.quit()
         except smtplib.SMTPRecipientsRefused as error:
@@ -111,8 +111,8 @@ class _Session(smtplib.SMTP):
         self.ehlo_or_helo_if_needed()
 
 
-def mail(alert: Alert, sender: Address, to: tuple[Address, ...]) -> EmailMessage:
-    """The mail; the same for the same alert."""
+def mail(alert: Alert, sender: Address, to: tuple[Address, ...]) -> bytes:
+    """The mail; the same for the same alert. Header lines are folded by need (998) only: a fold is all some see."""
     told = EmailMessage(policy=email.policy.SMTP)
     told["From"] = sender
     told["To"] = to
@@ -124,7 +124,7 @@ def mail(alert: Alert, sender: Address, to: tuple[Address, ...]) -> EmailMessage
     told["Auto-Submitted"] = "auto-generated"
     told["X-Flowwatch-Severity"] = alert.severity.value
     told.set_content(text(alert), charset="us-ascii", cte="quoted-printable")
-    return told
+    return told.as_bytes(policy=told.policy.clone(max_line_length=998))
 
 
 def _token(id: str) -> str:  # noqa: A002 - what it is

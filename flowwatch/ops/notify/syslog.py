@@ -61,8 +61,7 @@ class Syslog:
             raise NotDelivered(f"{self._host} could not be told: {wire.told(error)}") from error
 
     def _datagram(self, told: bytes) -> None:
-        found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_DGRAM)
-        family, kind, proto, _, address = found[0]
+        family, kind, proto, _, address = wire.addresses(self._host, self._port, socket.SOCK_DGRAM)[0]
         with socket.socket(family, kind, proto) as sock:
             sock.settimeout(self._seconds)
             sock.sendto(told, address)

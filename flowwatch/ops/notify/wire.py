@@ -8,8 +8,9 @@ certificate and name verified.
 import socket
 import ssl
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowwatch.errors import UsageError
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 MOST_ANSWERED = 64 * 1024
 """Bytes a receiver may send in one delivery."""
 _MOST_ADDRESSES = 8
+_SHORTEST = 0.001
 
 
 class Budget:
@@ -28,12 +30,17 @@ class Budget:
         self._end = time.monotonic() + seconds
         self._bytes = MOST_ANSWERED
 
+    @property
+    def rest(self) -> float:
+        """Seconds left, none or fewer when the time is up."""
+        return self._end - time.monotonic()
+
     def left(self) -> float:
         """Seconds left. Raises TimeoutError when there are none."""
-        left = self._end - time.monotonic()
-        if left <= 0:
+        rest = self.rest
+        if rest <= 0:
             raise TimeoutError("it took longer than `timeout` allows")
-        return left
+        return rest
 
     def take(self, count: int) -> None:
         """Counts bytes received. Raises OSError when they are too many."""
@@ -67,6 +74,10 @@ class _Bounded(socket.socket):
         self._wait()
         super().sendall(data, flags)
 
+    def gettimeout(self) -> float | None:
+        """What TLS begins with when it is put over this connection."""
+        return max(self.budget.rest, _SHORTEST) if self.budget else super().gettimeout()
+
     def _wait(self) -> None:
         if self.budget:
             self.settimeout(self.budget.left())
@@ -83,7 +94,7 @@ class _BoundedTls(_Bounded, ssl.SSLSocket):
 def connected(host: str, port: int, budget: Budget) -> socket.socket:
     """A TCP connection to the first address of the host that takes one. Raises OSError."""
     fault: OSError | None = None
-    for family, kind, proto, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[:_MOST_ADDRESSES]:
+    for family, kind, proto, _, address in addresses(host, port, socket.SOCK_STREAM):
         sock = _Bounded(family, kind, proto)
         try:
             sock.settimeout(budget.left())
@@ -95,6 +106,17 @@ def connected(host: str, port: int, budget: Budget) -> socket.socket:
             grant(sock, budget)
             return sock
     raise fault or OSError(f"{host} has no address")
+
+
+_Address = tuple[socket.AddressFamily, socket.SocketKind, int, str, Any]
+
+
+def addresses(host: str, port: int, kind: socket.SocketKind) -> Sequence[_Address]:
+    """The first addresses of a host of the configuration, as `getaddrinfo` gives them. Raises OSError."""
+    try:
+        return socket.getaddrinfo(host, port, type=kind)[:_MOST_ADDRESSES]
+    except UnicodeError:
+        raise OSError(f"{host!r} is no host name") from None
 
 
 def secured(sock: socket.socket, host: str, context: ssl.SSLContext, budget: Budget) -> ssl.SSLSocket:

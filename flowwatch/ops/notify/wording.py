@@ -15,8 +15,8 @@ _MOST_LINES = 200
 _LIVES = {
     Life.NEW: "First told now.",
     Life.REPEATED: "It was told before and goes on.",
-    Life.RAISED: "It was told before; its severity has risen.",
-    Life.CHANGED: "It was told before; later evidence changed its verdict. Both are kept.",
+    Life.RAISED: "It was told before; its severity or its verdict is graver now.",
+    Life.CHANGED: "It was told before; later evidence gave another verdict, nothing stands for it now. Both are kept.",
     Life.QUIET: "Nothing more of it was seen in the last checks; what was sent stays sent.",
 }
 
@@ -32,7 +32,7 @@ def subject(alert: Alert) -> str:
 
 
 def text(alert: Alert) -> str:
-    """The alert in words, its lines ending in line ends; none is blank at its start but those of a list of facts."""
+    """The alert in words, several lines; facts are set in by four blanks."""
     told = [f"{alert.severity}: {alert.title}", *_said(alert)]
     listed = [f"    {key:<10}  {value}" for key, value in _facts(alert)]
     limits = [phrases.LIMITS_OF_SIGHT] if alert.finding else []
