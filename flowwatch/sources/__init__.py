@@ -13,6 +13,22 @@ from flowwatch.sources.formats import FORMATS
 from flowwatch.sources.growing import patience
 from flowwatch.sources.paths import expand
 from flowwatch.sources.reading import Collected, Part, Reading, collect, parts, read
+from flowwatch.sources.resume import Position, Step, go_on, steps
 from flowwatch.sources.rotation import runs
 
-__all__ = ["FORMATS", "Collected", "Part", "Reading", "collect", "expand", "parts", "patience", "read", "runs"]
+__all__ = [
+    "FORMATS",
+    "Collected",
+    "Part",
+    "Position",
+    "Reading",
+    "Step",
+    "collect",
+    "expand",
+    "go_on",
+    "parts",
+    "patience",
+    "read",
+    "runs",
+    "steps",
+]

@@ -41,12 +41,20 @@ class Carried(msgspec.Struct, frozen=True):
     """False: it goes on with the next of its stream."""
 
 
-class _Begun(NamedTuple):
+class Begun(NamedTuple):
     """A message of which parts are still to come."""
 
     text: bytearray
     number: int
     offset: int
+
+
+class Left(msgspec.Struct, frozen=True):
+    """What goes over to another reader of the same log."""
+
+    carrier: int | None = None
+    """Place among the forms; -1: nothing carries the lines; None: there was none yet."""
+    begun: dict[str, Begun] = {}
 
 
 _Take = Callable[[bytes], Carried | None]
@@ -72,21 +80,42 @@ _JOURNAL = msgspec.json.Decoder(_Journal)
 
 def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
     """The input as blocks of whole lines (`lines.blocks`), those that were carried taken out. Raises OSError."""
-    found = lines.blocks(stream, size)
-    take: _Take | None = None
-    begun: dict[str, _Begun] = {}
-    for first in found:
-        take = carrier(first.data)
-        yield first if take is None else _taken(first, take, begun)
-        if first.data.strip():
-            break
-    if take is None:
-        yield from found
-        return
-    for block in found:
-        yield _taken(block, take, begun)
-    for left in begun.values():
-        yield Block(_one_line(left.text), left.offset, left.number, ended=False, outer=(left.offset,))
+    carrying = Carrying()
+    for block in lines.blocks(stream, size):
+        yield carrying.bare(block)
+    yield from carrying.end()
+
+
+class Carrying:
+    """Takes the blocks of one log in order; keeps messages of which parts are still to come."""
+
+    def __init__(self) -> None:
+        self._carrier: int | None = None
+        self._begun: dict[str, Begun] = {}
+
+    def bare(self, block: Block) -> Block:
+        """The block without what carries its lines."""
+        if self._carrier is None and block.data.strip():
+            take = carrier(block.data)
+            self._carrier = -1 if take is None else _FORMS.index(take)
+        if self._carrier is None or self._carrier < 0:
+            return block
+        return _taken(block, _FORMS[self._carrier], self._begun)
+
+    def end(self) -> Iterator[Block]:
+        """The messages that never ended."""
+        for left in self._begun.values():
+            yield Block(_one_line(left.text), left.offset, left.number, ended=False, outer=(left.offset,))
+
+    def leave(self) -> Left:
+        """What was told and begun so far, for another to go on with."""
+        return Left(self._carrier, self._begun)
+
+    def resume(self, left: Left) -> None:
+        """Goes on where another left. Raises ValueError where that was another version."""
+        if left.carrier is not None and not -1 <= left.carrier < len(_FORMS):
+            raise ValueError(left.carrier)
+        self._carrier, self._begun = left.carrier, left.begun
 
 
 def plain(head: bytes) -> bytes:
@@ -98,10 +127,10 @@ def plain(head: bytes) -> bytes:
 def carrier(head: bytes) -> _Take | None:
     """What takes the carrier off the lines of a log with these first bytes; None where nothing carries them."""
     first = head.removeprefix(lines.MARK).lstrip().split(b"\n", 1)[0][:LONGEST]
-    return next((take for take in (_docker, _cri, _journal, _json) if take(first) is not None), None)
+    return next((take for take in _FORMS if take(first) is not None), None)
 
 
-def _taken(block: Block, take: _Take, begun: dict[str, _Begun]) -> Block:
+def _taken(block: Block, take: _Take, begun: dict[str, Begun]) -> Block:
     outer = tuple(block.offsets())
     found = [
         _line(line, take, begun, number, offset)
@@ -110,7 +139,7 @@ def _taken(block: Block, take: _Take, begun: dict[str, _Begun]) -> Block:
     return Block(b"\n".join(found), block.offset, block.number, block.ended, outer)
 
 
-def _line(line: bytes, take: _Take, begun: dict[str, _Begun], number: int, offset: int) -> bytes:
+def _line(line: bytes, take: _Take, begun: dict[str, Begun], number: int, offset: int) -> bytes:
     one = take(line) if len(line) <= LONGEST else None
     if one is None:
         return line
@@ -118,7 +147,7 @@ def _line(line: bytes, take: _Take, begun: dict[str, _Begun], number: int, offse
     text = before.text if before else bytearray()
     text += one.text
     if not one.whole and len(text) <= LONGEST and len(begun) < _MOST_BEGUN:
-        begun[one.stream] = _Begun(text, number, offset)
+        begun[one.stream] = Begun(text, number, offset)
         return b""
     found = _one_line(text)
     return found if found.lstrip()[:1] == b"{" else one.frame.encode() + found
@@ -170,3 +199,6 @@ def _json(line: bytes) -> Carried | None:
     found = _FRAMED.match(line)
     said = found["said"].removeprefix(_COOKIE).lstrip() if found else b""
     return Carried(said) if said.startswith(b"{") and said.rstrip().endswith(b"}") else None
+
+
+_FORMS: tuple[_Take, ...] = (_docker, _cri, _journal, _json)

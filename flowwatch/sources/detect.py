@@ -29,11 +29,15 @@ _SHOWN, _SHORTENED = 3, 120
 
 
 def named(name: str, maps: tuple[str, ...] = ()) -> Format:
-    """The format of that name; UsageError, listing the names, where there is none."""
+    """The format of that name, or of several joined by `+`; UsageError, listing the names, where there is none."""
     among = formats(maps)
     for entry in among:
         if entry.name == name:
             return entry
+    if len(several := name.split("+")) > 1:
+        from flowwatch.sources.mixed import mixed
+
+        return mixed([named(one, maps) for one in several])
     raise UsageError(f"no input format is called {name!r}", hint=f"one of {', '.join(entry.name for entry in among)}")
 
 

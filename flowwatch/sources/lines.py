@@ -62,20 +62,24 @@ class Block(msgspec.Struct, frozen=True):
 
 def blocks(stream: BinaryIO, size: int = BLOCK) -> Iterator[Block]:
     """The input as blocks of whole lines; an empty input gives none. Raises OSError."""
-    pieces = _Pieces()
+    pieces = Pieces()
     while data := stream.read(size):
         yield from pieces.add(data)
     yield from pieces.end()
 
 
-class _Pieces:
-    """What is left over between two reads: the begun line, where it began, and what was cut from it."""
+class Pieces:
+    """What is left over between two reads: the begun line, where it began, and what was cut from it.
 
-    def __init__(self) -> None:
+    `offset` and `number`: of the line that is read first.
+    """
+
+    def __init__(self, offset: int = 0, number: int = 1) -> None:
         self.begun = bytearray()
         self.cut = 0
-        self.offset = 0
-        self.number = 1
+        self.offset = offset
+        """Of the begun line in the input, which is where the last whole line ended."""
+        self.number = number
 
     def add(self, data: bytes) -> Iterator[Block]:
         """The lines that `data` completes."""

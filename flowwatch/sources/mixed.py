@@ -8,12 +8,14 @@ import functools
 import re
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from flowwatch.model.records import Refused
 from flowwatch.sources import syslog
 from flowwatch.sources.formats import Format, of_log
 from flowwatch.sources.ledger import OTHER_PROGRAM, Ledger
 from flowwatch.sources.lines import Block
-from flowwatch.sources.logs import Batches, Log
+from flowwatch.sources.logs import Batches, Left, Log
 from flowwatch.sources.moments import Clock
 
 _FRAME = re.compile(syslog.PARTS.encode(), re.DOTALL)
@@ -95,6 +97,16 @@ class MixedLog:
         """What was begun in any of them."""
         for log in self._logs:
             yield from log.end()
+
+    def leave(self, most: int) -> Left:
+        """What is begun and open in each of them."""
+        left = [log.leave(most) for log in self._logs]
+        return Left(msgspec.msgpack.encode([one.state for one in left]), tuple(at for one in left for at in one.open))
+
+    def resume(self, state: bytes) -> None:
+        """Goes on where another left."""
+        for log, one in zip(self._logs, msgspec.msgpack.decode(state, type=list[bytes]), strict=True):
+            log.resume(one)
 
     def _owner(self, line: bytes) -> int | None:
         """Which log reads the line; None where none does."""

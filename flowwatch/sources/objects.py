@@ -32,7 +32,7 @@ class Found(msgspec.Struct, Generic[T], frozen=True):
     code: str = ""
 
 
-class _Begun(msgspec.Struct):
+class Begun(msgspec.Struct):
     """An object that has begun and not ended."""
 
     number: int
@@ -40,6 +40,13 @@ class _Begun(msgspec.Struct):
     data: bytearray
     depth: int = 0
     broken: bool = False
+
+
+class Left(msgspec.Struct, frozen=True):
+    """What goes over to another reader of the same log."""
+
+    spanning: bool | None = None
+    begun: Begun | None = None
 
 
 class Objects(Generic[T]):
@@ -51,7 +58,7 @@ class Objects(Generic[T]):
 
     def __init__(self, decode: Callable[[bytes], T | str]) -> None:
         self._decode = decode
-        self._begun: _Begun | None = None
+        self._begun: Begun | None = None
         self.spanning: bool | None = None
         """Whether objects span lines; not known before the first."""
         self._bare = True
@@ -78,6 +85,15 @@ class Objects(Generic[T]):
         """The object that never ended, refused."""
         return [self._broken(self._begun)] if self._begun else []
 
+    def leave(self) -> Left:
+        """The object that has begun, taken out: it ends in what another reads on."""
+        left, self._begun = Left(self.spanning, self._begun), None
+        return left
+
+    def resume(self, left: Left) -> None:
+        """Goes on where another left."""
+        self.spanning, self._begun = left.spanning, left.begun
+
     def _line(self, number: int, offset: int, line: bytes) -> Iterator[Found[T]]:
         alone = self._decoded(line)
         whole = not isinstance(alone, str)
@@ -102,7 +118,7 @@ class Objects(Generic[T]):
                 if line[at : token.start(1)].strip(_BETWEEN):
                     yield Found(number, offset + at * self._bare, None, "json_syntax")
                 at = token.start(1)
-                self._begun = _Begun(number, offset + at * self._bare, bytearray())
+                self._begun = Begun(number, offset + at * self._bare, bytearray())
             self._begun.depth += (token[1] in b"{[") - (token[1] in b"}]")
             self._begun.broken |= token[1] == b'"'
             if self._begun.depth == 0:
@@ -123,14 +139,14 @@ class Objects(Generic[T]):
             yield Found(self._begun.number, self._begun.offset, None, "line_too_long")
             self._begun = None
 
-    def _ended(self, begun: _Begun) -> Found[T]:
+    def _ended(self, begun: Begun) -> Found[T]:
         return (
             self._broken(begun)
             if begun.broken
             else _found(begun.number, begun.offset, self._decoded(bytes(begun.data)))
         )
 
-    def _broken(self, begun: _Begun) -> Found[T]:
+    def _broken(self, begun: Begun) -> Found[T]:
         return Found(begun.number, begun.offset, None, "json_syntax")
 
     def _decoded(self, data: bytes) -> T | str:

@@ -28,14 +28,21 @@ _TELLING = 64
 class Opened(io.RawIOBase):
     """The bytes of one source, readable once from the first to the last; a context manager.
 
-    Opening raises OSError (missing, unreadable, a folder).
+    `shown` is told as its name instead of the source. Opening raises OSError (missing, unreadable, a folder).
     """
 
     def __init__(
-        self, source: str, *, digest: bool = True, progress: Progress | None = None, follow: float | None = None
+        self,
+        source: str,
+        *,
+        digest: bool = True,
+        progress: Progress | None = None,
+        follow: float | None = None,
+        shown: str | None = None,
     ) -> None:
         super().__init__()
         self.source = source
+        self._shown = source if shown is None else shown
         self.stored = Stored(source, digest=digest, progress=progress, follow=follow)
         self.compression = self.stored.compression
         """How the source is stored."""
@@ -56,7 +63,7 @@ class Opened(io.RawIOBase):
     @property
     def name(self) -> str:
         """The source as text; what in a path is not UTF-8 or not printable is escaped."""
-        return self.text(self.source)
+        return self.text(self._shown)
 
     @staticmethod
     def text(source: str) -> str:
@@ -98,6 +105,17 @@ class Opened(io.RawIOBase):
         view[:count] = self._ready[:count]
         self._ready = self._ready[count:]
         return count
+
+    def skip(self, count: int) -> int:
+        """Passes over so many unpacked bytes, of a regular file; how many of them it had. Raises OSError."""
+        if self.compression is None and self.wide is None:
+            within = min(count, self.stored.length or 0)
+            self.stored.skip(within)
+            return within
+        left = count
+        while left and (piece := self.read(min(left, _PIECE))):
+            left -= len(piece)
+        return count - left
 
     def drain(self) -> None:
         """Reads what is left as it is stored, for size and digest. Raises OSError."""

@@ -34,15 +34,24 @@ _RECORD: dict[TableName, str] = {"flows": "first_record", "lookups": "record"}
 class Reading:
     """Batches of one source, to be iterated once; `coverage` is complete after the last."""
 
-    def __init__(self, source: str, options: ReadOptions, progress: Progress | None, then: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        source: str,
+        options: ReadOptions,
+        progress: Progress | None,
+        then: Sequence[str] = (),
+        *,
+        shown: str | None = None,
+    ) -> None:
         self.source = source
+        self._shown = source if shown is None else shown
         self._then = then
         self._options = options
         self._progress = progress
         if options.maps:
             formats(options.maps)  # what is wrong with a map is told before anything is read
         self._forced = named(options.input_format, options.maps) if options.input_format is not None else None
-        self._coverages = tuple(Coverage(source=Opened.text(one)) for one in (source, *then))
+        self._coverages = tuple(Coverage(source=Opened.text(one)) for one in (self._shown, *then))
 
     @property
     def coverage(self) -> Coverage:
@@ -58,14 +67,16 @@ class Reading:
         try:
             opened = self._open()
         except (OSError, ValueError) as error:
-            self._coverages = tuple(msgspec.structs.replace(one, error=_unreadable(error)) for one in self._coverages)
+            self._coverages = tuple(msgspec.structs.replace(one, error=unreadable(error)) for one in self._coverages)
             return
         with opened:
             yield from self._read_run(opened) if self._then else self._read(opened)
 
     def _open(self) -> Opened:
         options = self._options
-        return Opened(self.source, digest=options.digest, progress=self._progress, follow=options.follow)
+        return Opened(
+            self.source, digest=options.digest, progress=self._progress, follow=options.follow, shown=self._shown
+        )
 
     def _read(self, opened: Opened) -> Iterator[tuple[TableName, pa.RecordBatch]]:
         chosen = self._forced or detect(opened.head, self._options.maps, opened.middle)
@@ -234,7 +245,7 @@ def _unread(opened: Opened, why: Skip) -> Coverage:
     try:
         opened.drain()
     except OSError as error:
-        why = _unreadable(error)
+        why = unreadable(error)
     told = Coverage(source=opened.name, size=opened.size, sha256=opened.sha256, bytes=opened.size, error=why)
     return _unpacked(opened, told)
 
@@ -250,7 +261,8 @@ def _unpacked(opened: Opened, coverage: Coverage) -> Coverage:
     return stored if count is None else msgspec.structs.replace(stored, unpacked_size=count, bytes=count)
 
 
-def _unreadable(error: OSError | ValueError) -> Skip:
+def unreadable(error: OSError | ValueError) -> Skip:
+    """Why a source could not be opened."""
     if isinstance(error, FileNotFoundError):
         return Skip("not_found", "no such file")
     if isinstance(error, IsADirectoryError):

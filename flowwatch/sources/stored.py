@@ -83,11 +83,24 @@ class Stored(io.RawIOBase):
         """The path where the source is a regular file, so that it may be opened again by itself; else None."""
         return self.source if self._owned and stat.S_ISREG(os.fstat(self._file.fileno()).st_mode) else None
 
+    @property
+    def length(self) -> int | None:
+        """Bytes of the source as it is now; None where it is no regular file."""
+        return None if self.path is None else os.fstat(self._file.fileno()).st_size
+
+    def skip(self, count: int) -> None:
+        """Passes over so many bytes unread, of a regular file; no digest is told any more. Raises OSError."""
+        self._sum = None
+        within = min(count, len(self._again))
+        self._again = self._again[within:]
+        self._file.seek(count - within, os.SEEK_CUR)
+        self.size += count
+
     def middle(self) -> bytes:
         """Whole lines from the middle of a regular file that is longer than its first bytes; else nothing."""
         if self.path is None or self.compression:
             return b""
-        size = os.fstat(self._file.fileno()).st_size
+        size = self.length or 0
         if size <= 2 * HEAD:
             return b""
         found = os.pread(self._file.fileno(), HEAD, size // 2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -11,7 +12,7 @@ from flowwatch.sources.bind.rows import Columns
 from flowwatch.sources.columns import batch
 from flowwatch.sources.ledger import Ledger
 from flowwatch.sources.lines import Block
-from flowwatch.sources.logs import Batches, Span
+from flowwatch.sources.logs import Batches, Left, Span
 from flowwatch.sources.moments import Clock
 
 
@@ -48,6 +49,15 @@ class BindLog:
     def end(self) -> Batches:
         """Nothing: no question spans lines."""
         return iter(())
+
+    def leave(self, most: int) -> Left:
+        """The time of the last question."""
+        del most  # none waits for an answer
+        return Left(msgspec.msgpack.encode(self._span.last))
+
+    def resume(self, state: bytes) -> None:
+        """Goes on where another left."""
+        self._span.last = msgspec.msgpack.decode(state, type=int | None)
 
     def _others(self, others: list[tuple[int, int, str]], block: Block) -> Iterator[tuple[int, int, str]]:
         """Books the lines that are no question; gives those to refuse, or to hold back where nothing ends them."""

@@ -62,6 +62,13 @@ class _Run(msgspec.Struct):
     """The last line led to another name, which is still to be told."""
 
 
+class Waiting(msgspec.Struct, frozen=True):
+    """What goes over to another reader of the same log."""
+
+    questions: list[Question]
+    runs: dict[str, _Run]
+
+
 class Pairs:
     """Takes the lines of one log in order; `done` are the questions to be told."""
 
@@ -74,10 +81,28 @@ class Pairs:
         self._by_name: dict[tuple[str, str], deque[Question]] = {}
         self._runs: dict[str, _Run] = {}
 
+    def leave(self, most: int) -> Waiting:
+        """The youngest questions that wait, and the replies that go on."""
+        return Waiting(list(self._open.values())[-most:], self._runs)
+
+    def resume(self, waiting: Waiting) -> None:
+        """Goes on where another left."""
+        for one in waiting.questions:
+            self._wait(one)
+        self._runs = waiting.runs
+        for run in self._runs.values():
+            run.question = self._open.get(run.question.number, run.question)
+
     def ask(self, number: int, offset: int, line: Line) -> None:
         """A question."""
         self.pause(line)
-        one = Question(number, offset, line.time, line)
+        self._wait(Question(number, offset, line.time, line))
+        if len(self._open) > MOST_OPEN:
+            self.given_up += 1
+            self._tell(next(iter(self._open.values())))
+
+    def _wait(self, one: Question) -> None:
+        line = one.line
         if line.key is not None:
             before = self._by_key.pop((line.pid, line.key), None)
             if before is not None:
@@ -91,10 +116,7 @@ class Pairs:
                     self._tell(alike[0])
                     alike = self._by_name[line.pid, name.lower()]
                 alike.append(one)
-        self._open[number] = one
-        if len(self._open) > MOST_OPEN:
-            self.given_up += 1
-            self._tell(next(iter(self._open.values())))
+        self._open[one.number] = one
 
     def answer(self, number: int, offset: int, line: Line) -> bool:
         """An answer, or an error; whether it belongs to a question."""

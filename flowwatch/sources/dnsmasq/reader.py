@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -9,10 +10,10 @@ from flowwatch.model.records import LOOKUPS, Refused
 from flowwatch.sources import syslog, text
 from flowwatch.sources.columns import batch, instants
 from flowwatch.sources.dnsmasq.grammar import Line, line
-from flowwatch.sources.dnsmasq.pairing import Pairs, Question
+from flowwatch.sources.dnsmasq.pairing import Pairs, Question, Waiting
 from flowwatch.sources.ledger import OTHER_PROGRAM, Ledger
 from flowwatch.sources.lines import Block
-from flowwatch.sources.logs import Batches, Span
+from flowwatch.sources.logs import Batches, Left, Span
 from flowwatch.sources.mnemonics import spelt
 from flowwatch.sources.moments import Clock
 
@@ -22,6 +23,14 @@ _OTHER = "line of dnsmasq that names nothing asked or answered"
 _UNASKED = "answer to no question of this log: it names nothing"
 _GIVEN_UP = "questions given up for newer ones"
 _OLDEST = "answer without the key of its question: given to the oldest that asked for the name"
+
+
+class _State(msgspec.Struct, frozen=True):
+    """What goes over to another reader."""
+
+    waiting: Waiting
+    answered: bool
+    last: int | None
 
 
 class DnsmasqLog:
@@ -36,6 +45,8 @@ class DnsmasqLog:
         self._clock = clock
         self._pairs = Pairs()
         self._answered = False
+        self._asked: list[str | None] = []
+        """Times of the questions of a block, as printed."""
         self._span = Span(self.ledger)
 
     def take(self, block: Block) -> Batches:
@@ -52,6 +63,7 @@ class DnsmasqLog:
             if code:
                 refusals.append((number, offset, code))
         self.ledger.refuse(refusals, ended=block.ended)
+        self._note_times()
         yield from self._told()
 
     def end(self) -> Batches:
@@ -61,6 +73,18 @@ class DnsmasqLog:
         if self._answered and self._pairs.given_up:
             self.ledger.limits[_GIVEN_UP] = self._pairs.given_up
 
+    def leave(self, most: int) -> Left:
+        """The youngest questions that wait."""
+        state = _State(self._pairs.leave(most), self._answered, self._span.last)
+        places = tuple((one.number, one.offset) for one in state.waiting.questions)
+        return Left(msgspec.msgpack.encode(state), places)
+
+    def resume(self, state: bytes) -> None:
+        """Goes on where another left."""
+        left = msgspec.msgpack.decode(state, type=_State)
+        self._pairs.resume(left.waiting)
+        self._answered, self._span.last = left.answered, left.last
+
     def _book(self, number: int, offset: int, found: Line) -> str | None:
         """Books a line of dnsmasq; the reason code where its time is none."""
         if found.time is not None and not syslog.is_time(found.time, self._clock):
@@ -68,6 +92,7 @@ class DnsmasqLog:
         ledger = self.ledger
         if found.kind == "query":
             self._pairs.ask(number, offset, found)
+            self._asked.append(found.time)
             ledger.events += 1
         elif found.kind == "other" or (found.kind == "error" and found.key is None):
             self._pairs.pause(found)
@@ -94,14 +119,19 @@ class DnsmasqLog:
             return None
         return found
 
+    def _note_times(self) -> None:
+        """Books when the questions of a block were asked, each once whenever it is told."""
+        asked, self._asked = pa.array(self._asked, pa.utf8()), []
+        times, basis = syslog.times(asked, self._clock)
+        self.ledger.note_times(pc.fill_null(basis, "none"), self._clock)
+        self._span.add(times)
+
     def _told(self) -> Batches:
         done, self._pairs.done = self._pairs.done, []
         if not done:
             return
         made = self._rows(sorted(done, key=lambda one: one.number))
         self.ledger.lookups += made.num_rows
-        self.ledger.note_times(made["time_basis"], self._clock)
-        self._span.add(pc.coalesce(made["asked"], made["time"]).cast(pa.int64()))
         yield "lookups", made
 
     def _rows(self, done: list[Question]) -> pa.RecordBatch:

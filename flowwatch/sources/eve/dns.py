@@ -14,8 +14,9 @@ time. The class of a question EVE does not say. Messages of other operations tha
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
+from itertools import chain, count
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -34,6 +35,15 @@ _OF_QUESTION = ["record", "offset", "time", *_ENDS, "qname", "qtype", "name_exac
 _OF_ANSWER = ["record", "offset", "time", "name_exact", "flags", "rcode", "answers"]
 """What a lookup has from its question, and from its answer, as far as there are both."""
 _Places = Sequence[int | None]
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """What goes over to another reader of the same log."""
+
+    rows: bytes | None
+    """The questions that wait, as an Arrow stream."""
+    places: list[tuple[Key, list[int]]] = []
+    open: tuple[bytes, list[Key]] | None = None
 
 
 class Lookups:
@@ -74,6 +84,33 @@ class Lookups:
         left = [place for waiting in self._waiting.values() for place in waiting]
         self._waiting.clear()
         return columns(found, [*questions, *left], [*answers, *[None] * len(left)])
+
+    def leave(self, most: int) -> tuple[Waiting, tuple[tuple[int, int], ...]]:
+        """The youngest questions that wait, and where they stand; before `end`."""
+        if self._rows is None:
+            return Waiting(None), ()
+        records = self._rows["record"].to_pylist()
+        oldest = sorted((place for waiting in self._waiting.values() for place in waiting), key=records.__getitem__)
+        kept = {place: at for at, place in enumerate(oldest[-most:])}
+        rows = self._rows.take(pa.array(list(kept), pa.int64()))
+        told = [rows] if self._open is None else [rows, self._open[0]]
+        waiting = [(key, [kept[one] for one in places if one in kept]) for key, places in self._waiting.items()]
+        left = Waiting(
+            _stored(rows),
+            [(key, places) for key, places in waiting if places],
+            None if self._open is None else (_stored(self._open[0]), self._open[1]),
+        )
+        places = (zip(one["record"].to_pylist(), one["offset"].to_pylist(), strict=True) for one in told)
+        return left, tuple(chain.from_iterable(places))
+
+    def resume(self, left: Waiting) -> None:
+        """Goes on where another left."""
+        if left.rows is not None:
+            self._rows = _read(left.rows)
+        self._waiting = dict(left.places)
+        self._count = sum(map(len, self._waiting.values()))
+        if left.open is not None:
+            self._open = _read(left.open[0]), left.open[1]
 
     def _whole(self, new: pa.RecordBatch, names: list[Key], *, ended: bool = False) -> tuple[pa.RecordBatch, list[Key]]:
         """The messages with the records of each answer of version 1 brought together; keeps one that may go on."""
@@ -150,6 +187,18 @@ class Lookups:
         self._rows = self._rows and self._rows.take(pa.array(places, pa.int64()))
         place = count()
         self._waiting = {key: [next(place) for _ in waiting] for key, waiting in self._waiting.items()}
+
+
+def _stored(rows: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as out:
+        out.write_batch(rows)
+    return bytes(sink.getvalue())
+
+
+def _read(stored: bytes) -> pa.RecordBatch:
+    with pa.ipc.open_stream(stored) as stream:
+        return stream.read_next_batch()
 
 
 def columns(found: pa.RecordBatch, questions: _Places, answers: _Places) -> dict[str, pa.Array]:

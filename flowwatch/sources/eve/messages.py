@@ -29,7 +29,8 @@ _CONVERSATION = ("src_ip", "src_port", "dest_ip", "dest_port")
 _Asked = tuple[int, str, str | None, bool]
 """Place of the message, name and type as logged, whether the name was cut."""
 
-Key = tuple[object, int | None, str, str | None]
+_Ends = frozenset[tuple[str | None, int | None]]
+Key = tuple[int | _Ends, int | None, str, str | None]
 """What question and answer have in common: conversation, message id, name, type."""
 
 

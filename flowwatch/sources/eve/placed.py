@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from flowwatch.sources.eve.events import Event, event, usual
 from flowwatch.sources.lines import Block
-from flowwatch.sources.objects import Found, Objects
+from flowwatch.sources.objects import Found, Left, Objects
 
 Refusal = tuple[int, int, str]
 """Line, byte offset, reason code."""
@@ -79,6 +79,14 @@ class Places:
     def end(self) -> Placed:
         """What was begun and never ended."""
         return _written_anew(self._objects.end(), 0)
+
+    def leave(self) -> Left:
+        """The object that has begun, taken out."""
+        return self._objects.leave()
+
+    def resume(self, left: Left) -> None:
+        """Goes on where another left."""
+        self._objects.resume(left)
 
     def _mended(self, block: Block, others: list[dict[str, int]]) -> Placed:
         """The lines that the core did not take."""

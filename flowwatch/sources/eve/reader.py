@@ -3,17 +3,19 @@
 from collections import Counter
 from collections.abc import Callable
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowwatch.model.records import FLOWS, LOOKUPS, Refused
+from flowwatch.sources import objects
 from flowwatch.sources.columns import batch, in_order
 from flowwatch.sources.eve import dns, flow, http, tls
 from flowwatch.sources.eve.cells import Cells, Rows
 from flowwatch.sources.eve.placed import Placed, Places, Refusal
 from flowwatch.sources.ledger import Ledger
 from flowwatch.sources.lines import Block
-from flowwatch.sources.logs import Batches
+from flowwatch.sources.logs import Batches, Left
 
 _FLOWS: dict[str, Callable[[Cells], Rows]] = {
     "flow": flow.rows, "netflow": flow.netflow, "tls": tls.rows, "http": http.rows, "fileinfo": http.files,
@@ -21,6 +23,15 @@ _FLOWS: dict[str, Callable[[Cells], Rows]] = {
 }  # fmt: skip
 _MOST_TYPES = 64
 """Types that are not read are told apart up to this many."""
+
+
+class _State(msgspec.Struct, frozen=True):
+    """What goes over to another reader."""
+
+    begun: objects.Left
+    waiting: dns.Waiting
+    losses: int
+    last: int | None
 
 
 class EveLog:
@@ -47,6 +58,20 @@ class EveLog:
         yield from self._rows(self._places.end())
         yield from self._asked(self._lookups.end())
         self._close()
+
+    def leave(self, most: int) -> Left:
+        """The object that has begun, and the youngest questions that wait."""
+        waiting, places = self._lookups.leave(most)
+        state = _State(self._places.leave(), waiting, self._losses.now, self._last)
+        return Left(msgspec.msgpack.encode(state), places)
+
+    def resume(self, state: bytes) -> None:
+        """Goes on where another left."""
+        left = msgspec.msgpack.decode(state, type=_State)
+        self._places.resume(left.begun)
+        self._lookups.resume(left.waiting)
+        self._losses = _Losses(left.losses)
+        self._last = left.last
 
     def _rows(self, placed: Placed, *, ended: bool = True) -> Batches:
         """Batches of the records; books all of them."""
@@ -149,20 +174,21 @@ class EveLog:
 
 
 class _Losses:
-    """Packets the capture lost, from a counter that begins anew when Suricata does."""
+    """Packets the capture lost, from a counter that begins anew when Suricata does; `now` is its reading before."""
 
-    def __init__(self) -> None:
-        self._before = self._now = 0
+    def __init__(self, now: int = 0) -> None:
+        self._before = -now
+        self.now = now
 
     @property
     def total(self) -> int:
         """All of them so far."""
-        return self._before + self._now
+        return self._before + self.now
 
     def take(self, reading: int) -> None:
         """One more reading of the counter."""
-        self._before += self._now if reading < self._now else 0
-        self._now = reading
+        self._before += self.now if reading < self.now else 0
+        self.now = reading
 
 
 def _accepted(cells: Cells, refusals: list[Refusal]) -> pa.BooleanArray:

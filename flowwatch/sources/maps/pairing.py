@@ -61,8 +61,7 @@ class Pairs:
             if half.role == "note" and waiting:
                 waiting[-1].row.update(_added(waiting[-1].row, half.row))
             elif half.role != "answer":
-                self._open[id(half)] = half
-                self._by_key.setdefault(half.key, deque()).append(half)
+                self._wait(half)
             else:
                 self.answered = True
                 done.append(_joined(self._closed(waiting[0]), half.row) if waiting else half.row)
@@ -71,6 +70,19 @@ class Pairs:
     def end(self) -> pa.RecordBatch:
         """The questions that were not answered."""
         return _rows([self._closed(half) for half in list(self._open.values())])
+
+    def open(self, most: int) -> list[Half]:
+        """The youngest questions that wait, in their order."""
+        return list(self._open.values())[-most:]
+
+    def resume(self, some: Iterable[Half]) -> None:
+        """Goes on with the questions that waited for another."""
+        for half in some:
+            self._wait(half)
+
+    def _wait(self, half: Half) -> None:
+        self._open[id(half)] = half
+        self._by_key.setdefault(half.key, deque()).append(half)
 
     def _old(self, now: int | None) -> list[_Row]:
         """The questions that are given up."""

@@ -40,6 +40,15 @@ class Quoted:
         done, self._begun = self._begun, []
         return done
 
+    def leave(self) -> list[Place]:
+        """The lines of the record that has begun, taken out: it ends in what another reads on."""
+        left, self._begun = self._begun, []
+        return left
+
+    def resume(self, begun: list[Place]) -> None:
+        """Goes on where another left."""
+        self._begun = begun
+
     def _joined(self) -> Place:
         number, offset, _ = self._begun[0]
         text = "\n".join(one[2] or "" for one in self._begun)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -10,10 +11,10 @@ from flowwatch.sources.carriers import plain
 from flowwatch.sources.columns import batch
 from flowwatch.sources.ledger import OTHER_PROGRAM, Ledger
 from flowwatch.sources.lines import Block
-from flowwatch.sources.logs import Batches, Span
+from flowwatch.sources.logs import Batches, Left, Span
 from flowwatch.sources.maps.language import Map, Noise, Rows, field
 from flowwatch.sources.maps.pairing import Half, Pairs, halves
-from flowwatch.sources.maps.splitting import Placed, Row, Splitter, at_paths
+from flowwatch.sources.maps.splitting import Begun, Placed, Row, Splitter, at_paths
 from flowwatch.sources.maps.times import Times
 from flowwatch.sources.maps.values import Made
 from flowwatch.sources.maps.words import as_text
@@ -26,6 +27,14 @@ _CUT = "list of answers that was cut: its last record is left out"
 _GIVEN_UP = "questions given up for newer ones"
 _OTHER = "record of another kind, not read"
 _UNNAMED = {"lookups": "record without a name", "flows": "record without one of its addresses"}
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """What goes over to another account of the same log."""
+
+    questions: list[Half]
+    answered: bool
+    last: int | None
 
 
 class Account:
@@ -65,16 +74,21 @@ class Account:
             else:
                 self._noise(kind)
         begun: list[Half] = []
+        times: list[pa.Table] = []
         for at, some in sorted_out.items():
             rows_of = self.map.rows[at]
             made = Made(rows_of, some, self._nulls, self._times)
             table, left = self._rows(rows_of, made, refusals)
+            times.append(_times(table))
             if rows_of.role is not None:
                 keys = [key for key, kept in zip(made.texts(rows_of.pair), left.to_pylist(), strict=True) if kept]
                 begun += halves(table, keys, rows_of.role)
             else:
                 yield from self._given(rows_of.table, table)
         self.ledger.refuse(refusals, ended=ended)
+        if times:
+            told = pa.concat_tables(times).sort_by("record")
+            self._span.add(*(told[name].combine_chunks() for name in ("start", "end")))
         if begun:
             yield from self._given("lookups", self._pairs.take(sorted(begun, key=lambda half: half.record)))
 
@@ -83,6 +97,16 @@ class Account:
         yield from self._given("lookups", self._pairs.end())
         if self._pairs.answered and self._pairs.given_up:
             self.ledger.limits[_GIVEN_UP] = self._pairs.given_up
+
+    def leave(self, most: int) -> Waiting:
+        """The youngest questions that wait."""
+        return Waiting(self._pairs.open(most), self._pairs.answered, self._span.last)
+
+    def resume(self, waiting: Waiting) -> None:
+        """Goes on where another left."""
+        self._pairs.resume(waiting.questions)
+        self._pairs.answered = waiting.answered
+        self._span.last = waiting.last
 
     def _given(self, name: TableName, table: pa.RecordBatch) -> Batches:
         if name == "flows":
@@ -124,12 +148,22 @@ class Account:
             ledger.note_times(made.basis.filter(left), self._times.clock)
         made.columns["source"] = pa.repeat(pa.scalar(self._source), len(left)).dictionary_encode()
         table = batch(made.columns, FLOWS if rows.table == "flows" else LOOKUPS, left)
-        if rows.table == "flows":
-            self._span.add(table["start"].cast(pa.int64()), table["end"].cast(pa.int64()))
-        else:
-            self._span.add(table["time"].cast(pa.int64()))
         ledger.events += table.num_rows
         return table, left
+
+
+class _State(msgspec.Struct, frozen=True):
+    """What goes over to another reader."""
+
+    begun: Begun
+    waiting: Waiting
+
+
+def _times(rows: pa.RecordBatch) -> pa.Table:
+    """When the rows of either table begin and end, by record."""
+    names = ("first_record", "start", "end") if "start" in rows.schema.names else ("record", "time", "time")
+    record, start, end = (rows[name] for name in names)
+    return pa.table({"record": record, "start": start.cast(pa.int64()), "end": end.cast(pa.int64())})
 
 
 class MapLog:
@@ -151,6 +185,18 @@ class MapLog:
         """Rows that wait for their other half; an object that never ended is refused."""
         yield from self._taken(self._splitter.end())
         yield from self._account.end()
+
+    def leave(self, most: int) -> Left:
+        """What has begun, and the youngest questions that wait."""
+        state = _State(self._splitter.leave(), self._account.leave(most))
+        places = tuple((half.record, half.row["offset"]) for half in state.waiting.questions)
+        return Left(msgspec.msgpack.encode(state), places)
+
+    def resume(self, state: bytes) -> None:
+        """Goes on where another left."""
+        left = msgspec.msgpack.decode(state, type=_State)
+        self._splitter.resume(left.begun)
+        self._account.resume(left.waiting)
 
     def _taken(self, placed: Placed, *, ended: bool = True) -> Batches:
         nothing = placed.noise + placed.strange

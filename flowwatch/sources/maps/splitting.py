@@ -19,7 +19,7 @@ from flowwatch.sources.lines import LONGEST, Block
 from flowwatch.sources.maps.cef import pairs as cef_pairs
 from flowwatch.sources.maps.language import Cef, Columns, Json, Map, Pairs, Pattern
 from flowwatch.sources.maps.quoted import Place, Quoted
-from flowwatch.sources.objects import Found, Objects, broken_code
+from flowwatch.sources.objects import Found, Left, Objects, broken_code
 
 Row = dict[str, Any]
 _PAIR = re.compile(
@@ -41,6 +41,14 @@ class Placed(NamedTuple):
     noise: int
     strange: int = 0
     """Lines of other programs."""
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """What goes over to another splitter of the same log."""
+
+    objects: Left
+    quoted: list[Place]
+    header: list[str] | None
 
 
 class Splitter:
@@ -77,6 +85,16 @@ class Splitter:
         if isinstance(self._split, Json):
             return self._exploded(self._objects.end(), 0)
         return self._placed(self._quoted.end(), ended=True)
+
+    def leave(self) -> Begun:
+        """What has begun, taken out, and the header in force."""
+        return Begun(self._objects.leave(), self._quoted.leave(), self._header)
+
+    def resume(self, begun: Begun) -> None:
+        """Goes on where another left."""
+        self._objects.resume(begun.objects)
+        self._quoted.resume(begun.quoted)
+        self._header = begun.header
 
     def _exploded(self, found: list[Found[Row]], blank: int) -> Placed:
         placed = Placed([], [], blank)

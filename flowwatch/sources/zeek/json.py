@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowwatch.sources.lines import Block
-from flowwatch.sources.objects import Found, Objects, broken_code
+from flowwatch.sources.objects import Found, Left, Objects, broken_code
 from flowwatch.sources.zeek.cells import Chunk
 from flowwatch.sources.zeek.kinds import Choice, Kind
 from flowwatch.sources.zeek.portions import Portion, Portions, Refusal
@@ -42,6 +42,14 @@ class JsonSplitter:
         result = Portions()
         self._sort(self._objects.end(), result)
         return result
+
+    def leave(self) -> bytes:
+        """The object that has begun, taken out."""
+        return msgspec.msgpack.encode(self._objects.leave())
+
+    def resume(self, state: bytes) -> None:
+        """Goes on where another left."""
+        self._objects.resume(msgspec.msgpack.decode(state, type=Left))
 
     def _sort(self, found: list[Found[_Row]], result: Portions) -> None:
         """Parts the records by log."""

@@ -43,3 +43,9 @@ class Splitter(Protocol):
 
     def end(self) -> Portions:
         """What was begun and never ended."""
+
+    def leave(self) -> bytes:
+        """What is begun, taken out, and what holds for the lines that follow."""
+
+    def resume(self, state: bytes) -> None:
+        """Goes on where another left."""

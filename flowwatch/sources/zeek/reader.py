@@ -1,5 +1,6 @@
 """One Zeek log from its bytes to batches, with its account: the story of `sources.zeek`, top to bottom."""
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -8,7 +9,7 @@ from flowwatch.sources.carriers import plain
 from flowwatch.sources.columns import batch
 from flowwatch.sources.ledger import Ledger
 from flowwatch.sources.lines import Block
-from flowwatch.sources.logs import Batches
+from flowwatch.sources.logs import Batches, Left
 from flowwatch.sources.zeek.cells import Cells
 from flowwatch.sources.zeek.json import JsonSplitter
 from flowwatch.sources.zeek.kinds import Choice, Kind
@@ -19,6 +20,13 @@ from flowwatch.sources.zeek.tsv import TsvSplitter
 _YEAR_1980 = 315_532_800_000_000_000
 _RELATIVE = "time before 1980: counted from an unknown start, taken as it is"
 _UNZONED = "time without a zone: taken as UTC"
+
+
+class _State(msgspec.Struct, frozen=True):
+    """What goes over to another reader."""
+
+    splitter: bytes
+    last: int | None
 
 
 class ZeekLog:
@@ -47,6 +55,17 @@ class ZeekLog:
     def end(self) -> Batches:
         """Rows of what was begun."""
         yield from self._rows(self._splitter.end())
+
+    def leave(self, most: int) -> Left:
+        """The object that has begun, or the header in force."""
+        del most  # a record has its question and its answer together
+        return Left(msgspec.msgpack.encode(_State(self._splitter.leave(), self._last)))
+
+    def resume(self, state: bytes) -> None:
+        """Goes on where another left."""
+        left = msgspec.msgpack.decode(state, type=_State)
+        self._splitter.resume(left.splitter)
+        self._last = left.last
 
     def _rows(self, parts: Portions) -> Batches:
         """Batches of one block; books all of its records."""

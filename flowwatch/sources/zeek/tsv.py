@@ -32,6 +32,13 @@ class _Lines(msgspec.Struct, frozen=True):
         return _Lines(self.number.filter(mask), self.offset.filter(mask), self.data.filter(mask))
 
 
+class _Left(msgspec.Struct, frozen=True):
+    """The header in force, and all there were."""
+
+    header: Header
+    headers: tuple[Header, ...]
+
+
 class TsvSplitter:
     """Splits the blocks of one log; keeps the header from block to block."""
 
@@ -58,6 +65,15 @@ class TsvSplitter:
     def end(self) -> Portions:
         """Nothing: a line is whole or was refused."""
         return Portions()
+
+    def leave(self) -> bytes:
+        """The header in force, and all there were."""
+        return msgspec.msgpack.encode(_Left(self._header, tuple(self._headers)))
+
+    def resume(self, state: bytes) -> None:
+        """Goes on where another left."""
+        left = msgspec.msgpack.decode(state, type=_Left)
+        self._header, self._headers = left.header, {one: place for place, one in enumerate(left.headers)}
 
     def _headers_over(self, lines: _Lines) -> pa.UInt8Array:
         """For each line the place of its header in `self._headers`."""
