@@ -4,20 +4,22 @@ Promises: first a line of type `report` (schema name, headline, counts, policies
 each type follow, so that a cut file shows), then `coverage`, `finding`, `destination`, `decision` and `lookup` lines in
 the Report's order. Times are RFC 3339 with nanoseconds and `Z`. Nulls are omitted. Every byte is printable ASCII or the
 line's end: the rest is `\u` escaped. Within `flowwatch.report/1` a key may be added, never renamed or removed.
+An alert is one such line too, `flowwatch.alert/1`, described by `alert.schema.json`.
 """
 
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from flowwatch.model import Group, Instant, Report
+from flowwatch.model import Alert, Group, Instant, Report
 from flowwatch.reports import phrases
 
 SCHEMA = "flowwatch.report/1"
+ALERT_SCHEMA = "flowwatch.alert/1"
 
 INSTANTS = frozenset(
     {
@@ -40,15 +42,32 @@ def lines(report: Report) -> Iterator[bytes]:
         "decision": report.decisions,
         "lookup": report.lookups,
     }
-    yield _line("report", _head(report) | {"lines": {kind: len(structs) for kind, structs in parts.items()}})
+    yield line({"type": "report"} | _head(report) | {"lines": {kind: len(structs) for kind, structs in parts.items()}})
     for kind, structs in parts.items():
         for struct in structs:
-            yield _line(kind, _plain(msgspec.to_builtins(struct)))
+            yield line({"type": kind} | plain(struct))
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) that every line validates against."""
-    text = resources.files("flowwatch.reports").joinpath("report.schema.json").read_text("utf-8")
+def alert(told: Alert) -> bytes:
+    """The alert as one line."""
+    return line({"schema": ALERT_SCHEMA} | plain(told))
+
+
+def plain(struct: msgspec.Struct) -> dict[str, Any]:
+    """The struct as builtins: times as text, without nulls."""
+    told: dict[str, Any] = _plain(msgspec.to_builtins(struct))
+    return told
+
+
+def line(fields: dict[str, Any]) -> bytes:
+    """The fields as one line of JSON in printable ASCII."""
+    text = json.dumps(fields, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("\x7f", "\\u007f").encode("ascii") + b"\n"
+
+
+def json_schema(of: Literal["report", "alert"] = "report") -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) that every line of a report, or every alert, validates against."""
+    text = resources.files("flowwatch.reports").joinpath(f"{of}.schema.json").read_text("utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 
@@ -74,8 +93,8 @@ def _head(report: Report) -> dict[str, Any]:
         "reference": report.reference,
         "unused": report.unused,
     }
-    plain: dict[str, Any] = _plain(msgspec.to_builtins(head))
-    return plain
+    told: dict[str, Any] = _plain(msgspec.to_builtins(head))
+    return told
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # builtins in, builtins out
@@ -90,8 +109,3 @@ def _field(key: str, value: Any) -> Any:  # noqa: ANN401  # builtins in, builtin
     if key in INSTANTS:
         return rfc3339(value)
     return value if key in _COUNTS_BY_WORD else _plain(value)
-
-
-def _line(kind: str, fields: dict[str, Any]) -> bytes:
-    text = json.dumps({"type": kind} | fields, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return text.replace("\x7f", "\\u007f").encode("ascii") + b"\n"
