@@ -594,7 +594,6 @@ _ODD = (
     *HOSTILE, "", " ", " a ", "=", "|", "\\", "\\u{20}", "a=b", "a|b\\", "x src=192.0.2.9", "a; b", "\udc80", "\x7f",
     "192.0.2.1", "2001:db8::1", "fe80::1%eth0", "AS64500", "1" * 5_000, "\u202e" * 3_000, "tcp/443", "gre",
 )  # fmt: skip
-_LONG = 2**64
 
 
 @st.composite
@@ -610,17 +609,18 @@ def _anything(kind: Any, name: str) -> st.SearchStrategy[Any]:
         return st.none() | _anything(next(one for one in inner if one is not type(None)), name)
     if typing.get_origin(kind) is tuple:
         return st.lists(_anything(inner[0], name), max_size=2).map(tuple)
-    if kind is str:
-        return st.binary(min_size=32, max_size=32).map(bytes.hex) if name == "sha256" else _text()
-    if kind is bool:
-        return st.booleans()
-    if kind is int:
-        least, most = (-(2**63), 2**63) if name in INSTANTS else (0, 2**16 if name == "port" else _LONG)
-        return st.integers(least, most - 1)
-    if issubclass(kind, enum.Enum):
-        return st.sampled_from(list(kind))
-    fields = {field.name: _anything(field.type, field.name) for field in msgspec.structs.fields(kind)}
-    return st.builds(kind, **fields)
+    if issubclass(kind, msgspec.Struct):
+        fields = {field.name: _anything(field.type, field.name) for field in msgspec.structs.fields(kind)}
+        return st.builds(kind, **fields)
+    return st.sampled_from(list(kind)) if issubclass(kind, enum.Enum) else _SCALARS[kind](name)
+
+
+_BOUNDS = {"port": (0, 65_535)} | dict.fromkeys(INSTANTS, (-(2**63), 2**63 - 1))
+_SCALARS: dict[type, typing.Callable[[str], st.SearchStrategy[Any]]] = {
+    str: lambda name: st.binary(min_size=32, max_size=32).map(bytes.hex) if name == "sha256" else _text(),
+    bool: lambda _: st.booleans(),
+    int: lambda name: st.integers(*_BOUNDS.get(name, (0, 2**64 - 1))),
+}
 
 
 @pytest.fixture(scope="session")

@@ -160,9 +160,7 @@ def _marked(alert):
         bytes_most=987654321,
         senders=("192.0.2.201", "192.0.2.202"),
         receiver=msgspec.structs.replace(one.receiver, address="203.0.113.203", port=61234),
-        names=tuple(
-            msgspec.structs.replace(one.names[0], name=name) for name in ("names.example", "other.example")
-        ),
+        names=tuple(msgspec.structs.replace(one.names[0], name=name) for name in ("names.example", "other.example")),
         place=msgspec.structs.replace(one.place, address="203.0.113.203", located=located, asn=asn),
         labels=(msgspec.structs.replace(one.labels[0], name="LABEL"),),
         evidence=(evidence,),

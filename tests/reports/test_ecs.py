@@ -25,7 +25,7 @@ def event(alert):
 
 def faults(row, prefix=""):
     """What Elasticsearch would refuse or not index, by field; our own field set is free."""
-    found = []
+    found: list[str] = []
     for key, value in row.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict) and name not in SCHEMA["fields"]:
@@ -51,7 +51,7 @@ def _is(value, kind):
         return isinstance(value, str) and bool(DATE.fullmatch(value))
     if kind == "ip":
         return isinstance(value, str) and _address(value)
-    return kind == "text" and isinstance(value, str) and 0 < len(value) <= KEYWORD_MOST
+    return kind == "text" and isinstance(value, str) and len(value) <= KEYWORD_MOST
 
 
 def _address(text):
@@ -79,10 +79,7 @@ def test_every_sort_of_alert_is_made_of_its_fields(told):
 
 @given(data=st.data())
 def test_any_alert_is_made_of_its_fields(data, made_up):
-    alert = data.draw(made_up)
-    found = faults(event(alert))
-    empty = {"message": alert.title, "event.id": alert.delivery}
-    assert [fault for fault in found if not any(fault.startswith(name) for name, value in empty.items() if not value)] == []
+    assert faults(event(data.draw(made_up))) == []
 
 
 @pytest.mark.parametrize(

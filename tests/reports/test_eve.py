@@ -78,7 +78,7 @@ def test_signature_ids_are_local_stable_and_distinct():
 
 
 def test_a_signature_is_fixed_and_nothing_observed_is_outside_the_metadata(told):
-    signatures = {}
+    signatures: dict[int, str] = {}
     for alert in told:
         row = event(alert)
         held = row["alert"]
