@@ -45,13 +45,24 @@ class Format(enum.StrEnum):
     HTML = "html"
     CSV = "csv"
     MD = "md"
+    OCSF = "ocsf"
+    ECS = "ecs"
+    EVE = "eve"
+    CEF = "cef"
 
     @property
     def file_names(self) -> tuple[str, ...]:
         """Its names in a folder of several; a CSV holds one table, so there are two of them."""
-        if self is Format.CSV:
-            return "findings.csv", "destinations.csv"
-        return ("report.txt",) if self is Format.TEXT else (f"report.{self}",)
+        return _FILE_NAMES.get(self, (f"report.{self}",))
+
+
+_FILE_NAMES = {
+    Format.TEXT: ("report.txt",),
+    Format.CSV: ("findings.csv", "destinations.csv"),
+    Format.OCSF: ("report.ocsf.jsonl",),
+    Format.ECS: ("report.ecs.ndjson",),
+    Format.EVE: ("report.eve.json",),
+}
 
 
 def scan(
@@ -64,8 +75,8 @@ def scan(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="text, jsonl, html, csv (findings; with others also destinations) or md; may be given several times, "
-            "with -o FOLDER [default: text].",
+            help="text, jsonl, html, csv (findings; with others also destinations), md, or each finding as an alert in "
+            "ocsf, ecs, eve or cef; may be given several times, with -o FOLDER [default: text].",
         ),
     ] = None,
     output: Output = None,
@@ -162,6 +173,14 @@ def write(report: "Report", fmt: Format, file: BinaryIO, name: str = "") -> None
             reports.write_csv(report, file, "destinations" if name == "destinations.csv" else "findings")
         case Format.MD:
             file.write(reports.render_markdown(report).encode())
+        case Format.OCSF:
+            file.writelines(reports.alert_lines(report, "ocsf"))
+        case Format.ECS:
+            file.writelines(reports.alert_lines(report, "ecs"))
+        case Format.EVE:
+            file.writelines(reports.alert_lines(report, "eve"))
+        case Format.CEF:
+            file.writelines(reports.alert_lines(report, "cef"))
         case never:
             assert_never(never)
 

@@ -65,7 +65,7 @@ def findings_of(
     decisions: Iterable[Decision], lookups: Iterable[LookupDecision], coverage: Iterable[Coverage]
 ) -> tuple[Finding, ...]:
     """The findings, most severe first, then by bytes sent, then id."""
-    digests = {one.source: one.sha256 for one in coverage}
+    sources = {one.source: one for one in coverage}
     sent: dict[_Key, list[Decision]] = {}
     for decision in decisions:
         if _worth_telling(decision.verdict, decision.reasons):
@@ -74,8 +74,8 @@ def findings_of(
     for lookup in lookups:
         if _worth_telling(lookup.verdict, lookup.reasons):
             asked.setdefault(_lookup_key(lookup), []).append(lookup)
-    found = [_finding(key, group, digests) for key, group in sent.items()]
-    found += [_lookup_finding(key, group, digests) for key, group in asked.items()]
+    found = [_finding(key, group, sources) for key, group in sent.items()]
+    found += [_lookup_finding(key, group, sources) for key, group in asked.items()]
     return tuple(sorted(found, key=lambda one: (-one.severity.rank, -one.sent.weight, one.id)))
 
 
@@ -130,7 +130,7 @@ def _keyed(rule: Rule | None, reasons: tuple[Reason, ...], zone: str | None, whe
     return _Key(policy, entry, reasons[0].value, zone or "", where, service)
 
 
-def _finding(key: _Key, group: list[Decision], digests: Mapping[str, str | None]) -> Finding:
+def _finding(key: _Key, group: list[Decision], sources: Mapping[str, Coverage]) -> Finding:
     """One finding over the transmissions of a key; the worst (then earliest) one shows the details."""
     worst = min(group, key=lambda one: (-one.verdict.rank, -one.severity.rank, _position(one.transmission)))
     transmissions = sorted((one.transmission for one in group), key=_position)
@@ -169,7 +169,7 @@ def _finding(key: _Key, group: list[Decision], digests: Mapping[str, str | None]
         checks=worst.checks,
         notes=tuple(dict.fromkeys(note for one in group for note in one.notes)),
         remedy=remedy_of(worst.reasons[0]),
-        evidence=_evidence(transmissions, digests),
+        evidence=_evidence(transmissions, sources),
     )
 
 
@@ -180,7 +180,7 @@ def _endpoint(worst: Decision) -> Endpoint:
     return Endpoint(zone=worst.receiver_zone, address=address, port=port)
 
 
-def _lookup_finding(key: _Key, group: list[LookupDecision], digests: Mapping[str, str | None]) -> Finding:
+def _lookup_finding(key: _Key, group: list[LookupDecision], sources: Mapping[str, Coverage]) -> Finding:
     """One finding over the lookups of a key."""
     group = sorted(group, key=lambda one: _ref(one.lookup.ref))
     worst = max(group, key=lambda one: (one.verdict.rank, one.severity.rank))
@@ -213,7 +213,7 @@ def _lookup_finding(key: _Key, group: list[LookupDecision], digests: Mapping[str
         checks=_answer_checks(worst),
         notes=tuple(dict.fromkeys(note for one in group for note in one.notes)),
         remedy=remedy_of(worst.reasons[0]),
-        evidence=tuple(_lookup_evidence(one.lookup, digests) for one in group[:EVIDENCE_MOST]),
+        evidence=tuple(_lookup_evidence(one.lookup, sources) for one in group[:EVIDENCE_MOST]),
     )
 
 
@@ -291,18 +291,18 @@ def _ref(ref: Ref) -> tuple[str, int, int]:
     return ref.source, ref.first_record, ref.last_record
 
 
-def _evidence(transmissions: list[Transmission], digests: Mapping[str, str | None]) -> tuple[Evidence, ...]:
+def _evidence(transmissions: list[Transmission], sources: Mapping[str, Coverage]) -> tuple[Evidence, ...]:
     """The records of the first transmissions, those of other sources with them, and of what named their receiver."""
     shown = transmissions[:EVIDENCE_MOST]
-    found = [_record(one.ref, _time(one), _how(one), digests) for one in shown]
+    found = [_record(one.ref, _time(one), _how(one), sources, one.community_id) for one in shown]
     also = {account.ref: one for one in shown for account in one.accounts if account.ref != one.ref}
     others = sorted(also.items(), key=lambda item: _ref(item[0]))[:EVIDENCE_MOST]
-    found += [_record(ref, _time(one), _how(one), digests) for ref, one in others]
+    found += [_record(ref, _time(one), _how(one), sources, one.community_id) for ref, one in others]
     own = {one.ref for one in shown} | also.keys()
     naming = {name.ref: name for one in shown for name in one.names if name.ref is not None and name.ref not in own}
     for ref in sorted(naming, key=_ref)[: EVIDENCE_MOST // 2]:
         name = naming[ref]
-        found.append(_record(ref, name.live_from, f"{name.evidence}: {name.name}", digests))
+        found.append(_record(ref, name.live_from, f"{name.evidence}: {name.name}", sources))
     return tuple(found)
 
 
@@ -314,19 +314,24 @@ def _how(transmission: Transmission) -> str:
     return "attempt" if transmission.attempted else "transmission" if transmission.responder_is_receiver else "answer"
 
 
-def _lookup_evidence(lookup: Lookup, digests: Mapping[str, str | None]) -> Evidence:
-    return _record(lookup.ref, lookup.time, "lookup", digests)
+def _lookup_evidence(lookup: Lookup, sources: Mapping[str, Coverage]) -> Evidence:
+    return _record(lookup.ref, lookup.time, "lookup", sources)
 
 
-def _record(ref: Ref, time: Instant | None, how: str, digests: Mapping[str, str | None]) -> Evidence:
+def _record(
+    ref: Ref, time: Instant | None, how: str, sources: Mapping[str, Coverage], community_id: str | None = None
+) -> Evidence:
+    held = sources.get(ref.source)
     return Evidence(
         source=ref.source,
-        sha256=digests.get(ref.source),
+        sha256=held.sha256 if held else None,
         record=ref.first_record,
         last_record=ref.last_record,
         offset=ref.offset,
         time=time,
         how=how,
+        format=held.format if held else None,
+        community_id=community_id,
     )
 
 

@@ -19,6 +19,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     offset: int | None
     time: Instant | None
     how: str
+    format: str | None = None
+    """Of the source, as Coverage has it: of a capture a record is a packet."""
+    community_id: str | None = None
+    """Of the flow recorded there, where it is known."""
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

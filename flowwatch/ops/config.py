@@ -18,6 +18,7 @@ from flowwatch.policy.line import Spot
 from flowwatch.policy.match import Span
 
 SCHEMA = "flowwatch.config/1"
+AlertForm = Literal["text", "jsonl", "ocsf", "ecs", "eve", "cef"]
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -62,7 +63,7 @@ class Notify(_Table, frozen=True, kw_only=True):
     """After so long a finding that goes on is told again."""
     heartbeat: bool = False
     """Tell once a day that the check runs."""
-    format: Literal["text", "jsonl", "ocsf", "ecs", "eve", "cef"] | None = None
+    format: AlertForm | None = None
     """Of `file` and `syslog`; None: text."""
     path: Text | None = None
     """Of `file`."""

@@ -237,12 +237,13 @@ def _as_read(found: Finding) -> Finding:
             msgspec.structs.replace(one, record=one.record & _RECORD, last_record=one.last_record & _RECORD)
             for one in found.evidence
         ),
-        names=tuple(msgspec.structs.replace(one, ref=_of_file(one.ref)) for one in found.names),
+        names=tuple(one if one.ref is None else _named_as_read(one, one.ref) for one in found.names),
     )
 
 
-def _of_file(ref: Ref) -> Ref:
-    return Ref(ref.source, ref.first_record & _RECORD, ref.last_record & _RECORD, ref.offset)
+def _named_as_read(name: SeenName, ref: Ref) -> SeenName:
+    read = Ref(ref.source, ref.first_record & _RECORD, ref.last_record & _RECORD, ref.offset)
+    return msgspec.structs.replace(name, ref=read)
 
 
 def _coverage(rows: Iterable[Row], streams: Mapping[str, Stream]) -> list[Coverage]:

@@ -1,4 +1,4 @@
-"""Report -> screen, JSON lines, web page, decision rows: one writer a file, each a pure function of the Report.
+"""Report -> screen, JSON lines, web page, decision rows, alerts: one writer a file, each a pure function of the Report.
 
     write_text(report, file)           the screen a team reads first     (text.py)
     jsonl_lines(report)                the whole Report, lossless        (jsonl.py, report.schema.json)
@@ -6,6 +6,8 @@
     render_markdown(report)            the same for tickets and mail     (markdown.py)
     write_csv(report, file, part)      findings or destinations          (csv.py)
     write_decisions(report, path)      one row a transmission            (decisions.py)
+    alert_line(alert, format)          an alert for other programs       (ocsf.py, ecs.py, eve.py, cef.py; jsonl.py)
+    alert_lines(report, format)        every finding as an alert         (alerts.py)
 
 Promises: the same Report gives the same bytes; text written by strangers passes one function of `escape` per sink.
 Refuses: to look at inputs, policy or places again; to print a word of blame.
@@ -15,9 +17,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from flowwatch.model import Report
+from flowwatch.model import Alert, Report
 
-__all__ = ["jsonl_lines", "render_html", "render_markdown", "write_csv", "write_decisions", "write_text"]
+AlertFormat = Literal["jsonl", "ocsf", "ecs", "eve", "cef"]
+
+__all__ = [
+    "AlertFormat",
+    "alert_line",
+    "alert_lines",
+    "jsonl_lines",
+    "render_html",
+    "render_markdown",
+    "write_csv",
+    "write_decisions",
+    "write_text",
+]
 
 
 def write_text(report: Report, file: BinaryIO) -> None:
@@ -60,3 +74,17 @@ def write_decisions(report: Report, path: Path) -> None:
     from flowwatch.reports import decisions  # noqa: PLC0415  # start-up time
 
     decisions.write(report, path)
+
+
+def alert_line(alert: Alert, fmt: AlertFormat) -> bytes:
+    """The alert as one line of the format, ending in a newline."""
+    from flowwatch.reports import alerts  # noqa: PLC0415  # start-up time
+
+    return alerts.line(alert, fmt)
+
+
+def alert_lines(report: Report, fmt: AlertFormat) -> Iterator[bytes]:
+    """Every finding of the Report as an alert: one line each, in the Report's order."""
+    from flowwatch.reports import alerts  # noqa: PLC0415  # start-up time
+
+    return alerts.lines(report, fmt)

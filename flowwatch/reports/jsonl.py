@@ -1,17 +1,17 @@
-r"""The whole Report, or one alert, as JSON lines: lossless, versioned, described by `report.schema.json` beside it.
+r"""The whole Report as JSON lines: lossless, versioned, described by `report.schema.json` beside this file.
 
 Promises: first a line of type `report` (schema name, headline, counts, policies, reference data, and how many lines of
 each type follow, so that a cut file shows), then `coverage`, `finding`, `destination`, `decision` and `lookup` lines in
 the Report's order. Times are RFC 3339 with nanoseconds and `Z`. Nulls are omitted. Every byte is printable ASCII or the
-line's end: the rest is `\u` escaped. Within `flowwatch.report/1` a key may be added, never renamed or removed. So for
-the line of an alert and `flowwatch.alert/1`; its keys are sorted, so that the same alert is the same bytes.
+line's end: the rest is `\u` escaped. Within `flowwatch.report/1` a key may be added, never renamed or removed.
+An alert is one such line too, `flowwatch.alert/1`, described by `alert.schema.json`.
 """
 
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -42,27 +42,32 @@ def lines(report: Report) -> Iterator[bytes]:
         "decision": report.decisions,
         "lookup": report.lookups,
     }
-    yield _line("report", _head(report) | {"lines": {kind: len(structs) for kind, structs in parts.items()}})
+    yield line({"type": "report"} | _head(report) | {"lines": {kind: len(structs) for kind, structs in parts.items()}})
     for kind, structs in parts.items():
         for struct in structs:
-            yield _line(kind, _plain(msgspec.to_builtins(struct)))
+            yield line({"type": kind} | plain(struct))
 
 
-def line(alert: Alert) -> bytes:
-    """The alert as one line of type `alert`, ending in a newline."""
-    plain = _plain(msgspec.to_builtins(alert)) | {"schema": ALERT_SCHEMA}
-    return _line("alert", plain, sort=True)
+def alert(told: Alert) -> bytes:
+    """The alert as one line."""
+    return line({"schema": ALERT_SCHEMA} | plain(told))
 
 
-def alert_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) that the line of an alert validates against."""
-    schema = json_schema()
-    return {"$schema": schema["$schema"], "$ref": "#/$defs/AlertLine", "$defs": schema["$defs"]}
+def plain(struct: msgspec.Struct) -> dict[str, Any]:
+    """The struct as builtins: times as text, without nulls."""
+    told: dict[str, Any] = _plain(msgspec.to_builtins(struct))
+    return told
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) that every line of a Report validates against."""
-    text = resources.files("flowwatch.reports").joinpath("report.schema.json").read_text("utf-8")
+def line(fields: dict[str, Any]) -> bytes:
+    """The fields as one line of JSON in printable ASCII."""
+    text = json.dumps(fields, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return text.replace("\x7f", "\\u007f").encode("ascii") + b"\n"
+
+
+def json_schema(of: Literal["report", "alert"] = "report") -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) that every line of a report, or every alert, validates against."""
+    text = resources.files("flowwatch.reports").joinpath(f"{of}.schema.json").read_text("utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 
@@ -88,8 +93,8 @@ def _head(report: Report) -> dict[str, Any]:
         "reference": report.reference,
         "unused": report.unused,
     }
-    plain: dict[str, Any] = _plain(msgspec.to_builtins(head))
-    return plain
+    told: dict[str, Any] = _plain(msgspec.to_builtins(head))
+    return told
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  # builtins in, builtins out
@@ -104,9 +109,3 @@ def _field(key: str, value: Any) -> Any:  # noqa: ANN401  # builtins in, builtin
     if key in INSTANTS:
         return rfc3339(value)
     return value if key in _COUNTS_BY_WORD else _plain(value)
-
-
-def _line(kind: str, fields: dict[str, Any], *, sort: bool = False) -> bytes:
-    row = {"type": kind} | fields
-    text = json.dumps(row, ensure_ascii=True, allow_nan=False, separators=(",", ":"), sort_keys=sort)
-    return text.replace("\x7f", "\\u007f").encode("ascii") + b"\n"

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 CASES = ROOT / "captures"
+FORMATS = ("text", "html", "jsonl", "csv", "md", "ocsf", "ecs", "eve", "cef")
 
 
 def run(*args: str | Path, cwd: Path = ROOT, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -154,12 +155,13 @@ def test_the_policy_in_the_folder_is_no_input(tmp_path):
 
 def test_several_formats_go_to_a_folder(tmp_path):
     folder = CASES / "small-and-sealed"
-    formats = [word for name in ("text", "html", "jsonl", "csv", "md") for word in ("--format", name)]
+    formats = [word for name in FORMATS for word in ("--format", name)]
     args = (*formats, "-o", str(tmp_path / "out"))
     decisions = tmp_path / "decisions.csv"
     done = judged("small-and-sealed", *args, "--decisions", str(decisions))
     assert done.returncode == 1, folder
     written = {"report.txt", "report.html", "report.jsonl", "findings.csv", "destinations.csv", "report.md"}
+    written |= {"report.ocsf.jsonl", "report.ecs.ndjson", "report.eve.json", "report.cef"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == written
     assert done.stdout.startswith(b"  Recorded by 1 source")
     assert decisions.stat().st_size

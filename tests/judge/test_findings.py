@@ -54,6 +54,15 @@ def test_decisions_of_one_kind_are_one_finding(make, found):
     )
 
 
+def test_evidence_says_what_holds_the_record_and_which_flow_it_is(make, found):
+    coverage = [Coverage(source="tap.pcap", sha256="ab", format="pcapng")]
+    known = _stranger(make, ref=Ref("tap.pcap", 3, 4), community_id="1:abc=")
+    (finding,) = found(known, coverage=coverage).findings
+    assert [(one.format, one.community_id) for one in finding.evidence] == [("pcapng", "1:abc=")]
+    (finding,) = found(known, coverage=[]).findings
+    assert [(one.format, one.sha256) for one in finding.evidence] == [(None, None)]
+
+
 def test_addresses_that_only_go_by_a_listed_name_stay_apart(make, found):
     named = [make.sent(flow=n, receiver_ip=f"203.0.113.{n}") for n in (1, 2)]
     assert len(found(*named).findings) == 2

@@ -1,9 +1,17 @@
-"""A rich made-up Report: every severity, verdict and evidence class, hostile text, IPv6, ranges, a pull."""
+"""A rich made-up Report: every severity, verdict and evidence class, hostile text, IPv6, ranges, a pull; and alerts."""
+
+import enum
+import types
+import typing
+from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import strategies as st
 
 from flowwatch.model import (
+    Alert,
+    AlertKind,
     Amount,
     Answer,
     Basis,
@@ -18,6 +26,7 @@ from flowwatch.model import (
     Fact,
     Finding,
     Label,
+    Life,
     Lookup,
     LookupDecision,
     NameClass,
@@ -38,6 +47,8 @@ from flowwatch.model import (
     Truth,
     Verdict,
 )
+from flowwatch.reports import alerts
+from flowwatch.reports.jsonl import INSTANTS
 
 T0 = 1_793_838_600_123_456_789  # 2026-11-05T00:30:00.123456789Z
 SECOND = 1_000_000_000
@@ -211,6 +222,8 @@ def finding(number: int, severity: Severity, kind: Reason, title: str, **change:
                 offset=22_096,
                 time=T0,
                 how="first record of the transmission",
+                format="pcap",
+                community_id="1:LQU9qZlK+B5F3KDmev6m5PMibrg=",
             ),
         ),
     )
@@ -522,3 +535,100 @@ def nothing() -> Report:
 @pytest.fixture(scope="session")
 def hostile() -> tuple[str, ...]:
     return HOSTILE
+
+
+COVERAGE_FINDING = finding(
+    9,
+    Severity.MEDIUM,
+    Reason.UNSEEN,
+    "source resolver told nothing for 15 minutes",
+    verdict=Verdict.INDETERMINATE,
+    first_seen=None,
+    last_seen=None,
+    count=1,
+    attempts=0,
+    bytes_sent=0,
+    bytes_most=None,
+    bytes_acked=None,
+    sender_zone=None,
+    senders=(),
+    receiver=None,
+    service=None,
+    opened_by=None,
+    names=(),
+    place=None,
+    labels=(),
+    rule=None,
+    checks=(),
+    notes=(),
+    remedy="",
+    evidence=(),
+)
+"""What a finding about a source leaves empty: no sender, no receiver, nothing asked for."""
+
+
+def alert(kind: AlertKind = AlertKind.HEARTBEAT, **change: object) -> Alert:
+    base = Alert(
+        delivery=f"01jb-{kind}",
+        kind=kind,
+        time=T0,
+        severity=Severity.INFO,
+        title="3 sources were read, nothing new was found",
+        lines=("Read until 2026-11-05T00:30:00Z.", "The policy is in force."),
+        policy=rich_report().policies[-1],
+        host="watch.example",
+        version="0.1.0",
+    )
+    return msgspec.structs.replace(base, **change)
+
+
+def every_alert() -> tuple[Alert, ...]:
+    """Every kind, every life, every sort of finding."""
+    report = rich_report()
+    told = [alerts.of(one, report) for one in (*report.findings, COVERAGE_FINDING)]
+    lived = [msgspec.structs.replace(told[1], life=life, host="watch.example") for life in Life]
+    return (*told, *lived, *map(alert, AlertKind), alert(policy=None, host="", lines=()))
+
+
+_ODD = (
+    *HOSTILE, "", " ", " a ", "=", "|", "\\", "\\u{20}", "a=b", "a|b\\", "x src=192.0.2.9", "a; b", "\udc80", "\x7f",
+    "192.0.2.1", "2001:db8::1", "fe80::1%eth0", "AS64500", "1" * 5_000, "\u202e" * 3_000, "tcp/443", "gre",
+)  # fmt: skip
+
+
+@st.composite
+def _text(draw: st.DrawFn) -> str:
+    """A function, so that Hypothesis prints its name and not all of `_ODD`."""
+    return draw(st.sampled_from(_ODD) | st.text(max_size=12))
+
+
+def _anything(kind: Any, name: str) -> st.SearchStrategy[Any]:
+    """Whatever the annotation allows, hostile text everywhere."""
+    inner = typing.get_args(kind)
+    if isinstance(kind, types.UnionType):
+        return st.none() | _anything(next(one for one in inner if one is not type(None)), name)
+    if typing.get_origin(kind) is tuple:
+        return st.lists(_anything(inner[0], name), max_size=2).map(tuple)
+    if issubclass(kind, msgspec.Struct):
+        fields = {field.name: _anything(field.type, field.name) for field in msgspec.structs.fields(kind)}
+        return st.builds(kind, **fields)
+    return st.sampled_from(list(kind)) if issubclass(kind, enum.Enum) else _SCALARS[kind](name)
+
+
+_BOUNDS = {"port": (0, 65_535)} | dict.fromkeys(INSTANTS, (-(2**63), 2**63 - 1))
+_SCALARS: dict[type, typing.Callable[[str], st.SearchStrategy[Any]]] = {
+    str: lambda name: st.binary(min_size=32, max_size=32).map(bytes.hex) if name == "sha256" else _text(),
+    bool: lambda _: st.booleans(),
+    int: lambda name: st.integers(*_BOUNDS.get(name, (0, 2**64 - 1))),
+}
+
+
+@pytest.fixture(scope="session")
+def made_up() -> st.SearchStrategy[Alert]:
+    """Any alert at all."""
+    return _anything(Alert, "")
+
+
+@pytest.fixture(scope="session")
+def told() -> tuple[Alert, ...]:
+    return every_alert()

@@ -9,9 +9,11 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flowwatch import model
-from flowwatch.model import Coverage, Decision, Destination, Finding, LookupDecision
+from flowwatch.model import Alert, Coverage, Decision, Destination, Finding, LookupDecision
 from flowwatch.reports import jsonl
 
 KINDS: dict[str, Any] = {
@@ -102,9 +104,10 @@ def test_the_keys_written_as_times_are_exactly_the_instants_of_the_model():
     assert not instants & others
 
 
-def test_the_frozen_schema_agrees_with_the_structs():
-    definitions = jsonl.json_schema()["$defs"]
-    own = {"AlertLine", "ReportHead", "Instant", "Sha256", "CountByVerdict", "TallyByVerdict"}
+@pytest.mark.parametrize("of", ["report", "alert"])
+def test_the_frozen_schema_agrees_with_the_structs(of):
+    definitions = jsonl.json_schema(of)["$defs"]
+    own = {"ReportHead", "Instant", "Sha256", "CountByVerdict", "TallyByVerdict"}
     for name in definitions.keys() - own:
         noun = getattr(model, name)
         if issubclass(noun, enum.Enum):
@@ -115,6 +118,45 @@ def test_the_frozen_schema_agrees_with_the_structs():
         assert list(definitions[name]["properties"]) == [field.name for field in fields], name
         never_null = [field.name for field in fields if type(None) not in getattr(field.type, "__args__", ())]
         assert definitions[name]["required"] == never_null, name
+
+
+@pytest.fixture(scope="session")
+def alert_schema():
+    """The shipped schema with every object closed."""
+    schema = jsonl.json_schema("alert") | {"additionalProperties": False}
+    for definition in schema["$defs"].values():
+        if "properties" in definition:
+            definition["additionalProperties"] = False
+    return jsonschema.Draft202012Validator(schema)
+
+
+def test_what_an_alert_and_a_report_share_is_described_alike():
+    report, alert = jsonl.json_schema()["$defs"], jsonl.json_schema("alert")
+    jsonschema.Draft202012Validator.check_schema(alert)
+    assert alert["$defs"].keys() - report.keys() == {"AlertKind", "Life"}
+    assert {name: report[name] for name in alert["$defs"].keys() & report.keys()} == {
+        name: held for name, held in alert["$defs"].items() if name in report
+    }
+    assert list(alert["properties"]) == ["schema", *(field.name for field in msgspec.structs.fields(Alert))]
+
+
+@given(data=st.data())
+def test_any_alert_validates_and_nothing_of_it_is_lost(data, made_up, alert_schema):
+    alert = data.draw(made_up)
+    row = json.loads(jsonl.alert(alert))
+    alert_schema.validate(row)
+    assert row["schema"] == jsonl.ALERT_SCHEMA
+    assert msgspec.convert(_restored(row, _type(Alert)), Alert) == alert
+
+
+def test_an_alert_with_a_wrong_value_does_not_validate(told, alert_schema):
+    for alert in told:
+        row = json.loads(jsonl.alert(alert))
+        alert_schema.validate(row)
+        for key in row:
+            assert not alert_schema.is_valid(row | {key: -1.5}), key
+        for key in set(row) & set(alert_schema.schema["required"]):
+            assert not alert_schema.is_valid({name: value for name, value in row.items() if name != key}), key
 
 
 def _type(struct):

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from flowwatch.model import Alert, Instant, Severity
-from flowwatch.ops.config import Notify
+from flowwatch.ops.config import AlertForm, Notify
 from flowwatch.ops.notify import formats, wire, wording
 from flowwatch.ops.notify.delivery import NotDelivered
 from flowwatch.reports.escape import terminal
@@ -94,7 +94,7 @@ def _close(sock: socket.socket) -> None:
         return
 
 
-def message(alert: Alert, format: str | None, most: int) -> bytes:  # noqa: A002 - the key of the configuration
+def message(alert: Alert, format: AlertForm | None, most: int) -> bytes:  # noqa: A002 - the key of the configuration
     """One RFC 5424 message of at most `most` octets, without a frame."""
     head = f"{_header(alert)} {_structured(alert)} ".encode("ascii")
     room = most - len(head)

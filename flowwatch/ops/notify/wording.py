@@ -22,8 +22,8 @@ _LIVES = {
 
 
 def body(alert: Alert) -> bytes:
-    """The alert as one JSON object (`flowwatch.alert/1`): keys sorted, no blanks, ASCII, times as RFC 3339."""
-    return jsonl.line(alert).removesuffix(b"\n")
+    """The alert as one JSON object (`flowwatch.alert/1`): no blanks, ASCII, times as RFC 3339."""
+    return jsonl.alert(alert).removesuffix(b"\n")
 
 
 def subject(alert: Alert) -> str:

@@ -84,7 +84,7 @@ def test_many_lines_are_cut_and_said(of_check):
 
 
 def test_the_body_is_the_line_of_the_schema_and_the_same_bytes_each_time(alert, hostile, of_check):
-    validator = jsonschema.Draft202012Validator(jsonl.alert_schema())
+    validator = jsonschema.Draft202012Validator(jsonl.json_schema("alert"))
     for one in (alert, hostile, of_check):
         validator.validate(json.loads(body(one)))
         assert _printable(body(one).decode("ascii"))
@@ -103,5 +103,5 @@ def test_the_body_loses_nothing(alert, hostile):
 
 @pytest.mark.parametrize("key", ["delivery", "kind", "time", "severity", "title", "finding", "life", "schema", "type"])
 def test_a_wrong_value_does_not_validate(alert, key):
-    validator = jsonschema.Draft202012Validator(jsonl.alert_schema())
+    validator = jsonschema.Draft202012Validator(jsonl.json_schema("alert"))
     assert not validator.is_valid(json.loads(body(alert)) | {key: -1.5})
