@@ -22,6 +22,8 @@ PORTION = 8 << 20
 _MOST_PLANS = 5
 """How often a source is looked at anew when it rotates while it is read; the next check goes on."""
 _NEVER = -1 << 63
+_SETTLED = 2 * 10**9
+"""Nanoseconds after which a capture is whole that a newer one has followed."""
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -73,6 +75,7 @@ class Reader:
             maps=tuple(str(loaded.path(one)) for one in source.maps),
         )
         self._plans = 0
+        self._waits = False
         self._plan: files.Plan
         self._reads: list[files.Cursor] = []
         self._look()
@@ -91,35 +94,49 @@ class Reader:
     @property
     def missing(self) -> bool:
         """No file of it is there."""
-        return self._plan.missing
+        return bool(self._plan.missing)
 
     def step(self) -> None:
         """Reads, keeps and judges the next portion."""
         cursor = self._reads[0]
         position = msgspec.convert(cursor.position, Position) if cursor.position is not None else None
-        step = sources.go_on(cursor.path, position, self._options, PORTION)
-        moved = files.advanced(cursor, step.position.offset, step.coverage.last, step.position)
+        step = sources.go_on(
+            cursor.path, position, self._options, PORTION, ended=cursor.closed, complete=self._is_complete(cursor)
+        )
+        if step.whole and step.position.offset == cursor.offset and step.coverage.error is None:
+            self._reads.pop(0)  # a capture that is still being written
+            self._waits = True
+            return
+        offset = None if step.whole else step.position.offset
+        moved = files.advanced(cursor, offset, step.coverage.last, step.position, ended=step.at_end)
         if moved is None:
             self._look()
             return
         with self._desk.state.transaction():
-            self._keep(moved, step)
-        self._reads[:1] = [] if step.at_end else [moved]
+            number = self._keep(moved, step)
+        self._reads[:1] = [] if step.at_end else [msgspec.structs.replace(moved, id=number)]
+
+    def _is_complete(self, cursor: files.Cursor) -> bool:
+        """What is read as a whole can be: nothing more is written to it."""
+        silent = self._desk.started - cursor.mtime_ns
+        return silent >= (_SETTLED if cursor.newer else self.source.complete_after.ns)
 
     def close(self) -> None:
         """Tells up to when all there was has been read."""
         with self._desk.state.transaction():
-            stream = self._stream
-            read_at = stream.read_at if self._reads or self._plan.missing else self._desk.started
+            stream, started = self._stream, self._desk.started
+            unread = self._reads or self._waits or self._plan.missing or self._plan.unreadable
+            read_at = stream.read_at if unread else started
+            behind = sum(one.size - one.offset for one in self._reads)
             self._streams.put(
-                msgspec.structs.replace(stream, read_at=read_at, begun=stream.begun or self._desk.started)
+                msgspec.structs.replace(stream, read_at=read_at, begun=stream.begun or started, behind=behind)
             )
 
     def _look(self) -> None:
         """What is new, as the files lie now."""
         self._plans += 1
         cursors = [msgspec.json.decode(body, type=files.Cursor) for body in self._bodies()]
-        self._plan = plan = files.plan(self._patterns, cursors)
+        self._plan = plan = files.plan(self._patterns, cursors, self._desk.started)
         self._reads = list(plan.reads) if self._plans <= _MOST_PLANS else []
         self.shortfalls += [f"{path}: {reason}" for path, reason in plan.unreadable]
         with self._desk.state.transaction():
@@ -131,16 +148,16 @@ class Reader:
                 self._gap(cursor)
 
     def _gap(self, cursor: files.Cursor) -> None:
-        """The file is nowhere any more: what it held after the last reading is lost to us."""
-        self._drop(cursor)
+        """The file is nowhere any more: what it held after the last reading is lost to us, unless it comes back."""
+        self._put(cursor)
         stream = self._stream
         self._streams.put(msgspec.structs.replace(stream, first=None, gaps=stream.gaps + 1))
         self._desk.kept.unrecorded(self.source.id)
         title = f"source {self.source.id}: a file was gone before it was read to its end"
         self.lacking.append(lack(self.source.id, Reason.GAP, title, cursor.last_time))
 
-    def _keep(self, cursor: files.Cursor, step: Step) -> None:
-        """Keeps what a step read, and judges what can be judged of it at once."""
+    def _keep(self, cursor: files.Cursor, step: Step) -> int:
+        """Keeps what a step read, and judges what can be judged of it at once; the number of the cursor."""
         desk, span, name = self._desk, self._desk.span, self.source.id
         flows = span.within(step.flows, "start", "end")
         lookups, answered = (span.within(one, "time", "asked") for one in (step.lookups, step.answered))
@@ -158,6 +175,7 @@ class Reader:
         late = desk.kept.named_by(desk.kept.answered(asked)) | desk.kept.of_clients(clients)
         desk.docket.flows(late, streams)
         self._note(step.coverage)
+        return place.cursor
 
     def _grown(self, step: Step, flows: pa.Table, lookups: pa.Table) -> Stream:
         """The stream with what the step read."""
@@ -198,7 +216,6 @@ class Reader:
         if cursor.id is None:
             number = db.execute("INSERT INTO cursors (source, body) VALUES (?, '')", (self.source.id,)).lastrowid or 0
             body = msgspec.json.encode(msgspec.structs.replace(cursor, id=number)).decode()
-            self._reads[:1] = [msgspec.structs.replace(cursor, id=number)]
         else:
             number = cursor.id
         db.execute("UPDATE cursors SET body = ? WHERE id = ?", (body, number))

@@ -48,9 +48,10 @@ def go_on(
     shown: str | None = None,
     *,
     ended: bool = False,
+    complete: bool = True,
 ) -> Step:
     """The first of the `steps`."""
-    with contextlib.closing(steps(source, position, options, most, shown, ended=ended)) as found:
+    with contextlib.closing(steps(source, position, options, most, shown, ended=ended, complete=complete)) as found:
         return next(found)
 
 
@@ -62,12 +63,13 @@ def steps(
     shown: str | None = None,
     *,
     ended: bool = False,
+    complete: bool = True,
 ) -> Generator[Step, None, None]:
     """What is new in the file since `position` (None: all of it), step by step; at least one, the last is `at_end`.
 
     A step takes whole lines until it has `most` bytes. `shown` stands as `source` in the rows instead of the path.
     `ended`: nothing more will come to the file, so that its last line needs no end, and what has begun is told or
-    refused as in a whole reading. Raises UsageError as `read` does.
+    refused as in a whole reading. `complete` False: what is no log of lines is left for later. Raises UsageError as `read` does.
     """
     position = position or Position()
     forced = named(options.input_format, options.maps) if options.input_format is not None else None
@@ -82,7 +84,8 @@ def steps(
         if not isinstance(found, Format):
             yield Step.empty(_unread(opened, found), position)
         elif opened.wide or not isinstance(found.read(opened, options, None), LogRecords):
-            yield _whole(opened, found, position, options)
+            unread = Step.empty(Coverage(source=opened.name, format=found.name), position, whole=True)
+            yield _whole(opened, found, position, options) if complete else unread
         else:
             yield from Onward(opened, found, position, options, most, ended=ended)
 
