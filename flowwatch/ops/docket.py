@@ -25,6 +25,7 @@ from flowwatch.model import (
     OpenedBy,
     Place,
     Ref,
+    SeenName,
     Verdict,
 )
 from flowwatch.ops.kept import CURSOR, STREAM, Kept, Row, table

@@ -69,7 +69,8 @@ def steps(
 
     A step takes whole lines until it has `most` bytes. `shown` stands as `source` in the rows instead of the path.
     `ended`: nothing more will come to the file, so that its last line needs no end, and what has begun is told or
-    refused as in a whole reading. `complete` False: what is no log of lines is left for later. Raises UsageError as `read` does.
+    refused as in a whole reading. `complete` False: what is no log of lines is left for later. Raises
+    UsageError as `read` does.
     """
     position = position or Position()
     forced = named(options.input_format, options.maps) if options.input_format is not None else None
