@@ -1,8 +1,8 @@
 """The outbox in the state: what is to be told to whom, put there with what it tells, taken out once it has arrived.
 
 Promises: at least once: an alert is put in within the transaction that made it, and leaves only after its channel took
-it; its delivery id stays the same however often it is tried. Each delivery is a transaction of its own, so that an end
-at any instant tells one alert twice at the most.
+it; its delivery id stays the same however often it is tried. Each delivery by a channel is a transaction of its own, so
+that an end at any instant tells one alert twice at the most; a file takes all that waits at once.
 """
 
 import random
@@ -17,6 +17,7 @@ from flowwatch.ops import outbox
 from flowwatch.ops.config import Config
 from flowwatch.ops.life import Known
 from flowwatch.ops.notify import Channel, NotDelivered
+from flowwatch.ops.notify.file import File
 from flowwatch.ops.state import State
 from flowwatch.policy.match import Span
 
@@ -217,6 +218,22 @@ def deliver(
             if fault is not None and fault.retry:
                 down.add(one.channel)
             yield one, None if fault is None else fault.reason
+
+
+def append(state: State, box: Outbox, output: str, file: File, clock: Callable[[], Instant]) -> str | None:
+    """Appends all that waits for an output to its file; what went wrong, or None. It is tried again by every check."""
+    while some := box.due([output], None):
+        try:
+            file.send_all(one.alert for one in some)
+        except NotDelivered as fault:
+            with state.transaction():
+                for one in some:
+                    box.failed(one, outbox.Again(clock()), fault.reason)
+            return fault.reason
+        with state.transaction():
+            for one in some:
+                box.delivered(one)
+    return None
 
 
 def _delivered(

@@ -95,42 +95,49 @@ class Kept:
             )
 
     def _keys(self, row: Row) -> Iterator[tuple[int, int]]:
-        """Under which keys the row is found, each with how far off in time it may lie."""
-        proto, gap = row["proto"], IDLE.get(row["proto"], OTHER_IDLE)
-        src, dst = (row["src_ip"], row.get("src_port")), (row.get("dst_ip"), row.get("dst_port"))
-        if row.get("conn_id") is not None:
-            yield _key("conn", row["conn_id"]), gap
-        if dst[0] is None:
-            yield _key("asked", _host(src[0])), self._skew
+        """Under which keys the row is found, each with how far off in time what asks for it may lie."""
+        yield from self._same(row)
+        src, dst = row["src_ip"], row.get("dst_ip")
+        if dst is None:
+            yield _key("asked", _host(src)), self._skew
             return
-        yield _pair(proto, src, dst), gap
-        if "nat_src_ip" in row or "nat_dst_ip" in row:
-            outside = [
-                (row.get(f"nat_{side}_ip", end[0]), row.get(f"nat_{side}_port", end[1]))
-                for side, end in (("src", src), ("dst", dst))
-            ]
-            yield _pair(proto, *outside), gap
-        yield _key("loose" if self._loose(row) else "firm", proto, *sorted((src[0], dst[0]))), self._skew
+        yield _key("loose" if self._loose(row) else "firm", row["proto"], *sorted((src, dst))), self._skew
         if self._at_proxy(row):
-            yield _key("talk", _host(src[0])), self._skew
-        if proto == "udp" and row.get("app") == "quic":
-            yield _key("quic", src[0], dst[1]), _QUIC_SOON
+            yield _key("talk", _host(src)), self._skew
+        if row["proto"] == "udp":
+            yield _key(_quic(row), src, row.get("dst_port")), _QUIC_SOON
 
     def _asks(self, row: Row) -> Iterator[tuple[int, int]]:
-        """Under which keys rows are found that bear on this one."""
-        yield from self._keys(row)
+        """Under which keys rows are found that bear on this one, or it on them."""
+        yield from self._same(row)
         src, dst, skew = row["src_ip"], row.get("dst_ip"), self._skew
         if dst is None:
-            yield _key("talk", _host(src)), skew
+            yield from ((_key(role, _host(src)), skew) for role in ("talk", "asked"))
             return
         hosts = (row["proto"], *sorted((src, dst)))
-        yield _key("loose", *hosts), skew
-        if self._loose(row):
-            yield _key("firm", *hosts), skew
+        roles = ("loose", "firm") if self._loose(row) else ("loose",)
+        yield from ((_key(role, *hosts), skew) for role in roles)
         if self._at_proxy(row):
             yield _key("asked", _host(src)), skew
         if row["proto"] == "udp":
-            yield _key("quic", src, row.get("dst_port")), _QUIC_SOON
+            other = "moved" if _quic(row) == "quic" else "quic"
+            yield _key(other, src, row.get("dst_port")), _QUIC_SOON
+
+    def _same(self, row: Row) -> Iterator[tuple[int, int]]:
+        """The keys of its connection."""
+        proto, gap = row["proto"], IDLE.get(row["proto"], OTHER_IDLE)
+        if row.get("conn_id") is not None:
+            yield _key("conn", row["conn_id"]), gap
+        if row.get("dst_ip") is None:
+            return
+        ends = [(row[f"{side}_ip"], row.get(f"{side}_port")) for side in ("src", "dst")]
+        yield _pair(proto, *ends), gap
+        if "nat_src_ip" in row or "nat_dst_ip" in row:
+            outside = [
+                (row.get(f"nat_{side}_ip", ip), row.get(f"nat_{side}_port", port))
+                for side, (ip, port) in zip(("src", "dst"), ends, strict=True)
+            ]
+            yield _pair(proto, *outside), gap
 
     def _loose(self, row: Row) -> bool:
         if row["proto"] in _ICMP:
@@ -331,6 +338,12 @@ def _span(row: Row) -> tuple[Instant, Instant]:
 def _time(row: Row) -> Instant:
     time: Instant = row.get("time") or row.get("asked") or 0
     return time
+
+
+def _quic(row: Row) -> str:
+    """`quic` where the row shows a QUIC connection, `moved` where it shows none, which may continue one."""
+    shown = row.get("app") == "quic" and any(row.get(name) for name in ("sni", "alpn", "tls_version"))
+    return "quic" if shown else "moved"
 
 
 def _unanswered_of(kept: Row, row: Row) -> bool:

@@ -19,9 +19,10 @@ from flowwatch.model import Alert, AlertKind, Instant, Life
 from flowwatch.ops import metrics, outbox
 from flowwatch.ops.check import Clock, Outcome, Wanted, check
 from flowwatch.ops.config import Loaded, Notify
-from flowwatch.ops.deliveries import Outbox, deliver
+from flowwatch.ops.deliveries import Outbox, append, deliver
 from flowwatch.ops.metrics import ChannelFigures, Figures, Found, SourceFigures
 from flowwatch.ops.notify import Channel, NotDelivered, channel
+from flowwatch.ops.notify.file import File
 from flowwatch.ops.state import State
 
 
@@ -50,8 +51,7 @@ def run(loaded: Loaded, wanted: Wanted, clock: Clock = time.time_ns) -> Outcome:
             _write_metrics(loaded, None, clock())
         raise
     if not wanted.dry_run:
-        faults = [one.fault for one in _append(loaded, clock) if one.fault is not None]
-        unwritten = [f"an output was not written: {fault}" for fault in dict.fromkeys(faults)]
+        unwritten = [f"an output was not written: {fault}" for fault in _append(loaded, clock)]
         outcome = msgspec.structs.replace(outcome, shortfalls=(*outcome.shortfalls, *unwritten))
         _write_metrics(loaded, outcome, outcome.ended)
     return outcome
@@ -127,13 +127,20 @@ def host() -> str:
 
 
 def notify(loaded: Loaded, *, everything: bool, clock: Clock = time.time_ns) -> Iterator[Tried]:
-    """Delivers what is due, or `everything` that waits, to the channels."""
-    yield from _deliver(loaded, _channels(loaded), clock, everything=everything)
+    """Delivers what is due, or `everything` that waits, to the channels; one that cannot be used ends no other."""
+    made: dict[str, Channel] = {}
+    for id_, one in loaded.config.channels:
+        try:
+            made[id_] = channel(one, id_, loaded.folder)
+        except UsageError as error:
+            yield Tried(id_, "nothing was tried", str(error))
+    yield from _deliver(loaded, made, clock, everything=everything)
 
 
 def trial(loaded: Loaded, clock: Clock = time.time_ns) -> Iterator[Tried]:
     """Sends a trial by every channel; nothing of it is kept."""
-    for id_, one in _channels(loaded).items():
+    for id_, settings in loaded.config.channels:
+        one = channel(settings, id_, loaded.folder)
         name = f"trial-{random.SystemRandom().getrandbits(48):012x}"
         alert = outbox.trial(delivery=name, now=clock(), host=host(), version=flowwatch.__version__)
         try:
@@ -160,18 +167,16 @@ def alerts(outcome: Outcome) -> Iterator[Alert]:
         )
 
 
-def _channels(loaded: Loaded) -> dict[str, Channel]:
-    return {id_: channel(one, id_, loaded.folder) for id_, one in loaded.config.channels}
-
-
-def _append(loaded: Loaded, clock: Clock) -> Iterator[Tried]:
-    """Delivers to the outputs, which are files."""
-    made = {
-        id_: channel(Notify(type="file", path=one.path, format=one.format), id_, loaded.folder)
-        for id_, one in loaded.config.outputs
-    }
-    if made:
-        yield from _deliver(loaded, made, clock, everything=True)
+def _append(loaded: Loaded, clock: Clock) -> Iterator[str]:
+    """Appends what is to be told to the outputs; gives what went wrong."""
+    if not loaded.config.output:
+        return
+    with State.open(loaded.state, alone=False) as state:
+        box = Outbox(state, host())
+        for id_, one in loaded.config.outputs:
+            file = File(Notify(type="file", path=one.path, format=one.format), loaded.folder)
+            if (fault := append(state, box, id_, file, clock)) is not None:
+                yield fault
 
 
 def _deliver(loaded: Loaded, made: dict[str, Channel], clock: Clock, *, everything: bool) -> Iterator[Tried]:

@@ -10,6 +10,7 @@ somebody else may have put there; anything but a regular file.
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 from flowwatch.model import Alert
@@ -29,9 +30,13 @@ class File:
 
     def send(self, alert: Alert) -> None:
         """The alert is on disk. Raises NotDelivered."""
-        told = formats.told(alert, self._format) + (b"\n" if self._format in (None, "text") else b"")
+        self.send_all([alert])
+
+    def send_all(self, alerts: Iterable[Alert]) -> None:
+        """All of them are on disk, or none. Raises NotDelivered."""
+        blank = b"\n" if self._format in (None, "text") else b""
         try:
-            self._append(told)
+            self._append(b"".join(formats.told(alert, self._format) + blank for alert in alerts))
         except OSError as error:
             raise NotDelivered(f"{self._path} was not written: {_words(error)}") from error
 
