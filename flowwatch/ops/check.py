@@ -147,7 +147,8 @@ class _Check:
         readers = [Reader(source, self._loaded, desk) for source in self._config.source]
         while behind := [one for one in readers if one.more]:
             min(behind, key=lambda one: one.stands).step()
-            self._judge()
+            if all(one.begun for one in behind):  # what was never read may hold the names
+                self._judge()
         for one in readers:
             one.close()
         self._judge()
@@ -231,13 +232,16 @@ class _Check:
                 yield one.until
 
     def _forget(self) -> None:
-        """Drops what no evidence can bear on any more, by the time of the logs, and what is past retention."""
-        config, streams = self._config, self._streams.all().values()
-        passed = [at for one in streams if (at := one.passed_until()) is not None]
-        horizon = min([self._started, *passed]) - config.max_flow_age.ns
-        self._kept.forget(horizon)
-        self._streams.forget(horizon)
-        kept_since = self._started - config.retention.ns
+        """Drops what no evidence can bear on any more, and what is past retention.
+
+        Both by the time of the logs: a clock that jumps ahead drops nothing.
+        """
+        config = self._config
+        lasts = [one.last for one in self._streams.all().values() if one.last is not None]
+        latest = min(self._started, max(lasts, default=0))
+        self._kept.forget(latest - config.max_flow_age.ns)
+        self._streams.forget(latest - config.max_flow_age.ns)
+        kept_since = latest - config.retention.ns
         self._findings.forget(kept_since)
         for statement in _PAST_RETENTION:
             self._state.db.execute(statement, (kept_since,))

@@ -87,6 +87,11 @@ class Reader:
         return _NEVER if last is None else last
 
     @property
+    def begun(self) -> bool:
+        """Something of it was read, in this check or before."""
+        return not self.more or self._stream.records > 0
+
+    @property
     def more(self) -> bool:
         """There is more to read."""
         return bool(self._reads)

@@ -1,0 +1,364 @@
+"""The scheduled check: evidence that comes later, what is lacking, what may be wrong with the state or the clock."""
+
+import json
+import os
+import sqlite3
+import time
+
+import pytest
+
+from flowwatch.errors import UsageError
+from flowwatch.model import Reason
+from flowwatch.ops import scheduled
+from flowwatch.ops.check import Wanted
+from flowwatch.ops.config import load
+from flowwatch.ops.state import FILE, MIGRATIONS, State, StateError
+
+SECOND = 10**9
+MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
+NOON = 1_790_000_000 * SECOND
+POLICY = """
+schema = "flowwatch.policy/1"
+[policy]
+id = "county"
+version = "1"
+[[zone]]
+id = "office"
+cidrs = ["192.0.2.0/24"]
+[[server]]
+id = "ingest"
+role = "collection_primary"
+match = { names = ["ingest.example"], cidrs = ["198.51.100.10/32"] }
+[[server]]
+id = "resolver"
+role = "resolver"
+match = { cidrs = ["192.0.2.53/32"] }
+dedicated = true
+[[channel]]
+id = "up"
+from = ["office"]
+to = ["ingest"]
+"""
+CONFIG = """
+schema = "flowwatch.config/1"
+policy = "policy.toml"
+state = "state"
+settle = "10m"
+fail_on = "low"
+[[source]]
+id = "flows"
+paths = ["flows.json*"]
+[[source]]
+id = "names"
+paths = ["names.json*"]
+{source}
+[[output]]
+path = "alerts.jsonl"
+min_severity = "info"
+{more}
+"""
+
+
+class Place:
+    """A folder with a configuration and two logs in EVE's form: of flows and of DNS answers."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.now = NOON
+        (folder / "policy.toml").write_text(POLICY)
+        self.configure()
+
+    def configure(self, more="", source=""):
+        (self.folder / "flowwatch.toml").write_text(CONFIG.format(more=more, source=source))
+
+    def flow(self, at, receiver="198.51.100.10", port=4000):
+        flow = {"pkts_toserver": 5, "pkts_toclient": 4, "bytes_toserver": 900, "bytes_toclient": 400,
+                "start": _eve(at), "end": _eve(at), "age": 0, "state": "closed", "reason": "timeout",
+                "alerted": False}  # fmt: skip
+        self._write("flows", {"timestamp": _eve(at), "flow_id": port, "event_type": "flow", "src_ip": "192.0.2.7",
+                              "src_port": port, "dest_ip": receiver, "dest_port": 443, "proto": "TCP",
+                              "flow": flow})  # fmt: skip
+
+    def answer(self, at, name="ingest.example", address="198.51.100.10", client="192.0.2.7"):
+        answers = [{"rrname": name, "rrtype": "A", "ttl": 60, "rdata": address}]
+        self._write("names", {"timestamp": _eve(at), "flow_id": at % 10**9, "event_type": "dns", "src_ip": client,
+                              "src_port": 5000, "dest_ip": "192.0.2.53", "dest_port": 53, "proto": "UDP",
+                              "dns": {"version": 2, "type": "answer", "id": 1, "flags": "8180", "qr": True,
+                                      "rrname": name, "rrtype": "A", "rcode": "NOERROR",
+                                      "answers": answers}})  # fmt: skip
+
+    def _write(self, name, event):
+        with (self.folder / f"{name}.json").open("a") as log:
+            log.write(json.dumps(event) + "\n")
+
+    def check(self, **wanted):
+        return scheduled.run(self.loaded, Wanted(**wanted), lambda: self.now)
+
+    @property
+    def loaded(self):
+        return load(self.folder / "flowwatch.toml")
+
+    def standing(self):
+        """What stands of the flows: verdict and reason."""
+        return self.ask("SELECT verdict, reason FROM decisions WHERE side = 'src'")
+
+    def ask(self, statement):
+        db = sqlite3.connect(self.folder / "state" / FILE)
+        try:
+            return db.execute(statement).fetchall()
+        finally:
+            db.close()
+
+    def told(self):
+        path = self.folder / "alerts.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _eve(at):
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at // SECOND)) + f".{at % SECOND // 1000:06d}+0000"
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+def test_a_flow_waits_for_the_answer_that_names_it(place):
+    place.answer(NOON - HOUR, name="other.example", address="203.0.113.1")
+    place.flow(NOON - MINUTE)
+    first = place.check()
+    assert (first.pending, place.standing()) == (1, [])
+    place.answer(NOON - 2 * MINUTE)  # written minutes later
+    place.now += 5 * MINUTE
+    assert place.check().pending == 1
+    place.now += 10 * MINUTE
+    assert place.check().pending == 0
+    assert place.standing() == [("approved", "channel.approved")]
+    assert place.told() == [] or all(one["finding"]["kind"] != "name.unobserved" for one in place.told())
+
+
+def test_evidence_that_comes_after_the_wait_changes_the_verdict_and_both_are_kept(place):
+    place.answer(NOON - HOUR, name="other.example", address="203.0.113.1")
+    place.flow(NOON - MINUTE)
+    place.now += 20 * MINUTE
+    early = place.check()
+    assert place.standing() == [("indeterminate", "name.unobserved")]
+    assert early.undecided == 1
+    place.answer(NOON - 2 * MINUTE)
+    place.now += MINUTE
+    late = place.check()
+    assert place.standing() == [("approved", "channel.approved")]
+    assert late.changed == 1
+    assert place.ask("SELECT before, after FROM changes") == [
+        ("indeterminate name.unobserved", "approved channel.approved")
+    ]
+    lives = [one["life"] for one in place.told() if one["finding"]["kind"] == "name.unobserved"]
+    assert lives == ["new", "changed"]
+
+
+def test_without_a_source_of_lookups_no_flow_waits(place):
+    place.flow(NOON)
+    assert place.check().pending == 0
+    assert len(place.standing()) == 1
+
+
+def test_what_no_answer_came_for_in_two_days_waits_no_longer(place):
+    place.answer(NOON - 60 * HOUR)
+    place.flow(NOON - 50 * HOUR)
+    (place.folder / "names.json").rename(place.folder / "names.away")
+    place.answer(NOON - 60 * HOUR)
+    assert place.check().pending == 0
+
+
+def test_a_source_without_files_is_told_and_no_success(place):
+    place.flow(NOON)
+    outcome = place.check()
+    kinds = {one.finding.kind for one in outcome.findings}
+    assert Reason.MISSING in kinds
+    assert outcome.exit(place.loaded.config) == 3
+    assert any(one["finding"]["kind"] == "coverage.missing" for one in place.told())
+
+
+@pytest.mark.parametrize(("later", "told"), [(10 * MINUTE, False), (20 * MINUTE, True)])
+def test_silence_is_told(place, later, told):
+    place.configure(source='max_silence = "15m"')
+    place.answer(NOON)
+    place.flow(NOON)
+    place.now += later
+    outcome = place.check()
+    assert (Reason.SILENT in {one.finding.kind for one in outcome.findings}) is told
+
+
+def test_an_hour_below_the_declared_rate_is_told_once_the_hour_is_over(place):
+    place.configure(source="min_per_hour = 3")
+    place.now = NOON - NOON % HOUR
+    place.answer(place.now + MINUTE)
+    assert Reason.BELOW_RATE not in {one.finding.kind for one in place.check().findings}
+    place.now += 2 * HOUR + MINUTE
+    place.answer(place.now - 30 * MINUTE)
+    assert Reason.BELOW_RATE in {one.finding.kind for one in place.check().findings}
+    hour = place.now - place.now % HOUR
+    for minute in range(5):
+        place.answer(hour + minute * MINUTE)
+    place.now += HOUR
+    outcome = place.check()
+    assert not [
+        one for one in outcome.findings if one.finding.kind is Reason.BELOW_RATE and one.last_check == outcome.number
+    ]
+
+
+def test_a_file_that_is_gone_before_it_was_read_is_a_gap_told_once(place):
+    place.answer(NOON)
+    place.flow(NOON)
+    place.check()
+    (place.folder / "names.json").unlink()
+    place.answer(NOON + HOUR, name="x.example")
+    place.now += HOUR
+    place.check()
+    gaps = [one for one in place.told() if one["finding"]["kind"] == "coverage.gap"]
+    assert len(gaps) == 1
+    place.now += MINUTE
+    place.check()
+    assert len([one for one in place.told() if one["finding"]["kind"] == "coverage.gap"]) == 1
+
+
+def test_a_change_of_format_is_told(place):
+    place.answer(NOON)
+    place.check()
+    (place.folder / "names.json").rename(place.folder / "names.json.1")
+    line = "21-Sep-2026 14:13:20.000 client @0x7f 192.0.2.7#4000 (a.example): query: a.example IN A + (192.0.2.53)\n"
+    (place.folder / "names.json").write_text(line)
+    place.now += MINUTE
+    assert Reason.FORMAT_CHANGED in {one.finding.kind for one in place.check().findings}
+
+
+def test_a_dry_run_says_the_same_and_keeps_nothing(place):
+    place.flow(NOON, receiver="203.0.113.9")
+    tried = place.check(dry_run=True)
+    assert not place.told()
+    real = place.check()
+    assert [one.finding.id for one in tried.findings] == [one.finding.id for one in real.findings]
+    assert real.number == 1
+
+
+def test_what_is_older_than_asked_for_is_passed_over_and_counted(place):
+    place.flow(NOON - HOUR, receiver="203.0.113.9")
+    place.flow(NOON, receiver="203.0.113.8", port=4001)
+    outcome = place.check(since=NOON - MINUTE)
+    assert outcome.passed == 1
+    assert len(place.standing()) == 1
+    assert place.check().judged == 0
+
+
+def test_only_new_findings_count_where_only_those_are_wanted(place):
+    place.answer(NOON)
+    place.flow(NOON, receiver="203.0.113.9")
+    place.now += 20 * MINUTE
+    assert place.check().exit(place.loaded.config) == 1
+    place.now += MINUTE
+    assert place.check().exit(place.loaded.config) == 1
+    assert place.check(only_new=True).exit(place.loaded.config) == 0
+
+
+def test_a_finding_is_quiet_after_so_many_checks_without_it(place):
+    place.answer(NOON)
+    place.flow(NOON, receiver="203.0.113.9")
+    place.now += 20 * MINUTE
+    codes = []
+    for _ in range(5):
+        codes.append(place.check().exit(place.loaded.config))
+        place.now += MINUTE
+    assert codes == [1, 1, 1, 1, 0]
+    assert [one["life"] for one in place.told()] == ["new", "quiet"]
+
+
+def test_two_checks_at_once_are_refused_and_the_second_loses_nothing(place):
+    place.flow(NOON)
+    with State.open(place.loaded.state, alone=True), pytest.raises(StateError, match="another check"):
+        place.check()
+    assert len([place.check()]) == 1
+    assert len(place.standing()) == 1
+
+
+def test_a_state_of_a_later_version_is_left_alone(place):
+    place.check()
+    db = sqlite3.connect(place.folder / "state" / FILE)
+    db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    db.close()
+    with pytest.raises(StateError, match="later version"):
+        place.check()
+
+
+@pytest.mark.parametrize("how", ["head", "middle", "short", "empty words"])
+def test_a_damaged_state_is_told_and_not_written_over(place, how):
+    for port in range(200):
+        place.flow(NOON, port=4000 + port)
+    place.check()
+    file = place.folder / "state" / FILE
+    for one in file.parent.glob(f"{FILE}-*"):
+        one.unlink()
+    content = bytearray(file.read_bytes())
+    if how == "head":
+        content[:100] = b"\0" * 100
+    elif how == "middle":
+        content[4096:] = os.urandom(len(content) - 4096)
+    elif how == "short":
+        del content[5000:]
+    else:
+        content[:] = b"not a database at all" * 300
+    file.write_bytes(content)
+    with pytest.raises(StateError, match=r"state\.sqlite3"):
+        place.check()
+    assert file.read_bytes()[:5000] == bytes(content[:5000])
+
+
+def test_a_state_that_cannot_be_written_is_told(place):
+    place.folder.joinpath("state").write_text("a file")
+    with pytest.raises(StateError, match="cannot be"):
+        place.check()
+
+
+def test_a_policy_that_is_wrong_is_told_to_those_who_are_told_of_failures(place):
+    place.configure(more='[[notify]]\ntype = "file"\npath = "told.txt"\n')
+    (place.folder / "policy.toml").write_text("nonsense")
+    with pytest.raises(UsageError):
+        place.check()
+    delivered = list(scheduled.notify(place.loaded, everything=True))
+    assert [one.fault for one in delivered] == [None]
+    assert "policy.toml" in (place.folder / "told.txt").read_text()
+
+
+@pytest.mark.parametrize("jump", [-HOUR, -400 * 24 * HOUR, 400 * 24 * HOUR])
+def test_a_clock_that_jumps_loses_nothing(place, jump):
+    place.answer(NOON)
+    place.flow(NOON)
+    place.now += 20 * MINUTE
+    place.check()
+    place.now += jump
+    place.flow(NOON + MINUTE, port=4001)
+    place.check()
+    place.now = NOON + HOUR
+    place.answer(NOON + HOUR)
+    place.check()
+    assert place.ask("SELECT sum(count) FROM tallies WHERE what = 'flow'") == [(4,)]
+
+
+def test_what_is_older_than_evidence_may_be_is_forgotten(place):
+    for day in range(10):
+        place.answer(NOON + day * 24 * HOUR)
+        place.flow(NOON + day * 24 * HOUR, port=4000 + day)
+        place.now = NOON + day * 24 * HOUR + HOUR
+        place.check()
+    assert place.ask("SELECT count(*) FROM flows")[0][0] <= 4
+    assert place.ask("SELECT count(*) FROM lookups")[0][0] <= 4
+    assert place.ask("SELECT sum(count) FROM tallies WHERE what = 'flow'") == [(20,)]
+
+
+def test_what_was_seen_of_a_server_is_kept(place):
+    place.answer(NOON)
+    place.flow(NOON + MINUTE)
+    place.now += HOUR
+    place.check()
+    seen = {(server, what): value for server, what, value in place.ask("SELECT server, what, value FROM seen")}
+    assert seen["ingest", "sent_to"] == "198.51.100.10"
+    assert seen["ingest", "answers"] == "198.51.100.10"
