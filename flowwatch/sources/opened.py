@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 from flowwatch.model.records import Skip
 from flowwatch.sources.lines import LONGEST
-from flowwatch.sources.stored import HEAD, Compression, Progress, Stored
+from flowwatch.sources.stored import HEAD, Compression, Progress, Stored, compression
 
 if TYPE_CHECKING:
     from flowwatch._native import Unpacked  # noqa: TID251 - the border
 
-__all__ = ["HEAD", "Opened", "Progress"]
+__all__ = ["HEAD", "Opened", "Progress", "is_packed"]
 
 _PIECE = 1 << 16
 _TELLING = 64
@@ -175,6 +175,11 @@ class Opened(io.RawIOBase):
             left = f"; {len(self._begun)} bytes of a line cut short are left out" if self._begun else ""
             self.error = Skip(code, message + left, (self.unpacked_size or 0) - len(self._begun))
             self.drain()
+
+
+def is_packed(head: bytes) -> bool:
+    """Whether what begins so is given otherwise than it is stored: unpacked, or UTF-16 as UTF-8."""
+    return compression(head) is not None or _wide(head) is not None
 
 
 def _wide(head: bytes) -> str | None:

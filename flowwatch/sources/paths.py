@@ -19,10 +19,14 @@ STANDARD_INPUT = "-"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
+class NoMatchError(UsageError):
+    """An argument matches nothing, now."""
+
+
 def expand(paths: Sequence[str]) -> tuple[str, ...]:
     """The sources the arguments name, in the order given; the same file given twice is read once.
 
-    Raises UsageError, naming the argument, where one matches nothing or is a URL.
+    Raises UsageError, naming the argument, where one matches nothing (NoMatchError) or is a URL.
     """
     seen: set[object] = set()
     sources = []
@@ -48,12 +52,12 @@ def _matches(path: str) -> Iterator[str]:
         raise UsageError(f"{path}: URLs are not supported by this version", hint="copy the file here and name it")
     if glob.has_magic(path):
         return _some(path, sorted(_globbed(path)), "the pattern matches no file")
-    raise UsageError(f"{path}: no such file or folder")
+    raise NoMatchError(f"{path}: no such file or folder")
 
 
 def _some(path: str, found: list[str], otherwise: str) -> Iterator[str]:
     if not found:
-        raise UsageError(f"{path}: {otherwise}")
+        raise NoMatchError(f"{path}: {otherwise}")
     return iter(found)
 
 

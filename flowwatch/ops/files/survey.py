@@ -1,0 +1,135 @@
+"""Which of the files that are there go on with which cursor.
+
+A file goes on with the cursor that has read most of it. One that is the beginning of what a cursor has read is known
+whole: a copy that is still being written or was cut short, a compressed one half done. Unchanged files are not opened,
+unless a cursor is missed that one of them may hold.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from flowwatch.ops.files.alike import Known, is_beginning
+from flowwatch.ops.files.content import Plain, opened
+from flowwatch.ops.files.cursor import Cursor, Heads, Kinship, begin_alike, kinship
+from flowwatch.ops.files.seen import Identity, Scan, Seen
+
+_NO_KIN = Kinship(b"", {}, frozenset())
+
+
+class Survey(msgspec.Struct):
+    """What is known of each file; cursors by their places in the sequence."""
+
+    scan: Scan
+    cursors: Sequence[Cursor]
+    heads: Heads
+    held: dict[Identity, int] = msgspec.field(default_factory=dict)
+    """Files that are unchanged, and their cursor."""
+    kin: dict[Identity, Kinship] = msgspec.field(default_factory=dict)
+    """Of the others."""
+    packed: set[Identity] = msgspec.field(default_factory=set)
+    """Files that were unpacked."""
+    going: dict[int, list[Identity]] = msgspec.field(default_factory=dict)
+    """Files that hold all that a cursor has read, and go on with it."""
+    part: dict[Identity, int] = msgspec.field(default_factory=dict)
+    """Files that are the beginning of what a cursor has read."""
+    fresh: list[Identity] = msgspec.field(default_factory=list)
+    """Files of which nothing was read."""
+    unreadable: list[tuple[str, str]] = msgspec.field(default_factory=list)
+    shut: set[Identity] = msgspec.field(default_factory=set)
+    """Files that could not be opened."""
+
+    def known(self, identity: Identity) -> Known:
+        """A file with its first bytes."""
+        kin = self.kin.get(identity)
+        head = kin.head if kin is not None else self.cursors[self.held[identity]].head
+        return Known(self.scan.files[identity], head)
+
+    def holders(self, number: int) -> list[Identity]:
+        """Files that hold all that a cursor has read, whoever they go on with."""
+        identity = self.cursors[number].identity
+        held = [identity] if self.held.get(identity) == number else []
+        return held + [identity for identity, kin in self.kin.items() if number in kin.whole]
+
+
+def survey(scan: Scan, cursors: Sequence[Cursor]) -> Survey:
+    """What the files are. Raises Moved."""
+    found = Survey(scan, cursors, Heads(cursors))
+    for number, cursor in enumerate(cursors):
+        file = scan.files.get(cursor.identity)
+        if file is not None and cursor.holds(file):
+            found.held.setdefault(file.identity, number)
+    for identity, file in scan.files.items():
+        if identity not in found.held:
+            _open(found, file)
+    _ask_the_unchanged(found)
+    for identity in found.kin:
+        _assign(found, identity)
+    return found
+
+
+def _open(found: Survey, file: Seen) -> None:
+    kin = _kinship(found, file)
+    if kin is not None:
+        found.kin[file.identity] = kin
+
+
+def _kinship(found: Survey, file: Seen) -> Kinship | None:
+    """What a file has to do with the cursors; None where it cannot be read, which is noted. Raises Moved."""
+    if not file.size:
+        return _NO_KIN
+    try:
+        with opened(file) as content:
+            if not isinstance(content, Plain):
+                found.packed.add(file.identity)
+            return kinship(content, found.cursors, found.heads)
+    except OSError as error:
+        found.unreadable.append((file.path, (error.strerror or str(error)).lower()))
+        found.shut.add(file.identity)
+        return None
+
+
+def _ask_the_unchanged(found: Survey) -> None:
+    """Opens unchanged files where a cursor that is missed may have gone over to one of them, as to a finished copy."""
+    missed = [number for number in _missed(found) if not found.holders(number)]
+    for identity in _suspects(found, missed):
+        kin = _kinship(found, found.scan.files[identity])
+        if kin is not None and any(number in kin.whole or number in kin.part for number in missed):
+            found.kin[identity] = kin
+            del found.held[identity]
+
+
+def _missed(found: Survey) -> Iterator[int]:
+    for number, cursor in enumerate(found.cursors):
+        if cursor.offset and not cursor.copy and (cursor.missed_ns is None or not cursor.done):
+            yield number
+
+
+def _suspects(found: Survey, missed: Sequence[int]) -> list[Identity]:
+    heads = {found.cursors[number].head for number in missed}
+    held = [(identity, found.cursors[number].head) for identity, number in found.held.items()]
+    return [identity for identity, head in held if head and any(begin_alike(head, one) for one in heads)]
+
+
+def _assign(found: Survey, identity: Identity) -> None:
+    """Notes what the file goes on with, or that it is known or new."""
+    kin = found.kin[identity]
+    for number in sorted(kin.part, key=lambda one: found.cursors[one].offset, reverse=True):
+        if _is_part(found, identity, number):
+            found.part[identity] = number
+            return
+    if kin.whole:
+        number = max(kin.whole, key=lambda one: _nearness(found.cursors[one], identity))
+        found.going.setdefault(number, []).append(identity)
+    else:
+        found.fresh.append(identity)
+
+
+def _is_part(found: Survey, identity: Identity, number: int) -> bool:
+    """Whether it is the beginning of what the cursor has read, by the bytes themselves where they are still there."""
+    holder = next((one for one in found.holders(number) if one != identity), None)
+    return holder is None or is_beginning(found.known(identity), found.known(holder))
+
+
+def _nearness(cursor: Cursor, identity: Identity) -> tuple[int, bool, bool, bool]:
+    return cursor.offset, not cursor.copy, cursor.identity == identity, cursor.missed_ns is None

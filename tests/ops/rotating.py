@@ -1,0 +1,122 @@
+"""A checker of rotating logs that reads in the simplest way, and keeps what it took and where it stands."""
+
+import bz2
+import gzip
+import lzma
+import re
+import time
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+
+from flowwatch.ops import files
+
+SECOND = 10**9
+WHOLE = re.compile(rb"\d{7} x+\.")
+"""A line as the tests write it; what was cut is none."""
+UNPACK = {".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress}
+
+
+def content(path):
+    """The bytes of a file, unpacked; None where it is half written."""
+    data = Path(path).read_bytes()
+    try:
+        return UNPACK.get(Path(path).suffix, bytes)(data)
+    except (EOFError, OSError, ValueError, lzma.LZMAError):
+        return None
+
+
+def begun(path):
+    """The bytes of a file, of one that is half written what can be had."""
+    whole = content(path)
+    if whole is not None:
+        return whole
+    packer = {".bz2": bz2.BZ2Decompressor, ".xz": lzma.LZMADecompressor}.get(Path(path).suffix)
+    if packer is None:
+        import zlib
+
+        return zlib.decompressobj(31).decompress(Path(path).read_bytes())
+    return packer().decompress(Path(path).read_bytes())
+
+
+class Crash(Exception):
+    """The check ended here."""
+
+
+class Checker:
+    """Plans, reads whole lines, stores; a crash forgets what was not stored."""
+
+    def __init__(self, patterns):
+        self.patterns = [str(one) for one in patterns]
+        self.stored = {}
+        self.taken = Counter()
+        self.gone = []
+        self.prefixes = {}
+        self.opened = 0
+        self.clock = 0
+
+    @property
+    def cursors(self):
+        return [msgspec.json.decode(body, type=files.Cursor) for body in self.stored.values()]
+
+    def now(self):
+        return time.time_ns() + self.clock
+
+    def check(self, portion=1 << 20, budget=None, between=lambda: None):
+        """One run; after `budget` stores it crashes. `between` happens between planning and reading."""
+        budget = iter(range(budget)) if budget is not None else None
+
+        def spend():
+            if budget is not None and next(budget, None) is None:
+                raise Crash
+
+        try:
+            for _ in range(5):
+                plan = files.plan(self.patterns, self.cursors, self.now())
+                spend()
+                self.keep(plan)
+                between()
+                if all(self.read(cursor, portion, spend) for cursor in plan.reads):
+                    break
+        except Crash:
+            return None
+        return plan
+
+    def keep(self, plan):
+        for cursor in (*plan.moved, *plan.gone):
+            self.put(cursor)
+        for cursor in plan.forgotten:
+            del self.stored[cursor.id]
+        self.gone += plan.gone
+
+    def put(self, cursor):
+        if cursor.id is None:
+            cursor = msgspec.structs.replace(cursor, id=max(self.stored, default=0) + 1)
+        self.stored[cursor.id] = msgspec.json.encode(cursor)
+        return cursor
+
+    def read(self, cursor, portion, spend):
+        """Reads to the end, step by step; False where the file changed."""
+        while True:
+            try:
+                data = begun(cursor.path)
+            except OSError:
+                return False
+            piece = data[cursor.offset : cursor.offset + portion]
+            end = len(piece) if cursor.closed and cursor.offset + portion >= len(data) else piece.rfind(b"\n") + 1
+            if not end and len(data) > cursor.offset + portion:
+                portion *= 2
+                continue
+            offset = cursor.offset + end
+            ended = offset == len(data) or (not end and len(piece) < portion)
+            after = files.advanced(cursor, offset, len(data), {"at": offset}, ended=ended)
+            if after is None:
+                return False
+            assert cursor.position == ({"at": cursor.offset} if cursor.offset else cursor.position)
+            spend()
+            cursor = self.put(after)
+            self.prefixes[cursor.id] = data[:offset]
+            self.taken.update(line for line in piece[:end].splitlines() if WHOLE.fullmatch(line))
+            if ended:
+                return True
