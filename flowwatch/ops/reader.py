@@ -7,7 +7,6 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch import sources
 from flowwatch.model import Coverage, Finding, Instant, ReadOptions, Reason
 from flowwatch.ops import files
 from flowwatch.ops.config import Loaded, Source
@@ -15,7 +14,7 @@ from flowwatch.ops.docket import Docket
 from flowwatch.ops.kept import Kept, Place
 from flowwatch.ops.state import State
 from flowwatch.ops.streams import HOUR, Stream, Streams, lack
-from flowwatch.sources import Position, Step
+from flowwatch.sources.resume import Position, Step, go_on
 
 PORTION = 8 << 20
 """Bytes of a log that one step reads."""
@@ -105,7 +104,7 @@ class Reader:
         """Reads, keeps and judges the next portion."""
         cursor = self._reads[0]
         position = msgspec.convert(cursor.position, Position) if cursor.position is not None else None
-        step = sources.go_on(
+        step = go_on(
             cursor.path, position, self._options, PORTION, ended=cursor.closed, complete=self._is_complete(cursor)
         )
         if step.whole and step.position.offset == cursor.offset and step.coverage.error is None:

@@ -5,20 +5,16 @@ import gzip
 import lzma
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-import msgspec
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.ops.rotating import SECOND, WHOLE, Checker, content
 
 from flowwatch.ops import files
-from flowwatch.ops.files import content as content_room
+from tests.ops.rotating import SECOND, WHOLE, Checker, content
 
 PACK = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}
 
@@ -276,6 +272,13 @@ class Rotation(RuleBasedStateMachine):
 
 
 import os as _os
+
 from hypothesis import Phase
-Rotation.TestCase.settings = settings(max_examples=int(_os.environ.get("NEX", 60)), stateful_step_count=40, report_multiple_bugs=False, phases=[Phase.generate]+([Phase.shrink] if _os.environ.get("SHR") else []))
+
+Rotation.TestCase.settings = settings(
+    max_examples=int(_os.environ.get("NEX", 60)),
+    stateful_step_count=40,
+    report_multiple_bugs=False,
+    phases=[Phase.generate] + ([Phase.shrink] if _os.environ.get("SHR") else []),
+)
 TestRotation = Rotation.TestCase
