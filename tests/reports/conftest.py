@@ -540,7 +540,7 @@ def hostile() -> tuple[str, ...]:
 COVERAGE_FINDING = finding(
     9,
     Severity.MEDIUM,
-    Reason.UNSEEN,
+    Reason.SILENT,
     "source resolver told nothing for 15 minutes",
     verdict=Verdict.INDETERMINATE,
     first_seen=None,

@@ -31,9 +31,17 @@ def test_any_alert_is_one_line_of_printable_ascii_and_the_same_each_time(fmt, da
 @pytest.mark.parametrize("fmt", ["ocsf", "ecs", "eve"])
 @given(data=st.data())
 def test_any_text_is_printable_ascii_after_decoding_too(fmt, data, made_up):
-    for text in _texts(json.loads(alert_line(data.draw(made_up), fmt))):
+    row = json.loads(alert_line(data.draw(made_up), fmt))
+    for text in _leaves(row, str):
         assert all(" " <= one <= "~" for one in text)
         assert len(text) <= 1_400
+
+
+@pytest.mark.parametrize("fmt", ["ocsf", "ecs", "eve"])
+@given(data=st.data())
+def test_any_number_fits_64_bits_with_sign(fmt, data, made_up):
+    numbers = _leaves(json.loads(alert_line(data.draw(made_up), fmt)), int)
+    assert all(-(2**63) <= one < 2**63 for one in numbers)
 
 
 @pytest.mark.parametrize("fmt", FOREIGN)
@@ -170,8 +178,9 @@ def _marked(alert):
     return msgspec.structs.replace(alert, finding=finding, **marks)
 
 
-def _texts(value):
-    if isinstance(value, str):
+def _leaves(value, kind):
+    """Every value of that type, however deep."""
+    if isinstance(value, kind):
         return [value]
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [text for one in inner for text in _texts(one)]
+    return [leaf for one in inner for leaf in _leaves(one, kind)]
