@@ -49,8 +49,9 @@ def lines(report: Report) -> Iterator[bytes]:
 
 
 def alert(told: Alert) -> bytes:
-    """The alert as one line."""
-    return line({"schema": ALERT_SCHEMA} | plain(told))
+    """The alert as one line, its keys in order."""
+    fields = {"type": "alert", "schema": ALERT_SCHEMA} | plain(told)
+    return line(dict(sorted(fields.items())))
 
 
 def plain(struct: msgspec.Struct) -> dict[str, Any]:

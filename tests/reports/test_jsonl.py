@@ -137,7 +137,7 @@ def test_what_an_alert_and_a_report_share_is_described_alike():
     assert {name: report[name] for name in alert["$defs"].keys() & report.keys()} == {
         name: held for name, held in alert["$defs"].items() if name in report
     }
-    assert list(alert["properties"]) == ["schema", *(field.name for field in msgspec.structs.fields(Alert))]
+    assert list(alert["properties"]) == ["type", "schema", *(field.name for field in msgspec.structs.fields(Alert))]
 
 
 @given(data=st.data())
@@ -145,7 +145,7 @@ def test_any_alert_validates_and_nothing_of_it_is_lost(data, made_up, alert_sche
     alert = data.draw(made_up)
     row = json.loads(jsonl.alert(alert))
     alert_schema.validate(row)
-    assert row["schema"] == jsonl.ALERT_SCHEMA
+    assert (row["type"], row["schema"]) == ("alert", jsonl.ALERT_SCHEMA)
     assert msgspec.convert(_restored(row, _type(Alert)), Alert) == alert
 
 
