@@ -34,6 +34,8 @@ def parsed(line):
         pairs[pair[1]] = re.sub(r"\\(.)", r"\1", pair[2])
         at = pair.end()
     for key, value in pairs.items():
+        if value != value.strip(" "):
+            raise ValueError(f"{key} is no value that every reader keeps")
         if key in _NUMBERS and not re.fullmatch(r"-?[0-9]+", value):
             raise ValueError(f"{key} is no number")
         if key not in _DICTIONARY and not re.fullmatch(r"flowwatch([A-Z][a-z0-9]*)+", key):
@@ -87,6 +89,7 @@ def test_texts_of_a_list_are_told_apart(told, texts):
         (b" dpt=8443", b" dpt=8443 dpt=8443"),
         (b" dpt=8443", b" madeUp=8443"),
         (b" dpt=8443", b"\n"),
+        (b" act=observed", b" act= observed"),
         (b"\n", b""),
     ],
 )

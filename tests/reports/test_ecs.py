@@ -144,5 +144,6 @@ def test_a_lookup_and_what_was_asked_of_a_proxy(told):
     assert "bytes" not in row.get("source", {})
     proxied = next(one for one in told if one.finding and one.finding.via)
     row = event(proxied)
+    assert "dns" not in row
     assert row["url"]["domain"] == proxied.finding.asked
     assert (row["destination"]["ip"], row["destination"]["port"]) == ("192.0.2.8", 3128)
