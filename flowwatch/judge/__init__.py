@@ -10,6 +10,7 @@ from flowwatch.judge.carried_in_names import below, bytes_in_names, with_data_in
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.findings import finding_of, findings_of
+from flowwatch.judge.remedies import remedy_of
 from flowwatch.judge.run import Judgement, decide, judge
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "finding_of",
     "findings_of",
     "judge",
+    "remedy_of",
     "with_data_in_names",
 ]

@@ -50,6 +50,14 @@ REMEDIES: dict[Reason, str] = {
     Reason.LOOKUP_UNAPPROVED: "Ask which program asked for it; a lookup alone does not show that anything was sent.",
     Reason.ANSWER_UNLISTED: "Compare the answer with the addresses the server's owner publishes.",
     Reason.LOSSY_NAME: "Look for a source that writes the name in full.",
+    Reason.GAP: "Keep rotated files until a check has read them; look for a copy of the one that is gone.",
+    Reason.SILENT: "See whether the program still writes the log, and where to.",
+    Reason.MISSING: "Compare `paths` with where the program writes.",
+    Reason.EMPTY: "See whether the program is set to write this log.",
+    Reason.BELOW_RATE: "See whether part of the traffic is no longer logged, or set `min_per_hour` to what is usual.",
+    Reason.UNREADABLE: "Let the user of the check read the file: name the group of the log in `groups`.",
+    Reason.FORMAT_CHANGED: "See whether the program or its settings changed; what was read before stays as it is.",
+    Reason.PLACES_STALE: "Install newer location data: flowwatch places update FILE.",
 }
 
 

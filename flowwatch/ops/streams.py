@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from flowwatch.judge import remedy_of
 from flowwatch.model import Coverage, Finding, Instant, Reason, Severity, Sureness, Verdict
 from flowwatch.ops.config import Source
 from flowwatch.ops.state import State
@@ -158,27 +159,15 @@ def lack(
         senders=(),
         receiver=None,
         service=None,
-        remedy=_REMEDIES[reason],
+        remedy=remedy_of(reason),
     )
 
 
 def of_coverage(finding: Finding) -> bool:
     """It tells of the sources, not of what was sent: never exit 1."""
-    return finding.kind in _REMEDIES
+    return finding.kind.startswith("coverage.")
 
 
 def unseen(finding: Finding) -> bool:
     """It tells that something could not be seen: exit 3 while it holds."""
     return of_coverage(finding) and finding.kind is not Reason.PLACES_STALE
-
-
-_REMEDIES = {
-    Reason.GAP: "Keep rotated files until a check has read them; look for a copy of the one that is gone.",
-    Reason.SILENT: "See whether the program still writes the log, and where to.",
-    Reason.MISSING: "Compare `paths` with where the program writes.",
-    Reason.EMPTY: "See whether the program is set to write this log.",
-    Reason.BELOW_RATE: "See whether part of the traffic is no longer logged, or set `min_per_hour` to what is usual.",
-    Reason.UNREADABLE: "Let the user of the check read the file: name the group of the log in `groups`.",
-    Reason.FORMAT_CHANGED: "See whether the program or its settings changed; what was read before stays as it is.",
-    Reason.PLACES_STALE: "Install newer location data: flowwatch places update FILE.",
-}
