@@ -1,3 +1,4 @@
+# make wheel: what is installed elsewhere, in dist/.
 # make demo: judge the sample election night and write its HTML report.  make test: every check.
 # make fuzz: each fuzz target of the core for FUZZ_SECONDS, with the stable toolchain (and g++).
 # Both make .venv and build the core themselves; once that is done they work without network.
@@ -16,7 +17,7 @@ SANCOV := --cfg fuzzing -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitize
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test bench bench-logs fuzz clean
+.PHONY: demo test wheel bench bench-logs bench-check fuzz clean
 demo: $(CORE)
 	@$(BIN)/flowwatch demo -o demo-report
 
@@ -31,11 +32,17 @@ test: $(CORE)
 	cd native && cargo test --offline --locked --quiet
 	$(BIN)/python -W error -m pytest -n auto --dist worksteal
 
+wheel: $(CORE)
+	CARGO_NET_OFFLINE=true $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation -w dist .
+
 bench: $(CORE)
 	$(BIN)/python -m tests.bench.bench
 
 bench-logs: $(CORE)
 	$(BIN)/python -m tests.bench.logs
+
+bench-check: $(CORE)
+	$(BIN)/python -m tests.bench.check
 
 fuzz:
 	cd native/fuzz && RUSTFLAGS="$(SANCOV)" cargo build --locked --release --target $(HOST)

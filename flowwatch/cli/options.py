@@ -117,18 +117,6 @@ def load_policy(given: Path | None) -> "PolicySet":
     return load(chosen)
 
 
-def known_zone(given: str | None) -> str | None:
-    """The zone of the IANA database; UsageError where there is none of that name."""
-    import zoneinfo
-
-    try:
-        return given and zoneinfo.ZoneInfo(given).key
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UsageError(
-            f"there is no time zone {given!r}", hint="a name of the IANA database, as Europe/Berlin"
-        ) from error
-
-
 @contextlib.contextmanager
 def rejecting(path: Path | None, *, raw: bool) -> "Iterator[Callable[[str, str], Refused] | None]":
     """What takes refused records into the file; None where none is wanted. Raises UsageError."""

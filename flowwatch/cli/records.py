@@ -18,7 +18,6 @@ from flowwatch.cli.options import (
     Timezone,
     can_be_written,
     keep_inputs,
-    known_zone,
     rejecting,
     threads_or_cores,
 )
@@ -73,6 +72,7 @@ def flows(
 ) -> None:
     """Print the conversations, one row each."""
     from flowwatch.model import ReadOptions
+    from flowwatch.sources.moments import known_zone
 
     options = ReadOptions(
         digest=not no_digest,
@@ -103,6 +103,7 @@ def lookups(
 ) -> None:
     """Print the DNS questions with their answers, one row each."""
     from flowwatch.model import ReadOptions
+    from flowwatch.sources.moments import known_zone
 
     options = ReadOptions(
         digest=not no_digest,

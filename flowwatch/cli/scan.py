@@ -25,7 +25,6 @@ from flowwatch.cli.options import (
     Timezone,
     can_be_written,
     keep_inputs,
-    known_zone,
     policy_or_default,
     rejecting,
     same_file,
@@ -103,6 +102,7 @@ def scan(
     from flowwatch.model import ReadOptions
     from flowwatch.places.installed import databases
     from flowwatch.reports.decisions import format_of
+    from flowwatch.sources.moments import known_zone
 
     chosen = _checked(formats, output)
     if decisions is not None:

@@ -7,6 +7,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flowwatch.errors import UsageError
 from flowwatch.model import Coverage, Finding, Instant, ReadOptions, Reason
 from flowwatch.ops import files
 from flowwatch.ops.config import Loaded, Source
@@ -14,6 +15,9 @@ from flowwatch.ops.docket import Docket
 from flowwatch.ops.kept import Kept, Place
 from flowwatch.ops.state import State
 from flowwatch.ops.streams import HOUR, Stream, Streams, lack
+from flowwatch.sources.detect import named
+from flowwatch.sources.formats import formats
+from flowwatch.sources.moments import known_zone
 from flowwatch.sources.resume import Position, Step, go_on
 
 PORTION = 8 << 20
@@ -67,12 +71,7 @@ class Reader:
         self.shortfalls: list[str] = []
         self._desk = desk
         self._patterns = [str(loaded.path(one)) for one in source.paths]
-        self._options = msgspec.structs.replace(
-            desk.options,
-            input_format=source.format,
-            timezone=source.timezone,
-            maps=tuple(str(loaded.path(one)) for one in source.maps),
-        )
+        self._options = _options(source, loaded, desk.options)
         self._plans = 0
         self._waits = False
         self._plan: files.Plan
@@ -227,6 +226,19 @@ class Reader:
 
     def _drop(self, cursor: files.Cursor) -> None:
         self._desk.state.db.execute("DELETE FROM cursors WHERE id = ?", (cursor.id,))
+
+
+def _options(source: Source, loaded: Loaded, options: ReadOptions) -> ReadOptions:
+    """How the source is read. Raises UsageError where its format, a map or its zone cannot be used."""
+    maps = tuple(str(loaded.path(one)) for one in source.maps)
+    try:
+        name = named(source.format, maps).name if source.format is not None else None
+        if maps:
+            formats(maps)
+        zone = known_zone(source.timezone)
+    except UsageError as error:
+        raise UsageError(f"source {source.id}: {error.message}", hint=error.hint) from error
+    return msgspec.structs.replace(options, input_format=name, timezone=zone, maps=maps)
 
 
 def _hours(*times: pa.ChunkedArray) -> dict[int, int]:

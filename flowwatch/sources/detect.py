@@ -27,10 +27,13 @@ _LONG = 4096
 _SHOWN, _SHORTENED = 3, 120
 """Lines of an unknown input that are shown, and their characters."""
 
+_ALSO = {"bind9-query": "bind-query"}
+"""Other names of formats."""
+
 
 def named(name: str, maps: tuple[str, ...] = ()) -> Format:
     """The format of that name, or of several joined by `+`; UsageError, listing the names, where there is none."""
-    among = formats(maps)
+    among, name = formats(maps), _ALSO.get(name, name)
     for entry in among:
         if entry.name == name:
             return entry

@@ -6,10 +6,13 @@ Seconds since 1970 have six decimals in Zeek's text, in its JSON as many as a do
 
 import datetime as dt
 import re
+import zoneinfo
 from decimal import ROUND_HALF_UP, Decimal
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from flowwatch.errors import UsageError
 
 _DECIMAL = re.compile(r"-?\d{1,10}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _ISO = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\d*(?: ?(Z|[+-]\d\d:?\d\d))?", re.ASCII)
@@ -24,6 +27,16 @@ UNZONED = r"^\d{4}-\d\d-\d\d[T ][0-9:.,]*$"
 """A time in ISO 8601 that names no zone (a regular expression of RE2)."""
 YEARLESS = "year_inferred"
 """`time_basis` of a time without a year."""
+
+
+def known_zone(given: str | None) -> str | None:
+    """The zone of the IANA database; UsageError where there is none of that name."""
+    try:
+        return given and zoneinfo.ZoneInfo(given).key
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UsageError(
+            f"there is no time zone {given!r}", hint="a name of the IANA database, as Europe/Berlin"
+        ) from error
 
 
 class Clock:
