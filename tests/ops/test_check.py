@@ -2,14 +2,19 @@
 
 import json
 import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from flowwatch.audit import audit
 from flowwatch.errors import UsageError
 from flowwatch.model import Reason
-from flowwatch.ops import scheduled
+from flowwatch.ops import scheduled, state
 from flowwatch.ops.check import Wanted
 from flowwatch.ops.config import load
 from flowwatch.ops.state import FILE, MIGRATIONS, State, StateError
@@ -362,3 +367,87 @@ def test_what_was_seen_of_a_server_is_kept(place):
     seen = {(server, what): value for server, what, value in place.ask("SELECT server, what, value FROM seen")}
     assert seen["ingest", "sent_to"] == "198.51.100.10"
     assert seen["ingest", "answers"] == "198.51.100.10"
+
+
+def test_a_full_disk_is_told_and_nothing_is_lost(place, monkeypatch):
+    place.check()
+    for port in range(400):
+        place.flow(NOON, port=1024 + port)
+    connected, small = state._connected, [True]
+
+    def on_a_small_disk(file):
+        db = connected(file)
+        if small[0]:
+            pages = db.execute("PRAGMA page_count").fetchone()[0]
+            db.execute(f"PRAGMA max_page_count = {pages + 4}")
+        return db
+
+    monkeypatch.setattr(state, "_connected", on_a_small_disk)
+    with pytest.raises(StateError, match="the disk is full"):
+        place.check()
+    small[0] = False
+    place.check()
+    assert len(place.standing()) == 400
+    assert place.ask("SELECT sum(count) FROM tallies WHERE what = 'flow'") == [(800,)]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ('format = "nonsense"', "source names: no input format"),
+        ('timezone = "Mars/Olympus"', "source names: there is no time zone"),
+        ('maps = ["none.toml"]', "source names: .*none.toml"),
+    ],
+)
+def test_what_is_wrong_with_a_source_is_told_before_anything_is_read(place, given, told):
+    place.flow(NOON)
+    place.configure(source=given)
+    with pytest.raises(UsageError, match=told):
+        place.check()
+    place.configure()
+    place.check()
+    assert len(place.standing()) == 1
+
+
+def test_files_that_are_read_whole_are_read_once_they_are_complete(place, tmp_path):
+    """Captures of a rotation, as `tcpdump -G` writes them."""
+    captures = tmp_path / "captures"
+    captures.mkdir()
+    sample = Path(__file__).parents[2] / "captures" / "approved-night" / "input.pcap"
+    rules = sample.with_name("policy.toml")
+    config = CONFIG.replace('policy = "policy.toml"', f'policy = "{rules}"').split("[[source]]")[0]
+    config += '[[source]]\nid = "wire"\npaths = ["captures/*.pcap"]\n'
+    (tmp_path / "flowwatch.toml").write_text(config)
+    first, second = captures / "1.pcap", captures / "2.pcap"
+    content = sample.read_bytes()
+    first.write_bytes(content[: len(content) // 2])
+    place.now = time.time_ns()
+    assert place.check().judged == 0  # it is still being written
+    first.write_bytes(content)
+    _written_before(first, place.now - 10 * SECOND)
+    second.write_bytes((sample.parent.parent / "data-in-names" / "input.pcap").read_bytes()[:2000])
+    outcome = place.check()
+    expected = audit([sample], rules)
+    assert outcome.judged == len(expected.decisions) + len(expected.lookups)
+    assert place.check().judged == 0
+    assert sorted(place.ask("SELECT verdict FROM decisions")) == sorted((one.verdict,) for one in expected.decisions)
+
+
+def _written_before(path, at):
+    os.utime(path, ns=(at, at))
+
+
+def test_following_goes_on_until_it_is_ended(place):
+    place.flow(NOON)
+    command = [sys.executable, "-m", "flowwatch", "check", "--config", str(place.folder / "flowwatch.toml"), "--follow"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        try:
+            assert "1 record read" in next(line for line in following.stdout if line.startswith("check 1,"))
+            place.flow(NOON, port=4001)
+            assert "1 record read" in next(line for line in following.stdout if line.startswith("check 2,"))
+        finally:
+            following.send_signal(signal.SIGTERM)
+        following.stdout.read()
+    assert following.returncode in (0, 1, 3)
+    assert len(place.standing()) == 2
