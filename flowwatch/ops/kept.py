@@ -45,7 +45,7 @@ class Kept:
 
     def __init__(self, state: State, binding: DnsBinding, proxies: Sequence[ProxyPlace], age: int) -> None:
         self._db = state.db
-        self._skew = binding.skew.ns
+        self._skew, self._grace = binding.skew.ns, binding.grace.ns
         self._age = age
         self._proxies = Networks((one.cidr, one) for one in proxies)
 
@@ -161,16 +161,17 @@ class Kept:
         """Marks rows as judged."""
         self._db.executemany("UPDATE flows SET judged = 1 WHERE id = ? AND judged = 0", [(one,) for one in numbers])
 
-    def named_by(self, addresses: Iterable[tuple[str, Instant]]) -> set[int]:
-        """Judged rows towards addresses, begun since the moment of an answer that gives it: it may name them."""
-        statement = "SELECT id FROM flows WHERE dst = ? AND start >= ? AND judged = 1"
-        return self._of(statement, [(address, since - self._skew) for address, since in addresses])
+    def named_by(self, lookups: Iterable[int]) -> set[int]:
+        """Judged rows that the answers of these lookups may name."""
+        found = self._db.execute(_GIVEN, (_listed(lookups),)).fetchall()
+        spans = [(address, since - self._skew, until + self._grace) for address, since, until in found]
+        return self._of("SELECT id FROM flows WHERE dst = ? AND start BETWEEN ? AND ? AND judged = 1", spans)
 
     def of_clients(self, clients: Iterable[tuple[str, Instant]]) -> set[int]:
         """Judged rows of clients begun since a moment from which their lookups turn out to be recorded."""
         return self._of("SELECT id FROM flows WHERE src = ? AND start >= ? AND judged = 1", clients)
 
-    def _of(self, statement: str, given: Iterable[tuple[str, Instant]]) -> set[int]:
+    def _of(self, statement: str, given: Iterable[tuple[object, ...]]) -> set[int]:
         return {number for one in given for (number,) in self._db.execute(statement, one)}
 
     def add_lookups(self, lookups: pa.Table, place: Place) -> list[int]:
@@ -212,17 +213,13 @@ class Kept:
             told = [
                 Answer(one["name"] or "", one["type"] or "", one["data"] or "", one["ttl"]) for one in row["answers"]
             ]
-            addresses = {address for address, _, _ in resolved(row.get("qname") or "", told)}
             since = _time(row)
+            ends = {address: since + (ttl or 0) * 10**9 for address, _, ttl in resolved(row.get("qname") or "", told)}
             self._db.execute("UPDATE lookups SET bound = 1 WHERE id = ?", (number,))
             self._db.executemany(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?)", [(one, since, number) for one in addresses]
+                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)",
+                [(address, until, number, since) for address, until in ends.items()],
             )
-
-    def answered(self, numbers: Iterable[int]) -> list[tuple[str, Instant]]:
-        """The addresses that the answers of these lookups lead to, each with when it was given."""
-        statement = "SELECT address, since FROM answers WHERE lookup IN (SELECT value FROM json_each(?))"
-        return list(self._db.execute(statement, (_listed(numbers),)))
 
     def lookups(self, numbers: Iterable[int]) -> dict[int, Row]:
         """Rows by their numbers."""
@@ -235,20 +232,21 @@ class Kept:
         return {number: _unpacked(row) | {STREAM: stream, CURSOR: cursor} for number, stream, cursor, row in found}
 
     def answers_for(self, rows: Iterable[Row]) -> dict[int, Row]:
-        """The lookups whose answers lead to an end of these rows, given before each of them ended."""
-        latest: dict[str, Instant] = {}
+        """The lookups whose answers lead to an end of these rows while they ran, and the last that had ended before."""
+        times: dict[str, tuple[Instant, Instant]] = {}
         for row in rows:
+            start, end = _span(row)
             for side in ("src_ip", "dst_ip", "nat_src_ip", "nat_dst_ip"):
                 if address := _host(row.get(side)):
-                    latest[address] = max(_span(row)[1], latest.get(address, 0))
-        numbers = {
-            number
-            for address, until in latest.items()
-            for (number,) in self._db.execute(
-                "SELECT lookup FROM answers WHERE address = ? AND since <= ?", (address, until + self._skew)
-            )
-        }
+                    first, last = times.get(address, (start, end))
+                    times[address] = (min(first, start), max(last, end))
+        numbers = {number for address, span in times.items() for number in self._answers(address, *span)}
         return self.lookups(numbers)
+
+    def _answers(self, address: str, first: Instant, last: Instant) -> Iterator[int]:
+        begun = (address, first - self._grace, last + self._skew)
+        yield from (number for (number,) in self._db.execute(_LIVE, begun))
+        yield from (number for (number,) in self._db.execute(_ENDED, (address, first - self._grace)))
 
     def beside(self, numbers: Iterable[int], limit: int) -> set[int]:
         """Lookups of the hours around these that may together carry data in names below one domain."""
@@ -290,6 +288,9 @@ class Kept:
 
 
 _HOUR = 3600 * 10**9
+_LIVE = "SELECT lookup FROM answers WHERE address = ? AND until >= ? AND since <= ?"
+_ENDED = "SELECT lookup FROM answers WHERE address = ? AND until < ? ORDER BY until DESC LIMIT 1024"
+_GIVEN = "SELECT address, since, until FROM answers WHERE lookup IN (SELECT value FROM json_each(?))"
 _FLOWS = "SELECT id, stream, cursor, row FROM flows WHERE id IN (SELECT value FROM json_each(?))"
 _LOOKUPS = "SELECT id, stream, cursor, row FROM lookups WHERE id IN (SELECT value FROM json_each(?))"
 _GROUPS = """
@@ -306,7 +307,7 @@ _FORGET = (
     "DELETE FROM decisions WHERE flow IN (SELECT id FROM flows WHERE end < ? AND judged = 1)",
     "DELETE FROM joins WHERE flow IN (SELECT id FROM flows WHERE end < ? AND judged = 1)",
     "DELETE FROM flows WHERE end < ? AND judged = 1",
-    "DELETE FROM answers WHERE since < ?",
+    "DELETE FROM answers WHERE lookup IN (SELECT id FROM lookups WHERE time < ?)",
     "DELETE FROM lookups WHERE time < ?",
 )
 

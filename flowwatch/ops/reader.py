@@ -175,7 +175,7 @@ class Reader:
         clients = [] if not len(lookups) else desk.kept.clients(lookups, cursor.path, name, since)
         streams = self._streams.all()
         desk.docket.lookups(asked, [one.source for one in streams.values() if one.clients_told])
-        late = desk.kept.named_by(desk.kept.answered(asked)) | desk.kept.of_clients(clients)
+        late = desk.kept.named_by(asked) | desk.kept.of_clients(clients)
         desk.docket.flows(late, streams)
         self._note(step.coverage)
         return place.cursor

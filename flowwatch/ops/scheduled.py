@@ -98,7 +98,7 @@ def _with_outcome(told: Figures, outcome: Outcome, loaded: Loaded) -> Figures:
                 lag=None if one.last is None else outcome.started - one.last,
                 records=one.records,
                 rejected=one.rejected,
-                held_back=sum(told.held_back for source, told in outcome.read if source == one.source),
+                held_back=one.held_back,
                 behind=one.behind,
                 gaps=one.gaps,
             )

@@ -53,7 +53,8 @@ CREATE INDEX lookups_place ON lookups (cursor, record);
 CREATE INDEX lookups_below ON lookups (client, tail, time);
 CREATE INDEX lookups_time ON lookups (time, bound);
 CREATE TABLE answers (
-    address TEXT NOT NULL, since INTEGER NOT NULL, lookup INTEGER NOT NULL, PRIMARY KEY (address, since, lookup)
+    address TEXT NOT NULL, until INTEGER NOT NULL, lookup INTEGER NOT NULL, since INTEGER NOT NULL,
+    PRIMARY KEY (address, until, lookup)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX answers_lookup ON answers (lookup);
 CREATE TABLE clients (

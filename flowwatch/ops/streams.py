@@ -37,6 +37,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     noise: int = 0
     unattributable: int = 0
     rejected: int = 0
+    held_back: int = 0
     flows: int = 0
     lookups: int = 0
     one_way: int = 0
@@ -60,6 +61,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
             noise=self.noise + coverage.noise,
             unattributable=self.unattributable + coverage.unattributable,
             rejected=self.rejected + coverage.rejected,
+            held_back=self.held_back + coverage.held_back,
             flows=self.flows + coverage.flows,
             lookups=self.lookups + coverage.lookups,
             one_way=self.one_way + coverage.one_way_flows,

@@ -11,12 +11,14 @@ import pytest
 
 from flowwatch import policy, sources
 from flowwatch.audit import audit
-from flowwatch.model import ReadOptions
+from flowwatch.model import FLOWS, LOOKUPS, ReadOptions
 from flowwatch.ops.docket import Docket
 from flowwatch.ops.kept import Kept, Place
+from flowwatch.ops.kept import table as as_table
 from flowwatch.ops.state import State
 from flowwatch.ops.streams import Stream
 from flowwatch.places import Locator
+from flowwatch.policy.terms import DnsBinding
 
 CASES = sorted(one.parent for one in (Path(__file__).parents[2] / "captures").glob("*/policy.toml"))
 SCENARIO = Path(__file__).parents[3] / "shared" / "logs" / "scenario"
@@ -84,7 +86,7 @@ def _take(kept, docket, flows, lookups, streams):
             asked = kept.add_lookups(own, place)
             told = [name for name in streams if "client" in lookups["vantage"].unique().to_pylist()]
             docket.lookups(asked, told)
-            docket.flows(kept.named_by(kept.answered(asked)) | kept.of_clients(clients), streams)
+            docket.flows(kept.named_by(asked) | kept.of_clients(clients), streams)
     docket.flows(kept.ripe(None, 1 << 30), streams)
 
 
@@ -123,3 +125,34 @@ def test_a_few_rows_at_a_time_end_as_all_at_once(case, pieces, tmp_path):
 def test_the_scenario_too(names, pieces, tmp_path):
     paths = [str(SCENARIO / one) for one in names]
     assert bit_by_bit(paths, RULES, tmp_path / "state", random.Random(3), pieces) == at_once(paths, RULES)  # noqa: S311 - an order
+
+
+def test_other_connections_between_the_same_hosts_are_left_alone(tmp_path):
+    """What is looked at for one row does not grow with the traffic of its hosts."""
+    rows = [
+        {"source": "x", "first_record": number, "start": number, "end": number, "proto": "tcp", "src_ip": "192.0.2.7",
+         "dst_ip": "198.51.100.10", "src_port": 1024 + number, "dst_port": 443}
+        for number in range(300)
+    ]  # fmt: skip
+    with State.open(tmp_path / "state", alone=True) as state:
+        kept = Kept(state, DnsBinding(), (), AGE)
+        numbers = kept.add_flows(as_table(rows, FLOWS), Place("x", 1))
+        assert list(kept.together(numbers[:1])) == numbers[:1]
+
+
+def test_of_an_address_that_many_ask_for_no_more_than_is_needed_is_looked_at(tmp_path):
+    answer = [{"name": "a.example", "type": "A", "data": "198.51.100.10", "ttl": 60}]
+    minute = 60 * 10**9
+    rows = [
+        {"source": "x", "record": number, "time": number * minute, "client_ip": "192.0.2.7", "qname": "a.example",
+         "qtype": "A", "rcode": "NOERROR", "answers": answer}
+        for number in range(3000)
+    ]  # fmt: skip
+    flow = {"start": 2900 * minute, "end": 2900 * minute, "src_ip": "192.0.2.7", "dst_ip": "198.51.100.10"}
+    with State.open(tmp_path / "state", alone=True) as state:
+        kept = Kept(state, DnsBinding(), (), AGE)
+        kept.add_lookups(as_table(rows, LOOKUPS), Place("x", 1))
+        found = {row["record"] for row in kept.answers_for([flow]).values()}
+    assert {2894, 2899, 2900} <= found
+    assert len(found) <= 1024 + 8
+    assert max(found) == 2900
