@@ -143,7 +143,17 @@ class _Check:
         """Reads all that is new, judges what is ripe, closes."""
         with self._state.transaction():
             self._state.db.execute("INSERT INTO checks (number, started) VALUES (?, ?)", (self._number, self._started))
-        desk = Desk(self._state, self._kept, self._docket, self._streams, self._options(), self._span(), self._started)
+        desk = Desk(
+            self._state,
+            self._kept,
+            self._docket,
+            self._streams,
+            self._findings,
+            self._options(),
+            Span(self._wanted.since, self._wanted.until),
+            self._number,
+            self._started,
+        )
         readers = [Reader(source, self._loaded, desk) for source in self._config.source]
         while behind := [one for one in readers if one.more]:
             min(behind, key=lambda one: one.stands).step()
@@ -159,9 +169,6 @@ class _Check:
         policies = self._policies
         return ReadOptions(digest=False, markers=policies.markers, digests=policies.wants_digests)
 
-    def _span(self) -> Span:
-        return Span(self._wanted.since, self._wanted.until)
-
     def _judge(self) -> None:
         """Judges the flows that no answer still to come can name."""
         while ripe := self._kept.ripe(self._passed(), _RIPE):
@@ -170,16 +177,19 @@ class _Check:
 
     def _passed(self) -> Instant | None:
         """Flows begun by then wait no longer; None: no source holds lookups, so none waits."""
-        naming = [one for one in self._streams.all().values() if one.lookups]
+        naming = [one for one in self._declared() if one.lookups]
         if not naming:
             return None
         passed = [one.passed_until() or 0 for one in naming]
         return max(min(passed) - self._config.settle.ns, self._started - self._config.max_flow_age.ns)
 
+    def _declared(self) -> list[Stream]:
+        """The streams of the sources that the configuration names."""
+        return [self._streams.get(source.id) for source in self._config.source]
+
     def _close(self, readers: Sequence[Reader]) -> Outcome:
         """What is lacking is told, what is old forgotten, what is new put into the outbox."""
-        lacking = [found for one in readers for found in (*one.lacking, *self._lacks(one))]
-        for found in (*lacking, *self._places_stale()):
+        for found in (*(found for one in readers for found in self._lacks(one)), *self._places_stale()):
             self._findings.holds(found, self._number)
         self._forget()
         outcome = self._outcome(readers)
@@ -225,6 +235,12 @@ class _Check:
             title = f"location data {one.name} is of {one.date}, and rules go by it"
             yield lack(f"places {one.kind}", Reason.PLACES_STALE, title, None, Severity.LOW)
 
+    def _in_scope(self) -> bool:
+        """Something of what was read was ever judged; of nothing that was read nothing can be said."""
+        judged = "SELECT 1 FROM tallies WHERE verdict <> 'out_of_scope' AND count > 0 LIMIT 1"
+        waiting = self._kept.pending() > 0 or not any(one.events for one in self._declared())
+        return waiting or self._state.one(judged) is not None
+
     def _exception_ends(self) -> Iterator[Instant]:
         """When the exceptions that have begun end."""
         for one in (one for version in self._policies.versions for one in version.exceptions):
@@ -237,7 +253,7 @@ class _Check:
         Both by the time of the logs: a clock that jumps ahead drops nothing.
         """
         config = self._config
-        lasts = [one.last for one in self._streams.all().values() if one.last is not None]
+        lasts = [one.last for one in self._declared() if one.last is not None]
         latest = min(self._started, max(lasts, default=0))
         self._kept.forget(latest - config.max_flow_age.ns)
         self._streams.forget(latest - config.max_flow_age.ns)
@@ -252,13 +268,14 @@ class _Check:
         unplaced = [
             f"{source}: {count} requests to a proxy nobody names" for source, count in self._docket.unplaced.items()
         ]
+        nothing = [] if self._in_scope() else ["nothing in scope: no zone of the policy sent or asked anything yet"]
         return Outcome(
             number=number,
             started=self._started,
             ended=self._clock(),
             only_new=self._wanted.only_new or self._config.only_new,
             read=tuple((one.source.id, told) for one in readers for told in one.read),
-            streams=tuple(self._streams.all().values()),
+            streams=tuple(self._declared()),
             findings=tuple(self._findings.all(Life.NEW, Life.REPEATED, Life.RAISED)),
             judged=self._docket.judged,
             pending=self._kept.pending(),
@@ -269,7 +286,9 @@ class _Check:
             stale=tuple(one.name for one in self._stale()),
             places=ages(self._reference, self._started),
             passed=sum(one.passed for one in readers),
-            shortfalls=tuple(dict.fromkeys([*(words for one in readers for words in one.shortfalls), *unplaced])),
+            shortfalls=tuple(
+                dict.fromkeys([*(words for one in readers for words in one.shortfalls), *unplaced, *nothing])
+            ),
         )
 
 

@@ -8,11 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flowwatch.errors import UsageError
-from flowwatch.model import Coverage, Finding, Instant, ReadOptions, Reason
+from flowwatch.model import Coverage, Instant, ReadOptions, Reason
 from flowwatch.ops import files
 from flowwatch.ops.config import Loaded, Source
 from flowwatch.ops.docket import Docket
 from flowwatch.ops.kept import Kept, Place
+from flowwatch.ops.life import Findings, Share
 from flowwatch.ops.state import State
 from flowwatch.ops.streams import HOUR, Stream, Streams, lack
 from flowwatch.sources.detect import named
@@ -54,20 +55,21 @@ class Desk(msgspec.Struct, frozen=True):
     kept: Kept
     docket: Docket
     streams: Streams
+    findings: Findings
     options: ReadOptions
     span: Span
+    check: int
     started: Instant
 
 
 class Reader:
-    """Reads what is new of one source; what it met is in `read`, `lacking`, `shortfalls`."""
+    """Reads what is new of one source; what it could not read is in `shortfalls`, what it lacks becomes a finding."""
 
     def __init__(self, source: Source, loaded: Loaded, desk: Desk) -> None:
         self.source = source
         self.passed = 0
         """Rows outside the time that is judged."""
         self.read: list[Coverage] = []
-        self.lacking: list[Finding] = []
         self.shortfalls: list[str] = []
         self._desk = desk
         self._patterns = [str(loaded.path(one)) for one in source.paths]
@@ -140,7 +142,8 @@ class Reader:
         self._plans += 1
         cursors = [msgspec.json.decode(body, type=files.Cursor) for body in self._bodies()]
         self._plan = plan = files.plan(self._patterns, cursors, self._desk.started)
-        self._reads = list(plan.reads) if self._plans <= _MOST_PLANS else []
+        self._waits = self._plans > _MOST_PLANS
+        self._reads = [] if self._waits else list(plan.reads)
         self.shortfalls += [f"{path}: {reason}" for path, reason in plan.unreadable]
         with self._desk.state.transaction():
             for cursor in plan.moved:
@@ -157,7 +160,8 @@ class Reader:
         self._streams.put(msgspec.structs.replace(stream, first=None, gaps=stream.gaps + 1))
         self._desk.kept.unrecorded(self.source.id)
         title = f"source {self.source.id}: a file was gone before it was read to its end"
-        self.lacking.append(lack(self.source.id, Reason.GAP, title, cursor.last_time))
+        found = lack(self.source.id, Reason.GAP, title, cursor.last_time)
+        self._desk.findings.seen(found, Share(count=1), self._desk.check)
 
     def _keep(self, cursor: files.Cursor, step: Step) -> int:
         """Keeps what a step read, and judges what can be judged of it at once; the number of the cursor."""
@@ -185,7 +189,7 @@ class Reader:
         before, told = self._stream, step.coverage
         if before.format and told.format and told.records and before.format != told.format:
             title = f"source {self.source.id}: written as {told.format}, before as {before.format}"
-            self.lacking.append(lack(self.source.id, Reason.FORMAT_CHANGED, title, told.first))
+            self._desk.findings.holds(lack(self.source.id, Reason.FORMAT_CHANGED, title, told.first), self._desk.check)
         clients_told = before.clients_told or "client" in lookups["vantage"].unique().to_pylist()
         passed = before.passed + len(step.flows) - len(flows)
         return msgspec.structs.replace(before.plus(told), clients_told=clients_told, passed=passed)
@@ -196,8 +200,8 @@ class Reader:
         if told.error is not None:
             self.shortfalls.append(f"{told.source}: {told.error.message}")
             title = f"source {self.source.id}: a file cannot be read: {told.error.message}"
-            self.lacking.append(lack(self.source.id, Reason.UNREADABLE, title, told.first))
-        elif told.events or told.used:
+            self._desk.findings.holds(lack(self.source.id, Reason.UNREADABLE, title, told.first), self._desk.check)
+        elif told.events or told.used or told.rejected or told.limits:  # what is only noise is no shortfall
             self.shortfalls += [f"{told.source}: {words}" for words in told.shortfalls]
 
     @property

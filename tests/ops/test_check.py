@@ -17,6 +17,7 @@ from flowwatch.model import Reason
 from flowwatch.ops import scheduled, state
 from flowwatch.ops.check import Wanted
 from flowwatch.ops.config import load
+from flowwatch.ops.reader import Reader
 from flowwatch.ops.state import FILE, MIGRATIONS, State, StateError
 
 SECOND = 10**9
@@ -451,3 +452,42 @@ def test_following_goes_on_until_it_is_ended(place):
         following.stdout.read()
     assert following.returncode in (0, 1, 3)
     assert len(place.standing()) == 2
+
+
+def test_a_gap_that_was_found_is_told_though_the_check_was_ended(place, monkeypatch):
+    place.answer(NOON)
+    place.flow(NOON)
+    place.check()
+    (place.folder / "names.json").unlink()
+    place.answer(NOON + HOUR, name="x.example")
+    place.now += HOUR
+    with monkeypatch.context() as patched:
+        patched.setattr(Reader, "step", _ended)
+        with pytest.raises(KeyboardInterrupt):
+            place.check()
+    place.check()
+    assert len([one for one in place.told() if one["finding"]["kind"] == "coverage.gap"]) == 1
+
+
+def _ended(_reader):
+    raise KeyboardInterrupt
+
+
+def test_a_check_in_whose_scope_nothing_is_is_no_success(place):
+    place.answer(NOON, client="203.0.113.77")
+    outcome = place.check()
+    assert any("nothing in scope" in words for words in outcome.shortfalls)
+    place.answer(NOON)
+    assert not any("nothing in scope" in words for words in place.check().shortfalls)
+
+
+def test_refused_lines_make_a_check_incomplete_and_are_counted(place):
+    place.answer(NOON)
+    place.flow(NOON)
+    place.check()
+    with (place.folder / "names.json").open("a") as log:
+        log.write("{nonsense\n")
+    outcome = place.check()
+    assert any("lines refused (1)" in words for words in outcome.shortfalls)
+    assert next(one for one in outcome.streams if one.source == "names").rejected == 1
+    assert not place.check().shortfalls
