@@ -26,7 +26,6 @@ from flowwatch.model.records import Coverage, ReadOptions, Skip
 from flowwatch.sources.detect import detect, named
 from flowwatch.sources.formats import Format
 from flowwatch.sources.logs import LogRecords
-from flowwatch.sources.onward import Onward
 from flowwatch.sources.opened import HEAD, Opened
 from flowwatch.sources.positions import Position, Step
 from flowwatch.sources.reading import DEFAULTS, Reading, unreadable
@@ -88,6 +87,8 @@ def steps(
             unread = Step.empty(Coverage(source=opened.name, format=found.name), position, whole=True)
             yield _whole(opened, found, position, options) if complete else unread
         else:
+            from flowwatch.sources.onward import Onward  # noqa: PLC0415 - start-up time
+
             yield from Onward(opened, found, position, options, most, ended=ended)
 
 
@@ -103,7 +104,7 @@ def _format(
     opened: Opened, position: Position, options: ReadOptions, forced: Format | None, *, ended: bool
 ) -> Format | Skip | None:
     """How the file is read, or why it cannot be; None: too little is there to tell."""
-    if not opened.head.strip():
+    if not opened.head:
         return opened.error
     if forced is not None:
         return forced
@@ -115,6 +116,8 @@ def _format(
 
 def _detected(opened: Opened, maps: tuple[str, ...], *, ended: bool) -> Format | Skip | None:
     head = opened.head
+    if not head.strip():
+        return None
     found = detect(head, maps, opened.middle)
     if len(head) >= HEAD or ended or opened.wide or b"\x00" in head:
         return found
