@@ -26,6 +26,7 @@ from flowwatch.model.records import Coverage, ReadOptions, Skip
 from flowwatch.sources.detect import detect, named
 from flowwatch.sources.formats import Format
 from flowwatch.sources.logs import LogRecords
+from flowwatch.sources.onward import Onward
 from flowwatch.sources.opened import HEAD, Opened
 from flowwatch.sources.positions import Position, Step
 from flowwatch.sources.reading import DEFAULTS, Reading, unreadable
@@ -87,8 +88,6 @@ def steps(
             unread = Step.empty(Coverage(source=opened.name, format=found.name), position, whole=True)
             yield _whole(opened, found, position, options) if complete else unread
         else:
-            from flowwatch.sources.onward import Onward  # noqa: PLC0415 - start-up time
-
             yield from Onward(opened, found, position, options, most, ended=ended)
 
 

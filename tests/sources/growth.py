@@ -8,7 +8,8 @@ import msgspec
 import pyarrow as pa
 
 from flowwatch.model.records import Coverage, ReadOptions
-from flowwatch.sources import Position, Step, collect, steps
+from flowwatch.sources import collect
+from flowwatch.sources.resume import Position, Step, steps
 from tests.sources.laws import lawful
 
 Row = tuple[tuple[str, object], ...]

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from flowwatch.errors import UsageError
 from flowwatch.model.records import ReadOptions
-from flowwatch.sources import Position, collect, go_on, onward, steps
+from flowwatch.sources import collect, onward
 from flowwatch.sources.detect import named
 from flowwatch.sources.lines import LONGEST, Pieces
 from flowwatch.sources.rejects import Rejects
+from flowwatch.sources.resume import Position, go_on, steps
 from tests.sources import growth
 from tests.sources.conftest import jsonl_of, rows_of, tsv_of
 from tests.sources.eve.conftest import RECORDS

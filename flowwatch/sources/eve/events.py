@@ -101,7 +101,7 @@ class Dns(msgspec.Struct, gc=False, omit_defaults=True):
     rdata: str | None = None
     queries: list[Question] | None = None
     answers: list[Record] | None = None
-    grouped: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    grouped: msgspec.Raw = msgspec.Raw(b"null")
     """The data of the answers by type, undecoded: what is left where `answers` is switched off."""
 
 
@@ -244,7 +244,7 @@ def event(data: bytes) -> Event | str:
 
 def usual(record: Event) -> bytes:
     """The record as a line that the core takes: what is read of it, in the usual way."""
-    if record.dns is not None and record.dns.grouped is not msgspec.UNSET:
+    if record.dns is not None and bytes(record.dns.grouped) != b"null":  # none is left out, as every default
         record.dns.grouped = _on_one_line(record.dns.grouped)
     return msgspec.json.encode(record)
 
