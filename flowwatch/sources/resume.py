@@ -103,7 +103,7 @@ def _format(
     opened: Opened, position: Position, options: ReadOptions, forced: Format | None, *, ended: bool
 ) -> Format | Skip | None:
     """How the file is read, or why it cannot be; None: too little is there to tell."""
-    if not opened.head.strip():
+    if not opened.head:
         return opened.error
     if forced is not None:
         return forced
@@ -115,6 +115,8 @@ def _format(
 
 def _detected(opened: Opened, maps: tuple[str, ...], *, ended: bool) -> Format | Skip | None:
     head = opened.head
+    if not head.strip():
+        return None
     found = detect(head, maps, opened.middle)
     if len(head) >= HEAD or ended or opened.wide or b"\x00" in head:
         return found

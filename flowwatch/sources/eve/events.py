@@ -244,7 +244,7 @@ def event(data: bytes) -> Event | str:
 
 def usual(record: Event) -> bytes:
     """The record as a line that the core takes: what is read of it, in the usual way."""
-    if record.dns is not None:
+    if record.dns is not None and bytes(record.dns.grouped) != b"null":  # none is left out, as every default
         record.dns.grouped = _on_one_line(record.dns.grouped)
     return msgspec.json.encode(record)
 

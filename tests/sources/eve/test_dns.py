@@ -1,5 +1,7 @@
 """`dns` records as rows of LOOKUPS: pairs, names, answers, both versions."""
 
+import json
+
 import pytest
 
 from flowwatch.sources.eve import dns, messages
@@ -232,6 +234,14 @@ def test_the_records_of_an_answer_of_version_1_are_one_answer(block, ends, recor
         ("192.0.2.10", 40000, "192.0.2.53")
     }
     assert (coverage.events, coverage.lookups, coverage.noise) == (5, 2, 0)
+
+
+def test_a_record_of_version_1_reads_alike_on_one_line_and_on_several(record, put, lines, eve):
+    part = {"rrname": "a.example", "rrtype": "A", "ttl": 1, "rdata": "198.51.100.7"}
+    made = first_version(record, dns=part, **RESOLVER)
+    plain, blank, several = lines(made), b"\n" + lines(made), json.dumps(made, indent=1).encode()
+    told = [eve(put(data))[1][0] for data in (plain, blank, several)]
+    assert {(row["client_ip"], row["answers"][0]["data"]) for row in told} == {("192.0.2.10", "198.51.100.7")}
 
 
 def test_records_of_another_time_or_message_are_another_answer(record, put, lines, eve):
