@@ -1,7 +1,7 @@
 """One declared source in one check: its files in order, step by step, each step kept whole or not at all."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import msgspec
 import pyarrow as pa
@@ -19,7 +19,7 @@ from flowwatch.ops.streams import HOUR, Stream, Streams, lack
 from flowwatch.sources.detect import named
 from flowwatch.sources.formats import formats
 from flowwatch.sources.moments import known_zone
-from flowwatch.sources.resume import Position, Step, go_on
+from flowwatch.sources.resume import Position, Step, steps
 
 PORTION = 8 << 20
 """Bytes of a log that one step reads."""
@@ -74,6 +74,7 @@ class Reader:
         self._desk = desk
         self._patterns = [str(loaded.path(one)) for one in source.paths]
         self._options = _options(source, loaded, desk.options)
+        self._steps: Generator[Step, None, None] | None = None
         self._plans = 0
         self._waits = False
         self._plan: files.Plan
@@ -104,12 +105,11 @@ class Reader:
     def step(self) -> None:
         """Reads, keeps and judges the next portion."""
         cursor = self._reads[0]
-        position = msgspec.convert(cursor.position, Position) if cursor.position is not None else None
-        step = go_on(
-            cursor.path, position, self._options, PORTION, ended=cursor.closed, complete=self._is_complete(cursor)
-        )
+        if self._steps is None:
+            self._steps = self._begin(cursor)
+        step = next(self._steps)
         if step.whole and step.position.offset == cursor.offset and step.coverage.error is None:
-            self._reads.pop(0)  # a capture that is still being written
+            self._next()  # a capture that is still being written
             self._waits = True
             return
         offset = None if step.whole else step.position.offset
@@ -119,7 +119,27 @@ class Reader:
             return
         with self._desk.state.transaction():
             number = self._keep(moved, step)
-        self._reads[:1] = [] if step.at_end else [msgspec.structs.replace(moved, id=number)]
+        if step.at_end:
+            self._next()
+        else:
+            self._reads[0] = msgspec.structs.replace(moved, id=number)
+
+    def _begin(self, cursor: files.Cursor) -> Generator[Step, None, None]:
+        """The steps from where the file was read to its end, so that what is packed is unpacked once."""
+        position = msgspec.convert(cursor.position, Position) if cursor.position is not None else None
+        complete = self._is_complete(cursor)
+        return steps(cursor.path, position, self._options, PORTION, ended=cursor.closed, complete=complete)
+
+    def _leave(self) -> None:
+        """The file is let go of."""
+        if self._steps is not None:
+            self._steps.close()
+            self._steps = None
+
+    def _next(self) -> None:
+        """The next file."""
+        self._leave()
+        self._reads.pop(0)
 
     def _is_complete(self, cursor: files.Cursor) -> bool:
         """What is read as a whole can be: nothing more is written to it."""
@@ -139,6 +159,7 @@ class Reader:
 
     def _look(self) -> None:
         """What is new, as the files lie now."""
+        self._leave()
         self._plans += 1
         cursors = [msgspec.json.decode(body, type=files.Cursor) for body in self._bodies()]
         self._plan = plan = files.plan(self._patterns, cursors, self._desk.started)
