@@ -62,6 +62,10 @@ class Docket:
         self._limit = min(one.defaults.dns_name_bytes for one in policies.versions)
         self.unplaced: Counter[str] = Counter()
         """By source the requests to a proxy that nobody names."""
+        self._tallies: Counter[tuple[str, int, str]] = Counter()
+        """Decisions by what they are on, day and verdict, that are not kept yet."""
+        self._carried: set[tuple[str | None, str]] = set()
+        """Findings with the names that were counted as carrying data."""
         self.judged = self.undecided = 0
         """Decisions made, and of them those that cannot be told."""
 
@@ -81,17 +85,20 @@ class Docket:
                 self._take_back(stood, "flow", rows[key[0]], after)
                 self._db.execute("DELETE FROM decisions WHERE flow = ? AND side = ?", key)
         fresh = {key: one for key, one in decisions.items() if before.get(key) != _stands(one)}
-        for (flow, side), one in fresh.items():
-            stands = _stands(one)
-            self._db.execute(
-                "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (flow, side, stands.verdict, stands.reason, stands.finding, _json(stands.share), self._now),
-            )
-            self._tally("flow", one.transmission.start, one.verdict)
+        self._db.executemany(
+            "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (*key, *stands[:3], _json(stands.share), self._now)
+                for key, one in fresh.items()
+                for stands in [_stands(one)]
+            ],
+        )
+        self._tallies.update(("flow", one.transmission.start // _DAY, one.verdict.value) for one in fresh.values())
         self.judged += len(fresh)
         self.undecided += sum(one.verdict is Verdict.INDETERMINATE for one in fresh.values())
         self._found([(one, share_of(one)) for one in fresh.values()])
         self._history(_seen_of(fresh.values()))
+        self._tally()
         self._kept.judged(rows)
         return len(rows)
 
@@ -128,6 +135,7 @@ class Docket:
             for number, verdict, reason, finding, share in self._db.execute(_ASKED, (json.dumps(list(rows)),))
         }
         fresh: list[tuple[LookupDecision, Share]] = []
+        changes = []
         for one in decisions:
             number = places[id(one.lookup)]
             verdict, reason, finding, share = before[number]
@@ -136,35 +144,32 @@ class Docket:
             if verdict:
                 stood = _Stood(verdict, reason, finding, msgspec.json.decode(share, type=Share))
                 self._take_back(stood, "lookup", rows[number], one)
-            fresh.append((one, self._keep_lookup(number, one)))
+            fresh.append((one, self._share(number, one)))
+            changes.append((one.verdict, one.reasons[0], finding_of(one), _json(fresh[-1][1]), number))
+        self._db.executemany(_DECIDED, changes)
         self.judged += len(fresh)
         self._found(fresh)
         self._history(_answered(one for one, _ in fresh))
+        self._tally()
 
-    def _keep_lookup(self, number: int, one: LookupDecision) -> Share:
-        """Keeps the decision; its share."""
+    def _share(self, number: int, one: LookupDecision) -> Share:
+        """What it adds to its finding; a name that carried data counts once, however often it was asked for."""
+        self._tallies["lookup", (one.lookup.time or 0) // _DAY, one.verdict.value] += 1
+        if one.carried_below is None:
+            return share_of_lookup(one, first=False)
         finding = finding_of(one)
-        counted = (
-            one.carried_below is not None
-            and self._db.execute(
-                "SELECT 1 FROM lookups WHERE finding = ? AND qname = ? AND id <> ? LIMIT 1",
-                (finding, one.lookup.qname, number),
-            ).fetchone()
-        )
-        share = share_of_lookup(one, first=not counted)
-        self._db.execute(
-            "UPDATE lookups SET verdict = ?, reason = ?, finding = ?, share = ? WHERE id = ?",
-            (one.verdict, one.reasons[0], finding, _json(share), number),
-        )
-        self._tally("lookup", one.lookup.time or 0, one.verdict)
-        return share
+        key = (finding, one.lookup.qname)
+        statement = "SELECT 1 FROM lookups WHERE finding = ? AND qname = ? AND id <> ? LIMIT 1"
+        counted = key in self._carried or self._db.execute(statement, (*key, number)).fetchone() is not None
+        self._carried.add(key)
+        return share_of_lookup(one, first=not counted)
 
     def _take_back(self, stood: _Stood, what: str, row: Row, after: Decision | LookupDecision | None) -> None:
         """What stood stands no more: told beside what does now."""
         if stood.finding is not None:
             self._findings.taken_back(stood.finding, stood.share)
         time = row.get("start") or row.get("time") or row.get("asked") or 0
-        self._tally(what, time, stood.verdict, -1)
+        self._tallies[what, time // _DAY, stood.verdict] -= 1
         now = ("none", None) if after is None else (f"{after.verdict} {after.reasons[0]}", finding_of(after))
         earlier = f"{stood.verdict} {stood.reason}"
         if (earlier, stood.finding) != now:
@@ -175,11 +180,14 @@ class Docket:
                 (self._now, row[STREAM], record, time, earlier, now[0], stood.finding, now[1]),
             )
 
-    def _tally(self, what: str, time: Instant, verdict: str, count: int = 1) -> None:
-        self._db.execute(
-            "INSERT INTO tallies VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET count = count + ?4",
-            (time // _DAY, what, str(verdict), count),
+    def _tally(self) -> None:
+        """Adds what was counted of decisions to what stands."""
+        self._db.executemany(
+            "INSERT INTO tallies (what, day, verdict, count) VALUES (?1, ?2, ?3, ?4)"
+            " ON CONFLICT DO UPDATE SET count = count + ?4",
+            [(*key, count) for key, count in self._tallies.items()],
         )
+        self._tallies.clear()
 
     def _found(self, fresh: list[tuple[Decision, Share]] | list[tuple[LookupDecision, Share]]) -> None:
         """Adds fresh decisions to their findings."""
@@ -208,6 +216,7 @@ _SIDES = {OpenedBy.SENDER: "src", OpenedBy.RECEIVER: "dst"}
 _STOOD = """
 SELECT flow, side, verdict, reason, finding, share FROM decisions WHERE flow IN (SELECT value FROM json_each(?))
 """
+_DECIDED = "UPDATE lookups SET verdict = ?, reason = ?, finding = ?, share = ? WHERE id = ?"
 _ASKED = "SELECT id, verdict, reason, finding, share FROM lookups WHERE id IN (SELECT value FROM json_each(?))"
 
 

@@ -12,7 +12,7 @@ Promises: a row comes back as it was put in; a lookup that is answered later rep
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -51,20 +51,19 @@ class Kept:
 
     def add_flows(self, flows: pa.Table, place: Place) -> list[int]:
         """Keeps rows of FLOWS as not judged yet; their numbers."""
-        return [self._add_flow(row, place) for row in _rows(flows)]
+        told, joins = [], []
+        for number, row in enumerate(_rows(flows), self._next("flows")):
+            start, end = _span(row)
+            ends = _host(row["src_ip"]), _host(row.get("dst_ip"))
+            told.append((number, *place, *ends, start, end, _packed(row)))
+            joins += [(key, start, number, end) for key in {key for key, _ in self._keys(row)}]
+        self._db.executemany("INSERT INTO flows VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)", told)
+        self._db.executemany("INSERT INTO joins VALUES (?, ?, ?, ?)", joins)
+        return [one[0] for one in told]
 
-    def _add_flow(self, row: Row, place: Place) -> int:
-        start, end = _span(row)
-        number = (
-            self._db.execute(
-                "INSERT INTO flows (stream, cursor, src, dst, start, end, judged, row) VALUES (?, ?, ?, ?, ?, ?, 0, ?)",
-                (*place, _host(row["src_ip"]), _host(row.get("dst_ip")), start, end, _packed(row)),
-            ).lastrowid
-            or 0
-        )
-        keys = {key for key, _ in self._keys(row)}
-        self._db.executemany("INSERT INTO joins VALUES (?, ?, ?, ?)", [(key, start, number, end) for key in keys])
-        return number
+    def _next(self, what: Literal["flows", "lookups"]) -> int:
+        """The number of the next row."""
+        return int(self._db.execute(_NEXT[what]).fetchone()[0])
 
     def flows(self, numbers: Iterable[int]) -> dict[int, Row]:
         """Rows by their numbers."""
@@ -176,7 +175,18 @@ class Kept:
 
     def add_lookups(self, lookups: pa.Table, place: Place) -> list[int]:
         """Keeps rows of LOOKUPS; their numbers."""
-        return [self._add_lookup(row, place) for row in _rows(lookups)]
+        return self._add_lookups(list(_rows(lookups)), place)
+
+    def _add_lookups(self, rows: Sequence[Row], place: Place) -> list[int]:
+        numbers = list(range(first := self._next("lookups"), first + len(rows)))
+        told = []
+        for number, row in zip(numbers, rows, strict=True):
+            client, name = _host(row.get("client_ip")), row.get("qname") or ""
+            bound = int(bool(_ends(row)))
+            told.append((number, *place, row["record"], _time(row), client, below(name), name, bound, _packed(row)))
+        self._db.executemany(_KEEP_LOOKUP, told)
+        self._bind(zip(numbers, rows, strict=True))
+        return numbers
 
     def answer_lookups(self, answered: pa.Table, place: Place) -> list[int]:
         """Puts rows that have their answer now into the place of those that were kept without; their numbers."""
@@ -189,37 +199,20 @@ class Kept:
         )
         alike = (id_ for id_, kept in found if _unanswered_of(_unpacked(kept), row))
         if (number := next(alike, None)) is None:  # what was kept of it is past its time
-            return self._add_lookup(row, place)
-        self._db.execute("UPDATE lookups SET row = ? WHERE id = ?", (_packed(row), number))
-        self._bind(number, row)
+            return self._add_lookups([row], place)[0]
+        bound = int(bool(_ends(row)))
+        self._db.execute("UPDATE lookups SET row = ?, bound = ? WHERE id = ?", (_packed(row), bound, number))
+        self._bind([(number, row)])
         return int(number)
 
-    def _add_lookup(self, row: Row, place: Place) -> int:
-        client, name = _host(row.get("client_ip")), row.get("qname") or ""
-        number = (
-            self._db.execute(
-                "INSERT INTO lookups (stream, cursor, record, time, client, tail, qname, bound, row, verdict)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, '')",
-                (*place, row["record"], _time(row), client, below(name), name, _packed(row)),
-            ).lastrowid
-            or 0
-        )
-        self._bind(number, row)
-        return number
-
-    def _bind(self, number: int, row: Row) -> None:
-        """Remembers to which addresses the answer leads."""
-        if row.get("answers") and row.get("rcode") in (None, "NOERROR"):
-            told = [
-                Answer(one["name"] or "", one["type"] or "", one["data"] or "", one["ttl"]) for one in row["answers"]
-            ]
-            since = _time(row)
-            ends = {address: since + (ttl or 0) * 10**9 for address, _, ttl in resolved(row.get("qname") or "", told)}
-            self._db.execute("UPDATE lookups SET bound = 1 WHERE id = ?", (number,))
-            self._db.executemany(
-                "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)",
-                [(address, until, number, since) for address, until in ends.items()],
-            )
+    def _bind(self, rows: Iterable[tuple[int, Row]]) -> None:
+        """Remembers to which addresses answers lead, and until when."""
+        given = [
+            (address, _time(row) + ttl * 10**9, number, _time(row))
+            for number, row in rows
+            for address, ttl in _ends(row).items()
+        ]
+        self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", given)
 
     def lookups(self, numbers: Iterable[int]) -> dict[int, Row]:
         """Rows by their numbers."""
@@ -288,6 +281,14 @@ class Kept:
 
 
 _HOUR = 3600 * 10**9
+_NEXT = {
+    "flows": "SELECT coalesce(max(id), 0) + 1 FROM flows",
+    "lookups": "SELECT coalesce(max(id), 0) + 1 FROM lookups",
+}
+_KEEP_LOOKUP = """
+INSERT INTO lookups (id, stream, cursor, record, time, client, tail, qname, bound, row, verdict)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')
+"""
 _LIVE = "SELECT lookup FROM answers WHERE address = ? AND until >= ? AND since <= ?"
 _ENDED = "SELECT lookup FROM answers WHERE address = ? AND until < ? ORDER BY until DESC LIMIT 1024"
 _GIVEN = "SELECT address, since, until FROM answers WHERE lookup IN (SELECT value FROM json_each(?))"
@@ -314,9 +315,9 @@ _FORGET = (
 
 def _rows(table: pa.Table) -> Iterator[Row]:
     """Rows as they are packed: what is null left out, times as integers."""
-    columns = [_plain(table.column(name)) for name in table.column_names]
-    for values in zip(*columns, strict=True):
-        yield {name: value for name, value in zip(table.column_names, values, strict=True) if value is not None}
+    names = [name for name in table.column_names if table[name].null_count < len(table)]
+    for values in zip(*(_plain(table[name]) for name in names), strict=True):
+        yield {name: value for name, value in zip(names, values, strict=True) if value is not None}
 
 
 def _plain(column: pa.ChunkedArray) -> list[Any]:
@@ -350,6 +351,14 @@ def _quic(row: Row) -> str:
 def _unanswered_of(kept: Row, row: Row) -> bool:
     """What was kept is the same question, whose answer had not come."""
     return kept.get("qtype") == row.get("qtype") and kept.get("answers") is None and kept.get("rcode") is None
+
+
+def _ends(row: Row) -> dict[str, int]:
+    """The addresses that the answer leads to, each with how many seconds it may be used."""
+    if not row.get("answers") or row.get("rcode") not in (None, "NOERROR"):
+        return {}
+    told = [Answer(one["name"] or "", one["type"] or "", one["data"] or "", one["ttl"]) for one in row["answers"]]
+    return {address: ttl or 0 for address, _, ttl in resolved(row.get("qname") or "", told)}
 
 
 def _host(address: str | None) -> str | None:

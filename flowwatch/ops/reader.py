@@ -21,7 +21,7 @@ from flowwatch.sources.formats import formats
 from flowwatch.sources.moments import known_zone
 from flowwatch.sources.resume import Position, Step, steps
 
-PORTION = 8 << 20
+PORTION = 2 << 20
 """Bytes of a log that one step reads."""
 _MOST_PLANS = 5
 """How often a source is looked at anew when it rotates while it is read; the next check goes on."""

@@ -29,6 +29,7 @@ from flowwatch.ops.notify.delivery import NotDelivered
 from flowwatch.ops.notify.secret import secret
 from flowwatch.ops.notify.wording import subject, text
 
+_LONGEST_LINE = 998
 _PORTS = {"none": 25, "starttls": 587, "tls": 465}
 _LOCAL_PORTS = {"none": 25, "starttls": 25, "tls": 465}
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
@@ -123,8 +124,13 @@ def mail(alert: Alert, sender: Address, to: tuple[Address, ...]) -> bytes:
         told["References"] = f"<finding.{_token(alert.finding.id)}@{sender.domain}>"
     told["Auto-Submitted"] = "auto-generated"
     told["X-Flowwatch-Severity"] = alert.severity.value
-    told.set_content(text(alert), charset="us-ascii", cte="quoted-printable")
+    told.set_content(text(alert), charset="us-ascii", cte=_encoding(text(alert)))
     return told.as_bytes(policy=told.policy.clone(max_line_length=998))
+
+
+def _encoding(said: str) -> str:
+    """As it is where every line fits (RFC 5322 2.1.1), so that it is read as it was written."""
+    return "7bit" if all(len(line) <= _LONGEST_LINE for line in said.splitlines()) else "quoted-printable"
 
 
 def _token(id: str) -> str:  # noqa: A002 - what it is
