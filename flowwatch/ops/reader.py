@@ -104,7 +104,13 @@ class Reader:
         cursor = self._reads[0]
         position = msgspec.convert(cursor.position, Position) if cursor.position is not None else None
         step = go_on(
-            cursor.path, position, self._options, PORTION, ended=cursor.closed, complete=self._is_complete(cursor)
+            cursor.path,
+            position,
+            self._options,
+            PORTION,
+            expected=self._stream.format,
+            ended=cursor.closed,
+            complete=self._is_complete(cursor),
         )
         if step.whole and step.position.offset == cursor.offset and step.coverage.error is None:
             self._reads.pop(0)  # a capture that is still being written
