@@ -48,6 +48,24 @@ def alertmanager() -> str:
     return _installed("what it makes of our alerts was not compared", "prometheus-alertmanager", "alertmanager")
 
 
+@pytest.fixture(scope="session")
+def named() -> str:
+    """Path of BIND."""
+    return _installed("its log was not read while it runs", "named", "/usr/sbin/named")
+
+
+@pytest.fixture(scope="session")
+def unbound() -> str:
+    """Path of unbound."""
+    return _installed("its log was not read while it runs", "unbound", "/usr/sbin/unbound")
+
+
+@pytest.fixture(scope="session")
+def dnsmasq() -> str:
+    """Path of dnsmasq."""
+    return _installed("its log was not read while it runs", "dnsmasq", "/usr/sbin/dnsmasq")
+
+
 def _installed(loss: str, *names: str) -> str:
     """Path of a program; without it the test is skipped, but fails where CI=true."""
     found = next(filter(None, map(shutil.which, names)), None)

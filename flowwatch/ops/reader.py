@@ -127,8 +127,15 @@ class Reader:
     def _begin(self, cursor: files.Cursor) -> Generator[Step, None, None]:
         """The steps from where the file was read to its end, so that what is packed is unpacked once."""
         position = msgspec.convert(cursor.position, Position) if cursor.position is not None else None
-        complete = self._is_complete(cursor)
-        return steps(cursor.path, position, self._options, PORTION, ended=cursor.closed, complete=complete)
+        return steps(
+            cursor.path,
+            position,
+            self._options,
+            PORTION,
+            expected=self._stream.format,
+            ended=cursor.closed,
+            complete=self._is_complete(cursor),
+        )
 
     def _leave(self) -> None:
         """The file is let go of."""

@@ -199,6 +199,7 @@ class State:
         """Lets go of the database and of the lock."""
         self.db.close()
         if self._lock is not None:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)  # a process that is just being started may have a copy of it
             os.close(self._lock)
             self._lock = None
 

@@ -56,7 +56,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
             format=coverage.format or self.format,
             first=min(firsts, default=None),
             last=max(lasts, default=None),
-            records=self.records + coverage.records - coverage.held_back,
+            records=self.records + coverage.records - coverage.held_back,  # it counts once it is read
             events=self.events + coverage.events + coverage.used,
             noise=self.noise + coverage.noise,
             unattributable=self.unattributable + coverage.unattributable,

@@ -66,6 +66,38 @@ def detect(head: bytes, maps: tuple[str, ...] = (), later: Callable[[], bytes] =
     return _of_log(head, maps) or _of_log(later(), maps) or _unknown(head, formats(maps))
 
 
+def as_before(lines: bytes, before: Format, found: Format | Skip, *, ended: bool) -> Format | Skip | None:
+    """The format of a short file whose source was read as `before`, and which looks like `found`.
+
+    A program begins a log with lines that tell no event, and with questions before their answers: so while `before`
+    refuses none of the lines it stands, unless `found` takes more of them. None where no event tells it yet, and the
+    file has not ended.
+    """
+    if isinstance(found, Skip) and found.code != "unknown_format":
+        return found
+    events = _events(before, lines)
+    if events is None:
+        return found
+    if isinstance(found, Format):
+        return before if events >= (_events(found, lines) or 0) else found
+    return before if events or ended else None
+
+
+def _events(one: Format, lines: bytes) -> int | None:
+    """How many events the lines tell; None where any is refused, or lines are not what is read."""
+    from flowwatch.sources.carriers import plain
+    from flowwatch.sources.lines import Block
+    from flowwatch.sources.moments import Clock
+
+    if one.log is None:
+        return None
+    log = one.log("", Clock(0, head=lines), None)
+    log.ledger.block = block = Block(plain(lines).removesuffix(b"\n"), 0, 1)
+    for _ in log.take(block):
+        pass
+    return None if log.ledger.rejected else log.ledger.events
+
+
 def _of_log(head: bytes, maps: tuple[str, ...]) -> Format | None:
     if not head:
         return None

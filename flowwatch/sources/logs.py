@@ -3,7 +3,6 @@
 import io
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -120,6 +119,5 @@ class Span:
 
 def written(opened: Opened) -> int:
     """When the file was last written to, in nanoseconds since 1970; of what is no file, now."""
-    if opened.path is None:
-        return time.time_ns()
-    return Path(opened.path).stat().st_mtime_ns
+    at = opened.stored.written_ns
+    return time.time_ns() if at is None else at

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from flowwatch.errors import UsageError
 from flowwatch.model.records import Coverage, ReadOptions, Skip
-from flowwatch.sources.detect import detect, named
+from flowwatch.sources.detect import as_before, detect, named
 from flowwatch.sources.formats import Format
 from flowwatch.sources.logs import LogRecords
 from flowwatch.sources.onward import Onward
@@ -47,11 +47,13 @@ def go_on(
     most: int = MOST,
     shown: str | None = None,
     *,
+    expected: str | None = None,
     ended: bool = False,
     complete: bool = True,
 ) -> Step:
     """The first of the `steps`."""
-    with contextlib.closing(steps(source, position, options, most, shown, ended=ended, complete=complete)) as found:
+    some = steps(source, position, options, most, shown, expected=expected, ended=ended, complete=complete)
+    with contextlib.closing(some) as found:
         return next(found)
 
 
@@ -62,12 +64,15 @@ def steps(
     most: int = MOST,
     shown: str | None = None,
     *,
+    expected: str | None = None,
     ended: bool = False,
     complete: bool = True,
 ) -> Generator[Step, None, None]:
     """What is new in the file since `position` (None: all of it), step by step; at least one, the last is `at_end`.
 
     A step takes whole lines until it has `most` bytes. `shown` stands as `source` in the rows instead of the path.
+    `expected`: the format of the files before it, where they are of one source; while little is there of the file, it
+    is believed unless a line speaks against it.
     `ended`: nothing more will come to the file, so that its last line needs no end, and what has begun is told or
     refused as in a whole reading. `complete` False: what is no log of lines is left for later. Raises
     UsageError as `read` does.
@@ -81,14 +86,17 @@ def steps(
         yield Step.empty(Coverage(source=name, error=unreadable(error)), position)
         return
     with opened:
-        found = _format(opened, position, options, forced, ended=ended)
+        found = _format(opened, position, options, forced, expected, ended=ended)
         if not isinstance(found, Format):
             yield Step.empty(_unread(opened, found), position)
         elif opened.wide or not isinstance(found.read(opened, options, None), LogRecords):
             unread = Step.empty(Coverage(source=opened.name, format=found.name), position, whole=True)
             yield _whole(opened, found, position, options) if complete else unread
         else:
-            yield from Onward(opened, found, position, options, most, ended=ended)
+            try:
+                yield from Onward(opened, found, position, options, most, ended=ended)
+            except OSError as error:  # it was to be opened again, and is gone
+                yield Step.empty(Coverage(source=opened.name, error=unreadable(error)), position)
 
 
 def _open(source: str, shown: str | None) -> Opened:
@@ -100,30 +108,44 @@ def _open(source: str, shown: str | None) -> Opened:
 
 
 def _format(
-    opened: Opened, position: Position, options: ReadOptions, forced: Format | None, *, ended: bool
+    opened: Opened,
+    position: Position,
+    options: ReadOptions,
+    forced: Format | None,
+    expected: str | None,
+    *,
+    ended: bool,
 ) -> Format | Skip | None:
     """How the file is read, or why it cannot be; None: too little is there to tell."""
     if not opened.head:
         return opened.error
     if forced is not None:
         return forced
-    if position.format is not None:
-        with contextlib.suppress(UsageError):  # where it was a map of the operator's that is no more
-            return named(position.format, options.maps)
-    return _detected(opened, options.maps, ended=ended)
+    return _known(position.format, options) or _detected(opened, options.maps, _known(expected, options), ended=ended)
 
 
-def _detected(opened: Opened, maps: tuple[str, ...], *, ended: bool) -> Format | Skip | None:
+def _known(name: str | None, options: ReadOptions) -> Format | None:
+    """The format of that name; None where it was a map of the operator's that is no more."""
+    with contextlib.suppress(UsageError):
+        return None if name is None else named(name, options.maps)
+    return None
+
+
+def _detected(opened: Opened, maps: tuple[str, ...], before: Format | None, *, ended: bool) -> Format | Skip | None:
     head = opened.head
     if not head.strip():
         return None
     found = detect(head, maps, opened.middle)
-    if len(head) >= HEAD or ended or opened.wide or b"\x00" in head:
+    if len(head) >= HEAD or opened.wide or b"\x00" in head:
         return found
+    if ended:
+        return found if before is None else as_before(head, before, found, ended=True)
     lines = head[: head.rfind(b"\n") + 1]
     if not lines:  # what is to come of the first may tell another
         return found if isinstance(found, Skip) and found.code == "no_line_ends" else None
     told = detect(lines, maps)
+    if before is not None:
+        return as_before(lines, before, told, ended=False)
     return None if isinstance(found, Format) and isinstance(told, Skip) else told
 
 

@@ -88,6 +88,11 @@ class Stored(io.RawIOBase):
         """Bytes of the source as it is now; None where it is no regular file."""
         return None if self.path is None else os.fstat(self._file.fileno()).st_size
 
+    @property
+    def written_ns(self) -> int | None:
+        """When the source was last written to, whatever its name is by now; None where it is no regular file."""
+        return None if self.path is None else os.fstat(self._file.fileno()).st_mtime_ns
+
     def skip(self, count: int) -> None:
         """Passes over so many bytes unread, of a regular file; no digest is told any more. Raises OSError."""
         self._sum = None

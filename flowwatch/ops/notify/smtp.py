@@ -130,7 +130,8 @@ def mail(alert: Alert, sender: Address, to: tuple[Address, ...]) -> bytes:
 
 def _encoding(said: str) -> str:
     """As it is where every line fits (RFC 5322 2.1.1), so that it is read as it was written."""
-    return "7bit" if all(len(line) <= _LONGEST_LINE for line in said.splitlines()) else "quoted-printable"
+    fits = all(len(line) <= _LONGEST_LINE for line in said.splitlines()) and "=?" not in said
+    return "7bit" if fits else "quoted-printable"
 
 
 def _token(id: str) -> str:  # noqa: A002 - what it is
