@@ -53,15 +53,11 @@ class Checker:
         self.taken = Counter()
         self.gone = []
         self.prefixes = {}
-        self.opened = 0
-        self.clock = 0
+        self.clock = time.time_ns()
 
     @property
     def cursors(self):
         return [msgspec.json.decode(body, type=files.Cursor) for body in self.stored.values()]
-
-    def now(self):
-        return time.time_ns() + self.clock
 
     def check(self, portion=1 << 20, budget=None, between=lambda: None):
         """One run; after `budget` stores it crashes. `between` happens between planning and reading."""
@@ -73,7 +69,7 @@ class Checker:
 
         try:
             for _ in range(5):
-                plan = files.plan(self.patterns, self.cursors, self.now())
+                plan = files.plan(self.patterns, self.cursors, self.clock)
                 spend()
                 self.keep(plan)
                 between()
