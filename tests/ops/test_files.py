@@ -47,7 +47,7 @@ def test_what_logrotate_does_is_followed(how, logrotate, tmp_path):
     conf.write_text(f"{user}\n{log} {{\n{options}\n}}\n")
     conf.chmod(0o600)
     checker = Checker([tmp_path / "query.log*", tmp_path / "old" / "*"])
-    count, dated = 0, set()
+    count, dated = 0, set[Path]()
     for night in range(12):
         for _ in range(3):
             with log.open("ab") as file:
@@ -74,7 +74,7 @@ def test_rotation_goes_on_while_it_is_looked_at(logrotate, tmp_path):
     user = f"su {Path.home().owner()} {Path.home().group()}" if os.geteuid() == 0 else ""
     conf.write_text(f"{user}\n{log} {{\nrotate 99\ncreate\ncompress\n}}\n")
     conf.chmod(0o600)
-    written = []
+    written: list[int] = []
 
     def write():
         for _ in range(20):
@@ -130,7 +130,7 @@ def unopened(monkeypatch):
         raise AssertionError(path)
 
     def forbid():
-        monkeypatch.setattr(content_room.os, "open", refuse)
+        monkeypatch.setattr(os, "open", refuse)
         monkeypatch.setattr(content_room, "Opened", refuse)
 
     return forbid
@@ -139,14 +139,14 @@ def unopened(monkeypatch):
 @pytest.fixture
 def locked(monkeypatch):
     """Makes a file unreadable, also for root."""
-    truly, paths = os.open, set()
+    truly, paths = os.open, set[str]()
 
     def refuse(path, *rest, **named):
         if str(path) in paths:
             raise PermissionError(13, "Permission denied", path)
         return truly(path, *rest, **named)
 
-    monkeypatch.setattr(content_room.os, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     return paths
 
 
@@ -349,9 +349,9 @@ def test_a_ring_of_captures_is_read_oldest_first_and_what_it_overwrote_is_told(t
     patterns = [str(tmp_path / "cap_*")]
     plan = files.plan(patterns, [], checker.clock)
     assert [one.path for one in plan.reads] == [str(one) for one in ring[:4]]
-    stored = [files.advanced(one, None, 5, ended=True) for one in plan.reads[:3]]
-    stored.append(plan.reads[3])  # too young to be read: remembered all the same
-    stored = [msgspec.structs.replace(one, id=number) for number, one in enumerate(stored, 1)]
+    read = [files.advanced(one, None, 5, ended=True) for one in plan.reads[:3]]
+    all_four = [*filter(None, read), plan.reads[3]]  # too young to be read: remembered all the same
+    stored = [msgspec.structs.replace(one, id=number) for number, one in enumerate(all_four, 1)]
     assert [one.offset for one in stored] == [824, 824, 824, 0]
     for old, new in zip(ring[:4], ring[4:], strict=True):
         old.unlink()

@@ -86,7 +86,10 @@ def _goes_on(found: Standing, cursor: Cursor) -> bool:
 
 
 def _is_all(copy: Cursor, of: Cursor) -> bool:
-    """The copy is what a copytruncate left: it lacks at most what came between its end and the truncation."""
+    """The copy is what a copytruncate left: it lacks at most what came between its end and the truncation.
+
+    A file that shares half of what was read, a long header, and was written in the same minute is taken for one too.
+    """
     return copy.identity != of.identity and of.mtime_ns - copy.mtime_ns < _RACE and 2 * copy.offset >= of.offset
 
 

@@ -115,26 +115,35 @@ def _suspects(found: Survey, missed: Sequence[int]) -> list[Identity]:
 
 
 def _assign(found: Survey, identity: Identity) -> None:
-    """Notes what the file goes on with, or that it is known or new."""
-    kin = found.kin[identity]
-    for number in sorted(kin.part, key=lambda one: found.cursors[one].offset, reverse=True):
-        if _is_part(found, identity, number):
-            found.part[identity] = number
-            return
-    if kin.whole:
-        number = max(kin.whole, key=lambda one: _nearness(found.cursors[one], identity))
-        found.going.setdefault(number, []).append(identity)
+    """Notes what the file goes on with, or that it is known or new; one that may turn out either way is left alone."""
+    kin, cursors = found.kin[identity], found.cursors
+    nearest = max(kin.whole, key=lambda one: _nearness(cursors[one], identity), default=None)
+    own = next((one for one in kin.whole if cursors[one].identity == identity and not cursors[one].copy), None)
+    if own is None:
+        for number in sorted(kin.part, key=lambda one: cursors[one].offset, reverse=True):
+            is_part = _is_part(found, identity, number)
+            if is_part:
+                found.part[identity] = number
+            if is_part is not False:
+                return
+    if nearest is not None:
+        found.going.setdefault(nearest, []).append(identity)
     else:
         found.fresh.append(identity)
 
 
-def _is_part(found: Survey, identity: Identity, number: int) -> bool:
-    """Whether it is the beginning of what the cursor has read, by the bytes themselves where they are still there."""
+def _is_part(found: Survey, identity: Identity, number: int) -> bool | None:
+    """Whether it is the beginning of what the cursor has read, by the bytes themselves where they are still there.
+
+    None: a file like it was deleted, and this one is still written to.
+    """
     known, cursor = found.known(identity), found.cursors[number]
     holder = next((one for one in found.holders(number) if one != identity), None)
     if holder is not None:
         return is_beginning(known, found.known(holder))
-    return known.is_all or not cursor.done or not is_quiet(known.file, found.now)
+    if known.is_all or not cursor.done:
+        return True
+    return False if is_quiet(known.file, found.now) else None
 
 
 def _nearness(cursor: Cursor, identity: Identity) -> tuple[int, bool, bool, bool]:
