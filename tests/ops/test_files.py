@@ -435,3 +435,51 @@ def test_of_too_many_files_the_newest_are_read_and_the_loss_is_told(tmp_path, ch
     [(path, why)] = plan.unreadable
     assert path.endswith(".1")
     assert why.startswith("more than 3 files")
+
+
+def test_a_file_in_reading_is_not_taken_for_the_beginning_of_one_that_was_deleted(log, checker):
+    begin = b"#" + b"h" * 1500 + b"\n"
+    log.write_bytes(begin + lines(0, count=40))
+    checker.check()
+    log.rename(log.with_name("query.log.1"))
+    log.write_bytes(begin + lines(40, count=2))
+    checker.clock += 100 * SECOND
+    os.utime(log, ns=(checker.clock, checker.clock))
+    checker.check()
+    checker.clock += 5 * SECOND
+    checker.check()
+    log.with_name("query.log.1").unlink()
+    checker.check()
+    with log.open("ab") as file:
+        file.write(lines(42))
+    checker.check()
+    assert (numbers(checker), checker.gone) == (list(range(62)), [])
+
+
+def test_what_was_seen_and_not_read_tells_a_file_from_its_successor(log, checker):
+    log.write_bytes(b"#header\n" + lines(0)[:30])
+    checker.check()
+    log.write_bytes(b"#header\n")
+    checker.check()
+    log.write_bytes(b"#header\n" + lines(20))
+    checker.check()
+    assert (numbers(checker), len(checker.gone)) == (list(range(20, 40)), 1)
+
+
+def test_a_new_file_written_anew_before_it_was_read_is_planned_anew(log, checker):
+    log.write_bytes(lines(0))
+    [cursor] = files.plan(checker.patterns, [], checker.clock).reads
+    log.write_bytes(lines(20))
+    assert files.advanced(cursor, len(lines(0)), ended=True) is None
+
+
+def test_a_finished_copy_takes_over_when_its_original_goes(log, checker):
+    log.write_bytes(lines(0))
+    checker.check()
+    checker.clock += 100 * SECOND
+    log.with_name("query.log.1.gz").write_bytes(gzip.compress(lines(0)))
+    checker.check()
+    checker.check()
+    log.unlink()
+    checker.check()
+    assert (numbers(checker), checker.gone) == (list(range(20)), [])
