@@ -10,7 +10,7 @@ from functools import cmp_to_key
 import msgspec
 
 from flowwatch.ops.files.content import opened
-from flowwatch.ops.files.cursor import HEAD
+from flowwatch.ops.files.cursor import begin_alike
 from flowwatch.ops.files.seen import Seen
 
 ENOUGH = 16 << 20
@@ -22,6 +22,8 @@ class Known(msgspec.Struct, frozen=True):
 
     file: Seen
     head: bytes
+    is_all: bool
+    """There are no more."""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -55,7 +57,7 @@ def is_beginning(one: Known, of: Known, start: int = 0) -> bool:
 
 def _compare(one: Known, other: Known, start: int) -> tuple[int, bool]:
     """-1, 0 or 1 as the first sorts before the other, and whether they differ only in that one of them ends."""
-    if start == 0 and (min(len(one.head), len(other.head)) < HEAD or one.head != other.head):
+    if start == 0 and ((one.is_all and other.is_all) or not begin_alike(one.head, other.head)):
         return _order(one.head, other.head)
     with opened(one.file) as first, opened(other.file) as second:
         for place in range(start, start + ENOUGH, _PIECE):

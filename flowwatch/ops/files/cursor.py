@@ -17,13 +17,15 @@ from flowwatch.model import Instant
 from flowwatch.ops.files.content import Content
 from flowwatch.ops.files.seen import Identity, Seen
 
-HEAD = 1024
-"""First bytes that are kept as they are."""
+HEAD = 4096
+"""First bytes of a file in reading that are kept as they are."""
+SHORT_HEAD = 1024
+"""The same of other files."""
 _KEY = 160
 """First bytes by which cursors are found: more than the blocks before a capture's first packet."""
 _WINDOW = 4096
 """Bytes before a mark that its digest covers."""
-_FIRST = 2048
+_FIRST = 8192
 """The first of the powers of two that are marked."""
 _BLUR = 2 * 10**9
 """Within so many nanoseconds a file may be written twice and show one time."""
@@ -110,6 +112,7 @@ class Kinship(msgspec.Struct, frozen=True):
     """Which of several cursors the bytes of a file have to do with, by their places in the sequence."""
 
     head: bytes
+    """The first `SHORT_HEAD` bytes."""
     whole: dict[int, bool]
     """It holds all that they have read; whether there is more."""
     part: frozenset[int]
@@ -154,7 +157,7 @@ def kinship(content: Content, cursors: Sequence[Cursor], heads: Heads) -> Kinshi
             more = bool(content.read(offset, 1))
             whole |= {n: more for n in ended if not (more and cursors[n].copy)}
             alive -= ended
-    return Kinship(head, whole, frozenset(n for n in alive if not cursors[n].copy))
+    return Kinship(head[:SHORT_HEAD], whole, frozenset(n for n in alive if not cursors[n].copy))
 
 
 def begin_alike(one: bytes, other: bytes) -> bool:

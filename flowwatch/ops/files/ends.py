@@ -10,6 +10,7 @@ import msgspec
 
 from flowwatch.model import Instant
 from flowwatch.ops.files.cursor import Cursor
+from flowwatch.ops.files.seen import is_quiet
 from flowwatch.ops.files.standing import Standing
 
 KEPT = 24 * 3600 * 10**9
@@ -38,18 +39,17 @@ def ends(found: Standing, *, is_sure: bool) -> Ends:
             told.forgotten.append(cursor)
         elif is_sure:
             _end(found, told, number, cursor)
-    _bound(told, found.survey.cursors, found.now)
+    _bound(told, found.survey.cursors, found.survey.now)
     return told
 
 
 def _end(found: Standing, told: Ends, number: int, cursor: Cursor) -> None:
-    copies = [identity for identity, one in found.survey.part.items() if one == number]
-    missed = cursor.missed_ns if cursor.missed_ns is not None else found.now
-    if copies and not cursor.done:
-        if not found.live:
-            return  # written anew this moment, as by a transfer
-        if cursor.ended and any(_is_final(cursor, found.survey.scan.files[one].mtime_ns) for one in copies):
-            cursor = msgspec.structs.replace(cursor, newer=True)
+    copies = [copy for copy in found.copies if found.survey.part.get(copy.identity) == number]
+    missed = cursor.missed_ns if cursor.missed_ns is not None else found.survey.now
+    if not cursor.done and any(not is_quiet(copy.file, found.survey.now) for copy in copies):
+        return  # more of it may come, or other things than it held
+    if cursor.ended and cursor.identity in found.survey.scan.files and any(_is_all(copy, cursor) for copy in copies):
+        cursor = msgspec.structs.replace(cursor, newer=True)
     if cursor.done:
         told.moved.append(msgspec.structs.replace(cursor, missed_ns=missed))
     elif _is_blank(cursor) and _goes_on(found, cursor):
@@ -85,9 +85,12 @@ def _goes_on(found: Standing, cursor: Cursor) -> bool:
     return known or any(file.mtime_ns >= cursor.mtime_ns for file in packed)
 
 
-def _is_final(cursor: Cursor, copied: Instant) -> bool:
-    """The copy was made when the file was last written to, or later: what it lacks came while it was made."""
-    return cursor.mtime_ns - copied < _RACE
+def _is_all(copy: Cursor, of: Cursor) -> bool:
+    """The copy is what a copytruncate left: it lacks at most what came between its end and the truncation.
+
+    A file that shares half of what was read, a long header, and was written in the same minute is taken for one too.
+    """
+    return copy.identity != of.identity and of.mtime_ns - copy.mtime_ns < _RACE and 2 * copy.offset >= of.offset
 
 
 def _bound(told: Ends, cursors: Iterable[Cursor], now: Instant) -> None:

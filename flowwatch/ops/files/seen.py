@@ -12,9 +12,11 @@ from pathlib import Path
 
 import msgspec
 
+from flowwatch.model import Instant
 from flowwatch.sources import expand
 from flowwatch.sources.paths import NoMatchError
 
+_QUIET = 60 * 10**9
 Identity = tuple[int, int]
 """Device and inode."""
 
@@ -37,6 +39,11 @@ class Seen(msgspec.Struct, frozen=True):
     def identity(self) -> Identity:
         """What stays when it is renamed."""
         return self.device, self.inode
+
+
+def is_quiet(file: Seen, now: Instant) -> bool:
+    """Nobody wrote to it lately: it is taken to be whole."""
+    return file.mtime_ns <= now - _QUIET
 
 
 class Scan(msgspec.Struct, frozen=True):

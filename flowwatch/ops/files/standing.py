@@ -9,15 +9,11 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from flowwatch.model import Instant
 from flowwatch.ops.files.alike import Known, lines
 from flowwatch.ops.files.content import end, opened
 from flowwatch.ops.files.cursor import Cursor, Mark, marks_until
-from flowwatch.ops.files.seen import Identity, Seen
+from flowwatch.ops.files.seen import Identity, is_quiet
 from flowwatch.ops.files.survey import Survey
-
-QUIET = 60 * 10**9
-"""Nanoseconds after which a file that nobody wrote to is taken to be whole."""
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -34,7 +30,6 @@ class Standing(msgspec.Struct):
     """Where all files stand."""
 
     survey: Survey
-    now: Instant
     live: list[Live] = msgspec.field(default_factory=list)
     copies: list[Cursor] = msgspec.field(default_factory=list)
     used: set[int] = msgspec.field(default_factory=set)
@@ -52,20 +47,15 @@ class Standing(msgspec.Struct):
         return [(number, one) for number, one in enumerate(self.survey.cursors) if number not in self.used]
 
 
-def standing(survey: Survey, now: Instant) -> Standing:
+def standing(survey: Survey) -> Standing:
     """The files and their cursors. Raises Moved and OSError."""
-    found = Standing(survey, now)
+    found = Standing(survey)
     for number in sorted({*survey.held.values(), *survey.going}):
         _go_on(found, number)
     _begin(found)
     for identity, number in survey.part.items():
         _cover(found, identity, number)
     return found
-
-
-def is_quiet(file: Seen | Cursor, now: Instant) -> bool:
-    """Nobody wrote to it lately."""
-    return file.mtime_ns <= now - QUIET
 
 
 def _go_on(found: Standing, number: int) -> None:
@@ -84,7 +74,7 @@ def _go_on(found: Standing, number: int) -> None:
 
 def _stand(found: Standing, known: Known, number: int, cursor: Cursor) -> None:
     identity = known.file.identity
-    now_there = cursor.at(known.file, known.head, found.now)
+    now_there = cursor.at(known.file, known.head, found.survey.now)
     if cursor.copy:
         found.copies.append(now_there)
     else:
@@ -102,11 +92,11 @@ def _begin(found: Standing) -> None:
     survey = found.survey
     fresh = [survey.known(identity) for identity in survey.fresh]
     written = [one for one in fresh if one.head]
-    blank = [one for one in fresh if not one.head and (not one.file.size or is_quiet(one.file, found.now))]
+    blank = [one for one in fresh if not one.head and (not one.file.size or is_quiet(one.file, found.survey.now))]
     whole = [line.longest for line in lines(written, 0, _preference(None))] + blank
     seen_before = _seen_before(found, whole)
     for known in whole:
-        cursor = found.place(seen_before.get(known.file.identity)).at(known.file, known.head, found.now)
+        cursor = found.place(seen_before.get(known.file.identity)).at(known.file, known.head, found.survey.now)
         packed = known.file.identity in survey.packed
         found.live.append(Live(cursor, bool(known.file.size), packed))
 
@@ -143,7 +133,7 @@ def _remember(found: Standing, known: Known, offset: int, marks: tuple[Mark, ...
     had = (n for n, one in found.unplaced() if one.copy and one.identity == known.file.identity)
     cursor = found.place(next(had, None))
     read = msgspec.structs.replace(cursor, head=known.head, offset=offset, marks=marks, ended=True, copy=True)
-    found.copies.append(read.at(known.file, known.head, found.now))
+    found.copies.append(read.at(known.file, known.head, found.survey.now))
 
 
 def _preference(cursor: Cursor | None) -> Callable[[Known], tuple[int, bool, int, str]]:

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from flowwatch.model import Instant
 from flowwatch.ops.files.alike import Known, is_beginning
 from flowwatch.ops.files.content import Plain, opened
-from flowwatch.ops.files.cursor import Cursor, Heads, Kinship, begin_alike, kinship
-from flowwatch.ops.files.seen import Identity, Scan, Seen
+from flowwatch.ops.files.cursor import SHORT_HEAD, Cursor, Heads, Kinship, begin_alike, kinship
+from flowwatch.ops.files.seen import Identity, Scan, Seen, is_quiet
 
 _NO_KIN = Kinship(b"", {}, frozenset())
 
@@ -22,6 +23,7 @@ class Survey(msgspec.Struct):
 
     scan: Scan
     cursors: Sequence[Cursor]
+    now: Instant
     heads: Heads
     held: dict[Identity, int] = msgspec.field(default_factory=dict)
     """Files that are unchanged, and their cursor."""
@@ -42,8 +44,9 @@ class Survey(msgspec.Struct):
     def known(self, identity: Identity) -> Known:
         """A file with its first bytes."""
         kin = self.kin.get(identity)
-        head = kin.head if kin is not None else self.cursors[self.held[identity]].head
-        return Known(self.scan.files[identity], head)
+        if kin is not None:
+            return Known(self.scan.files[identity], kin.head, len(kin.head) < SHORT_HEAD)
+        return Known(self.scan.files[identity], self.cursors[self.held[identity]].head, is_all=False)
 
     def holders(self, number: int) -> list[Identity]:
         """Files that hold all that a cursor has read, whoever they go on with."""
@@ -52,9 +55,9 @@ class Survey(msgspec.Struct):
         return held + [identity for identity, kin in self.kin.items() if number in kin.whole]
 
 
-def survey(scan: Scan, cursors: Sequence[Cursor]) -> Survey:
+def survey(scan: Scan, cursors: Sequence[Cursor], now: Instant) -> Survey:
     """What the files are. Raises Moved."""
-    found = Survey(scan, cursors, Heads(cursors))
+    found = Survey(scan, cursors, now, Heads(cursors))
     for number, cursor in enumerate(cursors):
         file = scan.files.get(cursor.identity)
         if file is not None and cursor.holds(file):
@@ -112,23 +115,35 @@ def _suspects(found: Survey, missed: Sequence[int]) -> list[Identity]:
 
 
 def _assign(found: Survey, identity: Identity) -> None:
-    """Notes what the file goes on with, or that it is known or new."""
-    kin = found.kin[identity]
-    for number in sorted(kin.part, key=lambda one: found.cursors[one].offset, reverse=True):
-        if _is_part(found, identity, number):
-            found.part[identity] = number
-            return
-    if kin.whole:
-        number = max(kin.whole, key=lambda one: _nearness(found.cursors[one], identity))
-        found.going.setdefault(number, []).append(identity)
+    """Notes what the file goes on with, or that it is known or new; one that may turn out either way is left alone."""
+    kin, cursors = found.kin[identity], found.cursors
+    nearest = max(kin.whole, key=lambda one: _nearness(cursors[one], identity), default=None)
+    own = next((one for one in kin.whole if cursors[one].identity == identity and not cursors[one].copy), None)
+    if own is None:
+        for number in sorted(kin.part, key=lambda one: cursors[one].offset, reverse=True):
+            is_part = _is_part(found, identity, number)
+            if is_part:
+                found.part[identity] = number
+            if is_part is not False:
+                return
+    if nearest is not None:
+        found.going.setdefault(nearest, []).append(identity)
     else:
         found.fresh.append(identity)
 
 
-def _is_part(found: Survey, identity: Identity, number: int) -> bool:
-    """Whether it is the beginning of what the cursor has read, by the bytes themselves where they are still there."""
+def _is_part(found: Survey, identity: Identity, number: int) -> bool | None:
+    """Whether it is the beginning of what the cursor has read, by the bytes themselves where they are still there.
+
+    None: a file like it was deleted, and this one is still written to.
+    """
+    known, cursor = found.known(identity), found.cursors[number]
     holder = next((one for one in found.holders(number) if one != identity), None)
-    return holder is None or is_beginning(found.known(identity), found.known(holder))
+    if holder is not None:
+        return is_beginning(known, found.known(holder))
+    if known.is_all or not cursor.done:
+        return True
+    return False if is_quiet(known.file, found.now) else None
 
 
 def _nearness(cursor: Cursor, identity: Identity) -> tuple[int, bool, bool, bool]:

@@ -12,10 +12,10 @@ from pathlib import Path
 import msgspec
 
 from flowwatch.model import Instant
-from flowwatch.ops.files.cursor import Cursor
+from flowwatch.ops.files.cursor import SHORT_HEAD, Cursor
 from flowwatch.ops.files.ends import ends
-from flowwatch.ops.files.seen import Moved, Scan, scan, unlisted
-from flowwatch.ops.files.standing import Live, Standing, is_quiet, standing
+from flowwatch.ops.files.seen import Moved, Scan, is_quiet, scan, unlisted
+from flowwatch.ops.files.standing import Live, Standing, standing
 from flowwatch.ops.files.survey import survey
 
 MOST = 100_000
@@ -70,8 +70,8 @@ def plan(patterns: Sequence[str], cursors: Sequence[Cursor], now: Instant | None
 
 
 def _drawn(found: Scan, cursors: Sequence[Cursor], now: Instant) -> Plan:
-    surveyed = survey(found, cursors)
-    stands = standing(surveyed, now)
+    surveyed = survey(found, cursors, now)
+    stands = standing(surveyed)
     folders = unlisted(str(Path(one.path).parent) for _, one in stands.unplaced())
     unreadable = {**dict(found.unreadable), **dict(surveyed.unreadable), **dict(folders)}
     ended = ends(stands, is_sure=not unreadable)
@@ -92,7 +92,7 @@ def _in_order(stands: Standing, known: Mapping[int | None, Cursor]) -> tuple[tup
     reads = []
     moved = [copy for copy in stands.copies if not _is_stored(copy, known)]
     for number, one in enumerate(live, 1):
-        cursor = _aged(one, stands.now, is_newest=number == len(live))
+        cursor = _aged(one, stands.survey.now, is_newest=number == len(live))
         was_closed = cursor.id is not None and known[cursor.id].closed
         if cursor.size and (one.more or (cursor.closed and not was_closed)):
             reads.append(cursor)
@@ -103,11 +103,12 @@ def _in_order(stands: Standing, known: Mapping[int | None, Cursor]) -> tuple[tup
 
 def _aged(one: Live, now: Instant, *, is_newest: bool) -> Cursor:
     """The cursor, told whether a newer file is there, and whether more may come to it."""
-    quiet = is_quiet(one.cursor, now)
+    quiet = is_quiet(one.cursor.file, now)
     closed = (one.packed and quiet) or (not is_newest and (one.packed or quiet))
     if not one.more and one.cursor.closed:
         closed = True
-    return msgspec.structs.replace(one.cursor, newer=not is_newest, closed=closed)
+    head = one.cursor.head[: SHORT_HEAD if closed and not one.more else None]
+    return msgspec.structs.replace(one.cursor, newer=not is_newest, closed=closed, head=head)
 
 
 def _is_stored(cursor: Cursor, known: Mapping[int | None, Cursor]) -> bool:
