@@ -21,6 +21,10 @@ from flowwatch.ops.state import FILE, State
 from tests.ops.site import Site
 
 
+KILLS = int(os.environ.get("KILLS", "60"))
+"""How often each test at random ends a check; 250 for the longer run."""
+
+
 def child(folder, before):
     """A check in a process of its own; `before` is called in it first."""
     pid = os.fork()
@@ -130,7 +134,7 @@ def test_ended_at_every_commit(seed, tmp_path):
 def test_ended_at_random(seed, tmp_path):
     site = Site(tmp_path, seed + 100)
     kills = 0
-    for _ in range(60):
+    for _ in range(KILLS):
         pid = child(tmp_path, nothing)
         until = time.monotonic() + site.chance.random() * 0.15
         while time.monotonic() < until:
@@ -140,6 +144,6 @@ def test_ended_at_random(seed, tmp_path):
             time.sleep(0.005)
         os.kill(pid, signal.SIGKILL)
         kills += ended(pid) == -signal.SIGKILL
-    assert kills > 10
+    assert kills > KILLS // 6
     whole(site)
     stands(site)

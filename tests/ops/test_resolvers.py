@@ -154,7 +154,11 @@ def test_named_with_its_responses(site, named, tmp_path):
     version = re.match(r"BIND (\d+)\.(\d+)", subprocess.check_output([named, "-v"], text=True))
     if version is None or (int(version[1]), int(version[2])) < (9, 20):
         pytest.skip("before BIND 9.20 no response is logged")
-    told = {"printed": "print-time iso8601;", "options": "responselog yes;", "categories": "category responses { told; };"}
+    told = {
+        "printed": "print-time iso8601;",
+        "options": "responselog yes;",
+        "categories": "category responses { told; };",
+    }
     with resolvers.named(named, tmp_path, site.log, **told) as resolver:
         asked = site.asked(resolver)
         assert site.judged() == Counter((one.client, _of_named(one.name), one.type, one.rcode, ()) for one in asked)
@@ -162,7 +166,9 @@ def test_named_with_its_responses(site, named, tmp_path):
 
 
 @pytest.mark.parametrize("hup", [False, True])
-@pytest.mark.parametrize("options", ["", "log-tag-queryreply: yes\n    log-time-ascii: yes\n    log-local-actions: yes"])
+@pytest.mark.parametrize(
+    "options", ["", "log-tag-queryreply: yes\n    log-time-ascii: yes\n    log-local-actions: yes"]
+)
 def test_unbound(site, unbound, tmp_path, options, hup):
     with resolvers.unbound(unbound, tmp_path, site.log, options, hup=hup) as resolver:
         asked = site.asked(resolver)
