@@ -483,3 +483,22 @@ def test_a_finished_copy_takes_over_when_its_original_goes(log, checker):
     log.unlink()
     checker.check()
     assert (numbers(checker), checker.gone) == (list(range(20)), [])
+
+
+def test_a_file_compressed_while_one_like_it_is_deleted_goes_on_with_its_own_cursor(log, checker):
+    begin = b"#" + b"h" * 1500 + b"\n"
+    old, young = log.with_name("query.log.2"), log.with_name("query.log.1")
+    old.write_bytes(begin + lines(0, count=3))
+    os.utime(old, ns=(checker.clock, checker.clock))
+    young.write_bytes(begin + lines(3, count=2))
+    checker.clock += 100 * SECOND
+    os.utime(young, ns=(checker.clock, checker.clock))
+    checker.check()
+    old.unlink()
+    log.with_name("query.log.1.gz").write_bytes(gzip.compress(young.read_bytes()))
+    os.utime(log.with_name("query.log.1.gz"), ns=(checker.clock, checker.clock))
+    young.unlink()
+    for _ in range(3):
+        checker.check()
+        checker.clock += 100 * SECOND
+    assert (numbers(checker), checker.gone) == (list(range(5)), [])

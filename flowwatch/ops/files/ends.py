@@ -33,7 +33,8 @@ def ends(found: Standing, *, is_sure: bool) -> Ends:
     """What becomes of them; unless it is sure that every file was seen, they stay as they are."""
     told = Ends()
     for number, cursor in found.unplaced():
-        if cursor.identity in found.survey.shut:
+        survey = found.survey
+        if cursor.identity in survey.shut or not survey.waiting.isdisjoint(survey.holders(number)):
             continue
         if _is_held_elsewhere(found, number, cursor):
             told.forgotten.append(cursor)

@@ -107,7 +107,7 @@ def _aged(one: Live, now: Instant, *, is_newest: bool) -> Cursor:
     closed = (one.packed and quiet) or (not is_newest and (one.packed or quiet))
     if not one.more and one.cursor.closed:
         closed = True
-    head = one.cursor.head[: SHORT_HEAD if closed and not one.more else None]
+    head = one.cursor.head[: SHORT_HEAD if closed and not (one.more or is_newest) else None]
     return msgspec.structs.replace(one.cursor, newer=not is_newest, closed=closed, head=head)
 
 

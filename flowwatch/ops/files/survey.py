@@ -35,6 +35,8 @@ class Survey(msgspec.Struct):
     """Files that hold all that a cursor has read, and go on with it."""
     part: dict[Identity, int] = msgspec.field(default_factory=dict)
     """Files that are the beginning of what a cursor has read."""
+    waiting: set[Identity] = msgspec.field(default_factory=set)
+    """Files that may turn out to be new or known."""
     fresh: list[Identity] = msgspec.field(default_factory=list)
     """Files of which nothing was read."""
     unreadable: list[tuple[str, str]] = msgspec.field(default_factory=list)
@@ -124,6 +126,8 @@ def _assign(found: Survey, identity: Identity) -> None:
             is_part = _is_part(found, identity, number)
             if is_part:
                 found.part[identity] = number
+            if is_part is None:
+                found.waiting.add(identity)
             if is_part is not False:
                 return
     if nearest is not None:
@@ -143,7 +147,9 @@ def _is_part(found: Survey, identity: Identity, number: int) -> bool | None:
         return is_beginning(known, found.known(holder))
     if known.is_all or not cursor.done:
         return True
-    return False if is_quiet(known.file, found.now) else None
+    whole = (found.cursors[one] for one in found.kin[identity].whole)
+    is_known = any(one.offset > len(cursor.head) and not one.copy for one in whole)
+    return False if is_known or is_quiet(known.file, found.now) else None
 
 
 def _nearness(cursor: Cursor, identity: Identity) -> tuple[int, bool, bool, bool]:
