@@ -235,6 +235,16 @@ class _Check:
             title = f"location data {one.name} is of {one.date}, and rules go by it"
             yield lack(f"places {one.kind}", Reason.PLACES_STALE, title, None, Severity.LOW)
 
+    def _clocks(self) -> Iterator[str]:
+        """What shows that a clock is wrong: silence, rates and waiting go by it."""
+        before = self._state.one("SELECT max(started) FROM checks WHERE number < ?", self._number)
+        if before is not None and before > self._started:
+            yield f"the clock stands {_shown(before - self._started)} before the last check: silence cannot be told"
+        for one in self._declared():
+            if one.last is not None and one.last - self._started > _AHEAD:
+                ahead = _shown(one.last - self._started)
+                yield f"source {one.source} has records {ahead} ahead of this clock: one of the two is wrong"
+
     def _in_scope(self) -> bool:
         """Something of what was read was ever judged; of nothing that was read nothing can be said."""
         judged = "SELECT 1 FROM tallies WHERE verdict <> 'out_of_scope' AND count > 0 LIMIT 1"
@@ -268,6 +278,7 @@ class _Check:
         unplaced = [
             f"{source}: {count} requests to a proxy nobody names" for source, count in self._docket.unplaced.items()
         ]
+        clocks = list(self._clocks())
         nothing = [] if self._in_scope() else ["nothing in scope: no zone of the policy sent or asked anything yet"]
         return Outcome(
             number=number,
@@ -292,6 +303,15 @@ class _Check:
         )
 
 
+def _shown(span: int) -> str:
+    """A span of time for people, in its largest whole unit."""
+    for name, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if span >= 2 * size * 10**9:
+            return f"{span // (size * 10**9)} {name}"
+    return f"{span // 10**9} seconds"
+
+
+_AHEAD = 300 * 10**9
 _PAST_RETENTION = (
     "DELETE FROM changes WHERE at < ?",
     "DELETE FROM seen WHERE last < ?",

@@ -342,7 +342,9 @@ def test_a_clock_that_jumps_loses_nothing(place, jump):
     place.check()
     place.now += jump
     place.flow(NOON + MINUTE, port=4001)
-    place.check()
+    told = place.check().shortfalls
+    assert any("before the last check" in words for words in told) is (jump < 0)
+    assert any("ahead of this clock" in words for words in told) is (jump < 0)
     place.now = NOON + HOUR
     place.answer(NOON + HOUR)
     place.check()
