@@ -298,7 +298,7 @@ class _Check:
             places=ages(self._reference, self._started),
             passed=sum(one.passed for one in readers),
             shortfalls=tuple(
-                dict.fromkeys([*(words for one in readers for words in one.shortfalls), *unplaced, *nothing])
+                dict.fromkeys([*(words for one in readers for words in one.shortfalls), *unplaced, *clocks, *nothing])
             ),
         )
 

@@ -109,7 +109,9 @@ class Reader:
             self._steps = self._begin(cursor)
         step = next(self._steps)
         if step.whole and step.position.offset == cursor.offset and step.coverage.error is None:
-            self._next()  # a capture that is still being written
+            with self._desk.state.transaction():  # a capture that is still being written: its loss would be told
+                self._put(cursor)
+            self._next()
             self._waits = True
             return
         offset = None if step.whole else step.position.offset

@@ -26,7 +26,9 @@ _OURS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceErro
 
 _VERSION_1 = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
-CREATE TABLE cursors (id INTEGER PRIMARY KEY, source TEXT NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE TABLE cursors (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, body TEXT NOT NULL
+) STRICT;
 CREATE TABLE streams (source TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE hours (
     source TEXT NOT NULL, hour INTEGER NOT NULL, records INTEGER NOT NULL, PRIMARY KEY (source, hour)

@@ -67,3 +67,12 @@ def test_faults_of_the_program_are_not_told_as_faults_of_the_state(tmp_path):
         state.transaction(),
     ):
         state.db.execute("INSERT INTO meta VALUES (NULL, 1)")
+
+
+def test_the_number_of_a_file_is_never_given_to_another(tmp_path):
+    """Its rows go by it when the file itself is long gone."""
+    with State.open(tmp_path / "state", alone=True) as state:
+        add = "INSERT INTO cursors (source, body) VALUES ('x', '')"
+        first = state.db.execute(add).lastrowid
+        state.db.execute("DELETE FROM cursors")
+        assert state.db.execute(add).lastrowid != first
