@@ -5,6 +5,7 @@ lines of each, and is read as all of their formats at once. Refuses to guess: wh
 the refusal names the best guesses with their scores, the lines that were tried, and what to do.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ def _events(one: Format, lines: bytes) -> int | None:
 
     if one.log is None:
         return None
-    log = one.log("", Clock(0, head=lines), None)
+    log = one.log("", Clock(time.time_ns(), head=lines), None)
     log.ledger.block = block = Block(plain(lines).removesuffix(b"\n"), 0, 1)
     for _ in log.take(block):
         pass

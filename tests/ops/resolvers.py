@@ -1,12 +1,13 @@
 """Resolvers as they are installed, run on loopback with a log of what they are asked, and who asks them.
 
-Each has a zone of its own and nobody above it, so that nothing leaves the machine. It has no capability of use, and ends with
-the test: with the block that it is started for, at the latest with the process.
+Each has a zone of its own and nobody above it, so that nothing leaves the machine. It has no privilege that it can do
+without, and ends with the block that it is started for, at the latest with the process of the tests.
 """
 
 import contextlib
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -25,6 +26,8 @@ ONLY_IPV4 = {f"only{number}": f"203.0.113.{number}" for number in range(1, 6)}
 ALIASES = {f"alias{number}": f"h{number}" for number in range(1, 21)}
 ZONE = "results.example"
 _PATIENCE = 10.0
+"""Seconds that a resolver may take."""
+_NOT_BEGUN = "the resolver did not begin a new log"
 _UNPRIVILEGED = ("--no-new-privs", "--pdeathsig", "KILL")
 _WITHOUT_CAPABILITIES = ("--inh-caps=-all", "--bounding-set=-all,+setgid")
 """dnsmasq sets its groups whenever it is started by root."""
@@ -151,7 +154,7 @@ def _await(holds: Callable[[], bool], otherwise: str) -> None:
 
 def moved(log: Path) -> None:
     """Renames a log as logrotate does, and those before it."""
-    _await(log.exists, "the resolver did not begin a new log")
+    _await(log.exists, _NOT_BEGUN)
     for number in (2, 1):
         before = log.with_name(f"{log.name}.{number}")
         if before.exists():
@@ -167,9 +170,16 @@ def _records() -> Iterator[tuple[str, str, str]]:
     yield from ((f"{alias}.{ZONE}.", "CNAME", f"{host}.{ZONE}.") for alias, host in ALIASES.items())
 
 
+def is_bind_of(program: str, version: tuple[int, int]) -> bool:
+    """Whether it is BIND of that version, or later."""
+    told = subprocess.run([program, "-v"], capture_output=True, text=True, check=True).stdout
+    found = re.match(r"BIND (\d+)\.(\d+)", told)
+    return found is not None and (int(found[1]), int(found[2])) >= version
+
+
 NAMED = """
 options {{
-    directory "{folder}"; pid-file none; session-keyfile none; lock-file none;
+    directory "{folder}"; pid-file none; session-keyfile none; {lock}
     listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
     recursion no; notify no; dnssec-validation no; empty-zones-enable no; querylog yes; {options}
 }};
@@ -187,9 +197,10 @@ zone "example" {{ type primary; file "zone"; }};
 @contextlib.contextmanager
 def named(program: str, folder: Path, log: Path, **settings: str) -> Iterator[Resolver]:
     """BIND. `settings` fill the configuration; where `file` says how it rotates its log, it does so by itself."""
-    values = {"file": "", "printed": "", "options": "", "categories": "", "default": "null"} | settings
+    values = {"file": "", "printed": "", "options": "", "categories": "", "default": "default_stderr"} | settings
     port = free_port()
-    (folder / "named.conf").write_text(NAMED.format(folder=folder, port=port, log=log, **values))
+    lock = "" if is_bind_of(program, (9, 20)) else "lock-file none;"
+    (folder / "named.conf").write_text(NAMED.format(folder=folder, port=port, log=log, lock=lock, **values))
     rows = [f"{name} {kind} {data}" for name, kind, data in _records()]
     head = ["$TTL 60", "@ SOA ns.example. root.example. 1 60 60 60 60", "@ NS ns.example.", "ns.example. A 192.0.2.53"]
     (folder / "zone").write_text("\n".join((*head, *rows, "")))
@@ -197,11 +208,21 @@ def named(program: str, folder: Path, log: Path, **settings: str) -> Iterator[Re
     with running(command, port, folder / "said") as process:
 
         def rotate() -> None:
-            if not values["file"]:
-                moved(log)
-                process.send_signal(signal.SIGHUP)
+            if values["file"]:
+                return
+            if "responses" in values["categories"]:  # one that came in the next log would be without its question
+                _await(lambda: _is_answered(log), "not every response was logged")
+            moved(log)
+            process.send_signal(signal.SIGHUP)
+            if "responses" in values["categories"]:
+                _await(log.exists, _NOT_BEGUN)
 
         yield Resolver(port, rotate)
+
+
+def _is_answered(log: Path) -> bool:
+    told = log.read_text()
+    return told.count(": query: ") == told.count(": response: ")
 
 
 UNBOUND = """
@@ -242,7 +263,7 @@ def unbound(program: str, folder: Path, log: Path, options: str = "", *, hup: bo
                 subprocess.run(control, check=True, capture_output=True)
                 return
             process.send_signal(signal.SIGHUP)
-            _await(log.exists, "it did not begin a new log")  # what is asked until then may be lost
+            _await(log.exists, _NOT_BEGUN)  # what is asked until then may be lost
 
         yield Resolver(port, rotate)
 

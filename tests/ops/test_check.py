@@ -286,6 +286,16 @@ def test_two_checks_at_once_are_refused_and_the_second_loses_nothing(place):
     assert len(place.standing()) == 1
 
 
+def test_a_check_that_ended_locks_nobody_out_through_a_process_that_was_just_being_started(place):
+    with State.open(place.loaded.state, alone=True) as state:
+        assert state._lock is not None
+        copy = os.dup(state._lock)  # as a child has it until it becomes another program
+    try:
+        assert place.check().number == 1
+    finally:
+        os.close(copy)
+
+
 def test_a_state_of_a_later_version_is_left_alone(place):
     place.check()
     db = sqlite3.connect(place.folder / "state" / FILE)

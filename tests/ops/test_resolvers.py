@@ -2,7 +2,6 @@
 
 import re
 import sqlite3
-import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -82,7 +81,7 @@ class Site:
         """By client, name, type, rcode and addresses of the answer: how many lookups the state holds, all judged."""
         rows = self._ask("SELECT id, row, verdict FROM lookups")
         assert all(verdict for _, _, verdict in rows)
-        led = {}
+        led: dict[int, list[str]] = {}
         for address, number in self._ask("SELECT address, lookup FROM answers"):
             led.setdefault(number, []).append(address)
         unpacked = [(number, msgspec.msgpack.decode(row)) for number, row, _ in rows]
@@ -151,8 +150,7 @@ def test_named(site, named, tmp_path, settings):
 
 
 def test_named_with_its_responses(site, named, tmp_path):
-    version = re.match(r"BIND (\d+)\.(\d+)", subprocess.check_output([named, "-v"], text=True))
-    if version is None or (int(version[1]), int(version[2])) < (9, 20):
+    if not resolvers.is_bind_of(named, (9, 20)):
         pytest.skip("before BIND 9.20 no response is logged")
     told = {
         "printed": "print-time iso8601;",

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from flowwatch.errors import UsageError
 from flowwatch.ops.config import Loaded, load
+from flowwatch.ops.state import State
 from flowwatch.ops.units import CHECK, CHECK_TIMER, FAILED, NOTIFY, NOTIFY_TIMER, _argument, _word, units
 from tests.ops import sandbox
+from tests.ops.site import Site
 
 ROOT = Path(__file__).parents[2]
 HOME = Path("/etc/flowwatch")
@@ -210,20 +212,43 @@ def test_text_that_no_line_holds_is_refused(text):
         _word(text)
 
 
-def test_flowwatch_works_with_the_system_calls_and_the_memory_it_is_left(systemd_analyze, configured, tmp_path):
+@pytest.fixture
+def confined(systemd_analyze, configured, tmp_path):
+    """Runs this Python under what the check's unit forbids."""
     assert systemd_analyze
     unit = tmp_path / CHECK
     unit.write_text(made(configured(PLAIN))[CHECK])
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, sandbox.__file__, unit, sys.executable, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+        if done.returncode == sandbox.CANNOT:
+            pytest.skip(f"this machine cannot confine a process: {done.stderr}")
+        return done
+
+    return run
+
+
+def test_flowwatch_works_with_the_system_calls_and_the_memory_it_is_left(confined, tmp_path):
     case = ROOT / "captures" / "approved-night"
-    launcher = [sys.executable, sandbox.__file__, unit, sys.executable]
-    command = [*launcher, "-m", "flowwatch", "scan", case / "input.pcap", "--policy", case / "policy.toml"]
+    command = ["-m", "flowwatch", "scan", case / "input.pcap", "--policy", case / "policy.toml"]
     formats = ["--format", "jsonl", "--format", "html", "--decisions", tmp_path / "told.parquet", "-o", tmp_path]
-    done = subprocess.run([*command, *formats], capture_output=True, text=True, check=False, cwd=ROOT)
-    if done.returncode == sandbox.CANNOT:
-        pytest.skip(f"this machine cannot confine a process: {done.stderr}")
+    done = confined(*command, *formats)
     assert done.returncode in (0, 1, 3), done.stderr
     assert (tmp_path / "report.html").stat().st_size
-    refused = [*launcher, "-c", "import mmap; mmap.mmap(-1, 4096, prot=7)"]
-    assert "PermissionError" in subprocess.run(refused, capture_output=True, text=True, check=False).stderr
-    refused = [*launcher, "-c", "import os; os.chroot('/')"]
-    assert "PermissionError" in subprocess.run(refused, capture_output=True, text=True, check=False).stderr
+    assert "PermissionError" in confined("-c", "import mmap; mmap.mmap(-1, 4096, prot=7)").stderr
+    assert "PermissionError" in confined("-c", "import os; os.chroot('/')").stderr
+
+
+def test_a_check_works_with_the_system_calls_and_the_memory_it_is_left(confined, tmp_path):
+    (tmp_path / "site").mkdir()
+    site = Site(tmp_path / "site", seed=0)
+    for number in (1, 2):
+        while len(site.asked) < 20 * number:
+            site.grow()
+        done = confined("-m", "flowwatch", "check", "--config", site.folder / "flowwatch.toml")
+        assert (done.returncode in (0, 1), done.stderr) == (True, "")
+        with State.open(site.folder / "state", alone=False) as state:
+            assert state.one("SELECT count(*) FROM lookups WHERE verdict <> ''") == len(site.asked)
+            assert state.one("SELECT exit FROM checks WHERE number = ?", number) == done.returncode
+    assert (site.folder / "alerts.jsonl").stat().st_size

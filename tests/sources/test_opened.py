@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowwatch.sources.logs import written
 from flowwatch.sources.opened import HEAD, Opened
 
 
@@ -113,3 +114,14 @@ def test_a_path_shows_nothing_but_printable_text(path):
     told = Opened.text(path)
     assert told.isprintable()
     assert not path.isprintable() or told == path
+
+
+def test_when_it_was_written_is_said_of_what_was_opened_whatever_its_name_is_by_now(tmp_path):
+    log = tmp_path / "query.log"
+    log.write_bytes(b"one\n")
+    os.utime(log, ns=(10**18, 10**18))
+    with Opened(str(log)) as opened:
+        log.rename(tmp_path / "query.log.1")
+        assert written(opened) == 10**18
+        log.write_bytes(b"two\n")
+        assert written(opened) == 10**18
