@@ -66,6 +66,12 @@ def dnsmasq() -> str:
     return _installed("its log was not read while it runs", "dnsmasq", "/usr/sbin/dnsmasq")
 
 
+@pytest.fixture(scope="session")
+def logrotate() -> str:
+    """Path of logrotate."""
+    return _installed("its rotations were not read", "logrotate", "/usr/sbin/logrotate")
+
+
 def _installed(loss: str, *names: str) -> str:
     """Path of a program; without it the test is skipped, but fails where CI=true."""
     found = next(filter(None, map(shutil.which, names)), None)

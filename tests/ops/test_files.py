@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -26,15 +25,6 @@ ROTATIONS = {
     "copytruncate, compressed": "rotate 5\ncopytruncate\ncompress\ncompresscmd /usr/bin/zstd\ncompressext .zst",
     "old folder": "rotate 5\ncreate\nolddir {folder}/old\ncompress\ncompresscmd /usr/bin/bzip2\ncompressext .bz2",
 }
-
-
-@pytest.fixture(scope="session")
-def logrotate():
-    """Path of logrotate."""
-    found = shutil.which("logrotate", path=f"{os.environ['PATH']}:/usr/sbin")
-    if found is None:
-        pytest.skip("no logrotate on PATH: its rotations were not read")
-    return found
 
 
 @pytest.mark.parametrize("how", ROTATIONS)
