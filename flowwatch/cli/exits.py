@@ -28,16 +28,18 @@ def of_report(report: "Report", fail_on: "Severity", allow_undecided: int) -> Ex
 
 def shortcomings(report: "Report", allow_undecided: int) -> tuple[str, ...]:
     """Why the run is incomplete, in words; empty when it is not. An audit of nothing is never a pass."""
-    from flowwatch.model import Group, Verdict
+    from flowwatch.model import OF_THE_WHOLE, Group, Verdict
 
     unread = [one.source for one in report.coverage if one.incomplete]
     undecided = report.group(Group.CANNOT_TELL).count
+    whole = sum(one.kind in OF_THE_WHOLE and one.verdict is Verdict.INDETERMINATE for one in report.findings)
     asked = sum(n for verdict, n in report.lookup_verdicts.items() if verdict is not Verdict.OUT_OF_SCOPE)
     reasons = {
         "no policy in force": not report.policies,
         f"input not read in full: {len(unread)} of {len(report.coverage)} sources{_first(unread)}": bool(unread),
         "nothing in scope": not report.judged and not asked,
         f"{undecided} transmissions could not be told": undecided > allow_undecided,
+        f"{whole} findings of the recording as a whole could not be told": whole > 0,
     }
     return tuple(words for words, holds in reasons.items() if holds)
 

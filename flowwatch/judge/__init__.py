@@ -1,8 +1,8 @@
 """Transmissions and lookups against a policy: verdicts, findings, destinations.
 
 Promises: pure (no input or output, inputs untouched, no clock); three-valued (what was not seen never approves); the
-order of rules and inputs changes nothing; neutral words. Refuses: judging the recording as a whole (silence, volumes,
-order of stages), and counting once what a client's and a proxy's records both show.
+order of rules and inputs changes nothing; neutral words; what the recording as a whole shows changes no single verdict.
+Refuses: counting once what a client's and a proxy's records both show.
 """
 
 from flowwatch.judge.bench import Bench

@@ -76,7 +76,12 @@ def findings_of(
             asked.setdefault(_lookup_key(lookup), []).append(lookup)
     found = [_finding(key, group, sources) for key, group in sent.items()]
     found += [_lookup_finding(key, group, sources) for key, group in asked.items()]
-    return tuple(sorted(found, key=lambda one: (-one.severity.rank, -one.sent.weight, one.id)))
+    return most_severe_first(found)
+
+
+def most_severe_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings in the order they are told in."""
+    return tuple(sorted(findings, key=lambda one: (-one.severity.rank, -one.sent.weight, one.id)))
 
 
 def finding_of(decision: Decision | LookupDecision) -> str | None:

@@ -45,6 +45,10 @@ REMEDIES: dict[Reason, str] = {
     Reason.DATA_IN_NAMES: (
         "Ask which program asked for these names and who runs the domain; a name listed in full is not counted."
     ),
+    Reason.VOLUME: (
+        "Compare with what was due: a file sent again, or more senders than planned, raise it; `limits` may be low."
+    ),
+    Reason.VOLUME_UNSEEN: "Look for a source that counts payload bytes and holds the flows from their beginning.",
     Reason.UNSEEN: "Look for a source that shows the condition named.",
     Reason.NONE_IN_FORCE: "Check the validity of the policy's versions.",
     Reason.LOOKUP_UNAPPROVED: "Ask which program asked for it; a lookup alone does not show that anything was sent.",

@@ -85,6 +85,8 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
     """Directed broadcast addresses of the declared zones (RFC 919)."""
     channels: tuple[Channel, ...]
     """In order of id, their targets sorted."""
+    agreements: dict[str, str]
+    """By the id of the channel that rests on it."""
     prohibitions: tuple[Prohibited, ...]
     exceptions: tuple[PolicyException, ...]
     lookups: tuple[LookupRule, ...]
@@ -107,6 +109,7 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
             tunnels=Networks(_addresses(servers, Role.TUNNEL)),
             broadcasts=frozenset(_broadcasts(policy.zones)),
             channels=tuple(_by_target(one) for one in sorted(policy.channels, key=lambda one: one.id)),
+            agreements={one.id: one.agreement for one in policy.channels if one.agreement is not None},
             prohibitions=tuple(sorted(policy.prohibitions, key=lambda one: one.id)),
             exceptions=tuple(sorted(policy.exceptions, key=lambda one: one.id)),
             lookups=tuple(sorted(policy.lookups, key=lambda one: one.id)),
@@ -138,7 +141,8 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
 
     def rule(self, kind: str, id_: str) -> Rule:
         """The entry as a Rule of this policy version."""
-        return Rule(kind, id_, self.policy.policy.id, self.policy.policy.version)
+        agreement = self.agreements.get(id_) if kind == "channel" else None
+        return Rule(kind, id_, self.policy.policy.id, self.policy.policy.version, agreement)
 
 
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "fc00::/7", "::1/128")

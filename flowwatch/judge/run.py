@@ -11,8 +11,9 @@ import msgspec
 from flowwatch.judge.bench import Bench
 from flowwatch.judge.carried_in_names import with_data_in_names
 from flowwatch.judge.destinations import destinations_of
-from flowwatch.judge.findings import findings_of
+from flowwatch.judge.findings import findings_of, most_severe_first
 from flowwatch.judge.migration import with_migrations
+from flowwatch.judge.night import judge_the_night
 from flowwatch.judge.transmission import Locate
 from flowwatch.judge.unused import Uses
 from flowwatch.model import (
@@ -64,7 +65,9 @@ def judge(
     return Judgement(
         decisions=decisions,
         lookups=asked,
-        findings=findings_of(decisions, asked, coverage),
+        findings=most_severe_first(
+            (*findings_of(decisions, asked, coverage), *judge_the_night(decisions, bench, coverage))
+        ),
         destinations=destinations_of(decisions),
         verdicts=_tallies(decisions),
         lookup_verdicts={verdict: sum(one.verdict is verdict for one in asked) for verdict in Verdict},

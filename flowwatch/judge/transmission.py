@@ -153,6 +153,7 @@ def _decision(
         rule=found.rule,
         checks=found.checks,
         notes=_notes(found, transmission, book) if judged else (),
+        other_channels=found.other_channels if found.verdict is Verdict.APPROVED else (),
     )
 
 

@@ -34,6 +34,8 @@ class Conclusion(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     checks: tuple[Check, ...] = ()
     notes: tuple[Reason, ...] = ()
     server: str | None = None
+    other_channels: tuple[str, ...] = ()
+    """Ids of the channels that approve it as the one it rests on does."""
 
 
 def conclude(entries: Entries, seen: Observation, book: Rulebook) -> Conclusion:
@@ -78,7 +80,9 @@ def _permitted(entries: Entries, matched: list[Considered]) -> Conclusion | None
     if lifting:
         return _allowed(Verdict.EXCEPTED, (Reason.EXCEPTED,), _mildest(lifting), entries)
     if channels := _holding(entries.channels):
-        return _allowed(Verdict.APPROVED, (Reason.APPROVED,), _mildest(channels), entries)
+        approved = _allowed(Verdict.APPROVED, (Reason.APPROVED,), _mildest(channels), entries)
+        others = {one.rule.id for one in channels} - {_mildest(channels).rule.id}
+        return msgspec.structs.replace(approved, other_channels=tuple(sorted(others)))
     answered = _holding(entries.answers)
     if channels := [one for one in answered if one.rule.kind == "channel"]:
         return _allowed(Verdict.APPROVED, (Reason.ANSWER_OF_APPROVED,), _mildest(channels), entries)

@@ -23,6 +23,7 @@ from flowwatch.model.traffic import (
     Transmission,
 )
 from flowwatch.model.verdicts import (
+    OF_THE_WHOLE,
     Check,
     Decision,
     Group,
@@ -39,6 +40,7 @@ from flowwatch.model.verdicts import (
 __all__ = [
     "FLOWS",
     "LOOKUPS",
+    "OF_THE_WHOLE",
     "Account",
     "Alert",
     "AlertKind",

@@ -114,6 +114,8 @@ class Reason(enum.StrEnum):
         "dns.data_in_names",
         "so many different names were asked for below one domain that they count as data sent",
     )
+    VOLUME = "volume.exceeded", "more ran on the channel than its limits allow"
+    VOLUME_UNSEEN = "volume.unseen", "whether more ran on the channel than its limits allow could not be told"
     UNSEEN = "condition.unseen", "a condition of the rule could not be seen"
     NONE_GIVEN = "policy.none_given", "no policy was given to judge by"
     NONE_IN_FORCE = "policy.none_in_force", "no version of the policy was in force at that time"
@@ -137,6 +139,10 @@ class Reason(enum.StrEnum):
     UNREADABLE = "coverage.unreadable", "a file of a declared source cannot be read"
     FORMAT_CHANGED = "coverage.format_changed", "a source is written in another format than before"
     PLACES_STALE = "coverage.places_stale", "location data that judges is older than declared"
+
+
+OF_THE_WHOLE = frozenset({Reason.VOLUME, Reason.VOLUME_UNSEEN})
+"""Reasons that only the recording as a whole can give: no single transmission's verdict has them."""
 
 
 class Severity(enum.StrEnum):
@@ -202,6 +208,8 @@ class Rule(msgspec.Struct, frozen=True, gc=False):
     id: str
     policy_id: str
     policy_version: str
+    agreement: str | None = None
+    """What a channel rests on, as its policy says."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -231,6 +239,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Conditions of the deciding (or nearest) rule, failing and unseen ones first."""
     notes: tuple[Reason, ...] = ()
     """Reasons that are told but do not decide (`name.unobserved`, `tls.key_unobserved`)."""
+    other_channels: tuple[str, ...] = ()
+    """Ids of the channels that approve it as the deciding one does."""
 
     @property
     def destination(self) -> tuple[str, int | None, str]:

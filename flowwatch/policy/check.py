@@ -15,7 +15,7 @@ from flowwatch.policy.document import Document
 from flowwatch.policy.files import Part
 from flowwatch.policy.line import Spot
 from flowwatch.policy.match import DAY, Cidr, address_key
-from flowwatch.policy.terms import Channel, Given, Role, Server, ServerMatch, Window, Zone
+from flowwatch.policy.terms import Channel, Given, Limits, Role, Server, ServerMatch, Window, Zone
 
 Faults = Iterator[PolicyError]
 
@@ -198,6 +198,10 @@ def _channels(_document: Document, parts: Sequence[Part]) -> Faults:
         yield from _via(channel, servers, spot)
         for number, window in enumerate(channel.when):
             yield from _window(window, spot / "when" / number)
+        if channel.limits == Limits():
+            yield (spot / "limits").error(
+                "no limit is given", hint=f"known here: {', '.join(Limits.__struct_fields__)}"
+            )
 
 
 def _via(channel: Channel, servers: Mapping[str, Server], spot: Spot) -> Faults:

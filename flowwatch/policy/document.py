@@ -44,7 +44,7 @@ LATER_KEYS: Final[dict[type, frozenset[str]]] = {
     Tables: frozenset({"claim"}),
     Document: frozenset({"claim"}),
     terms.Service: frozenset({"related"}),
-    terms.Channel: frozenset({"stage", "limits", "expected", "only_when_down", "after", "agreement"}),
+    terms.Channel: frozenset({"stage", "expected", "only_when_down", "after"}),
 }
 """Keys of the design that this version does not judge by: an error, never ignored."""
 

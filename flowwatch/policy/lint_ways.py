@@ -53,5 +53,16 @@ def _sensors(policy: Policy, _now: Instant) -> Warnings:
                 yield Told("sensor.overlap", ("sensor", number, "sources", place), sensor.id, words)
 
 
-CHECKS: Final[tuple[Check, ...]] = (_unused_servers, _unused_zones, _proxies, _sensors)
+def _limits(policy: Policy, _now: Instant) -> Warnings:
+    """Of two limits the one that can never be met."""
+    for number, channel in enumerate(policy.channels):
+        limits = channel.limits
+        if limits is None or limits.bytes_out_per_flow is None or limits.bytes_out_per_hour is None:
+            continue
+        if limits.bytes_out_per_flow > limits.bytes_out_per_hour:
+            words = "`bytes_out_per_flow` is more than `bytes_out_per_hour` lets run"
+            yield Told("channel.limit_idle", ("channel", number, "limits", "bytes_out_per_flow"), channel.id, words)
+
+
+CHECKS: Final[tuple[Check, ...]] = (_unused_servers, _unused_zones, _proxies, _sensors, _limits)
 """In the order they are told."""

@@ -227,6 +227,16 @@ class Window(_Table, frozen=True, kw_only=True):
     note: str = ""
 
 
+class Limits(_Table, frozen=True, kw_only=True):
+    """How much may run on a channel, over all its senders; an hour is any 60 minutes; omitted: not limited."""
+
+    bytes_out_per_flow: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """Payload bytes of the sender."""
+    bytes_out_per_hour: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    flows_per_hour: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """Flows that carried payload, counted when they begin; attempts are none."""
+
+
 class Channel(_Table, frozen=True, kw_only=True):
     """Who may send what to which server, how and when."""
 
@@ -242,6 +252,9 @@ class Channel(_Table, frozen=True, kw_only=True):
     """Ids of servers of role `proxy` through which it may run; then its servers are told by name."""
     carries: tuple[LabelName, ...] = ()
     when: tuple[Window, ...] = ()
+    limits: Limits | None = None
+    agreement: Text | None = None
+    """What it rests on, as a number or name that people look up; told with everything the channel decides."""
 
 
 class LookupRule(_Table, frozen=True, kw_only=True):

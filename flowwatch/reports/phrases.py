@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from flowwatch.model import (
+    OF_THE_WHOLE,
     Alert,
     Amount,
     Check,
@@ -71,6 +72,17 @@ def in_names(findings: Iterable[Finding]) -> str:
         f"Besides, {plural(sum(one.count for one in found), 'lookup')} count as data sent within the names asked "
         f"for{amount} ({plural(len(found), 'finding')}); the figures over transmissions do not hold them."
     )
+
+
+def of_the_whole(findings: Iterable[Finding]) -> str:
+    """How many findings are about the recording as a whole, which no transmission counts; nothing without any."""
+    found = [one for one in findings if one.kind in OF_THE_WHOLE]
+    if not found:
+        return ""
+    untold = sum(one.verdict.group is Group.CANNOT_TELL for one in found)
+    open_ = f", {number(untold)} of them of what could not be told" if untold else ""
+    told = plural(len(found), "finding is", "findings are")
+    return f"Besides, {told} of the recording as a whole{open_}; the figures over transmissions do not hold them."
 
 
 def recorded_by(coverage: Sequence[Coverage], shown: Callable[[str], str] = str) -> str:
@@ -298,7 +310,8 @@ def rule(decided: Rule | None) -> str:
     """`channel precinct-to-primary of county-results 2026.11.1`, or that no entry decided."""
     if decided is None:
         return "no entry of a policy"
-    return f"{decided.kind} {decided.id} of {decided.policy_id} {decided.policy_version}"
+    agreed = f" (agreement {decided.agreement})" if decided.agreement else ""
+    return f"{decided.kind} {decided.id} of {decided.policy_id} {decided.policy_version}{agreed}"
 
 
 def policy(one: PolicyInfo) -> str:

@@ -69,9 +69,8 @@ def write(report: Report, file: BinaryIO) -> None:
 def render(report: Report, console: Console) -> None:
     """Print the whole screen on `console`."""
     _say(console, _seen(phrases.headline(report), "bold"))
-    in_names = phrases.in_names(report.findings)
-    if in_names:
-        _say(console, _seen(in_names, "bold"))
+    for besides in filter(None, (phrases.in_names(report.findings), phrases.of_the_whole(report.findings))):
+        _say(console, _seen(besides, "bold"))
     _verdicts(report, console)
     _coverage(report.coverage, console)
     _findings(report, console)

@@ -1,0 +1,46 @@
+"""What each channel carried: the approved transmissions, under every channel that approves them."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from flowwatch.judge.rulebook import Rulebook
+from flowwatch.model import Decision, Reason
+from flowwatch.policy.terms import Channel
+
+
+class Heard(msgspec.Struct, frozen=True, gc=False):
+    """One approved transmission and its place among the decisions."""
+
+    place: int
+    decision: Decision
+
+
+class Night:
+    """The decisions of a recording, by the channels of each policy version."""
+
+    def __init__(self, decisions: Sequence[Decision], books: Sequence[Rulebook]) -> None:
+        self.books = {book.policy.policy.version: book for book in books}
+        self.decisions = decisions
+        self._heard: dict[tuple[str, str], list[Heard]] = {}
+        for place, one in enumerate(decisions):
+            for channel in channels_of(one):
+                version = one.rule.policy_version if one.rule is not None else ""
+                self._heard.setdefault((version, channel), []).append(Heard(place, one))
+
+    def channels(self) -> Iterator[tuple[Rulebook, Channel]]:
+        """Every channel of every version, in order."""
+        for book in self.books.values():
+            yield from ((book, channel) for channel in book.channels)
+
+    def on(self, book: Rulebook, channel: str) -> Sequence[Heard]:
+        """What the channel approves by that version, in order of the decisions."""
+        return self._heard.get((book.policy.policy.version, channel), ())
+
+
+def channels_of(decision: Decision) -> tuple[str, ...]:
+    """Ids of the channels that approve it for itself; none of an answer or of what anything else permits."""
+    rule = decision.rule
+    if rule is None or rule.kind != "channel" or decision.reasons[:1] != (Reason.APPROVED,):
+        return ()
+    return (rule.id, *decision.other_channels)
