@@ -16,7 +16,7 @@ from flowwatch.judge.night.heard import Night, channels_of
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.severity import severity_of
 from flowwatch.judge.truth import FALSE, UNSEEN, reasons_of, worst_first
-from flowwatch.model import Check, Coverage, Decision, Finding, Verdict
+from flowwatch.model import Check, Coverage, Decision, Finding, Reason, Rule, Verdict
 from flowwatch.policy.terms import Channel
 
 Failing = Iterator[tuple[int, Check]]
@@ -32,7 +32,7 @@ CONDITIONS: Final[tuple[Callable[[Night, Rulebook, Channel], Failing], ...]] = (
 def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Sequence[Coverage]) -> tuple[Finding, ...]:
     """The findings that only the recording as a whole gives, most severe first."""
     night = Night(decisions, bench.books)
-    return findings_of(_differing(night), (), coverage)
+    return findings_of(_all_told(list(_differing(night))), (), coverage)
 
 
 def _differing(night: Night) -> Iterator[Decision]:
@@ -66,6 +66,18 @@ def _judged_anew(decision: Decision, failed: _Failed, night: Night) -> Iterator[
             notes=(),
             other_channels=(),
         )
+
+
+def _all_told(anew: Sequence[Decision]) -> Iterator[Decision]:
+    """Each with what differs in the others of its channel and reason, too: a finding shows the checks of one."""
+    every: dict[tuple[Rule | None, Reason], dict[str, Check]] = {}
+    for one in anew:
+        for check in one.checks:
+            every.setdefault((one.rule, one.reasons[0]), {}).setdefault(check.what, check)
+    for one in anew:
+        own = {check.what for check in one.checks}
+        others = (check for what, check in every[one.rule, one.reasons[0]].items() if what not in own)
+        yield msgspec.structs.replace(one, checks=(*one.checks, *others))
 
 
 def _count(checks: Iterable[Check]) -> tuple[int, int]:
