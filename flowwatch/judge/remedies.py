@@ -49,6 +49,10 @@ REMEDIES: dict[Reason, str] = {
         "Compare with what was due: a file sent again, or more senders than planned, raise it; `limits` may be low."
     ),
     Reason.VOLUME_UNSEEN: "Look for a source that counts payload bytes and holds the flows from their beginning.",
+    Reason.OUT_OF_ORDER: (
+        "Ask what was sent so early: a rehearsal or an empty file looks the same; compare the clocks of both sensors."
+    ),
+    Reason.ORDER_UNSEEN: "Look for a recording of the earlier channels from the beginning of their time.",
     Reason.UNSEEN: "Look for a source that shows the condition named.",
     Reason.NONE_IN_FORCE: "Check the validity of the policy's versions.",
     Reason.LOOKUP_UNAPPROVED: "Ask which program asked for it; a lookup alone does not show that anything was sent.",

@@ -116,6 +116,11 @@ class Reason(enum.StrEnum):
     )
     VOLUME = "volume.exceeded", "more ran on the channel than its limits allow"
     VOLUME_UNSEEN = "volume.unseen", "whether more ran on the channel than its limits allow could not be told"
+    OUT_OF_ORDER = "stage.out_of_order", "it ran before the channels it comes after had carried acknowledged data"
+    ORDER_UNSEEN = (
+        "stage.order_unseen",
+        "whether the channels it comes after had carried acknowledged data could not be told",
+    )
     UNSEEN = "condition.unseen", "a condition of the rule could not be seen"
     NONE_GIVEN = "policy.none_given", "no policy was given to judge by"
     NONE_IN_FORCE = "policy.none_in_force", "no version of the policy was in force at that time"
@@ -141,7 +146,7 @@ class Reason(enum.StrEnum):
     PLACES_STALE = "coverage.places_stale", "location data that judges is older than declared"
 
 
-OF_THE_WHOLE = frozenset({Reason.VOLUME, Reason.VOLUME_UNSEEN})
+OF_THE_WHOLE = frozenset({Reason.VOLUME, Reason.VOLUME_UNSEEN, Reason.OUT_OF_ORDER, Reason.ORDER_UNSEEN})
 """Reasons that only the recording as a whole can give: no single transmission's verdict has them."""
 
 

@@ -204,6 +204,28 @@ def _channels(_document: Document, parts: Sequence[Part]) -> Faults:
             )
 
 
+def _orders(_document: Document, parts: Sequence[Part]) -> Faults:
+    """What comes before what is known and never itself."""
+    channels = {channel.id: channel for _, channel in entries(parts, "channel", lambda part: part.tables.channel)}
+    for spot, channel in entries(parts, "channel", lambda part: part.tables.channel):
+        for number, written in enumerate(channel.after):
+            yield from _known("channel", written, channels, spot / "after" / number)
+        if channel.id in _earlier(channel, channels):
+            yield (spot / "after").error(f"the channel {channel.id!r} would come after itself")
+
+
+def _earlier(channel: Channel, channels: Mapping[str, Channel]) -> set[str]:
+    """Ids of all that must come before it."""
+    found: set[str] = set()
+    open_ = list(channel.after)
+    while open_:
+        one = open_.pop()
+        if one in channels and one not in found:
+            found.add(one)
+            open_ += channels[one].after
+    return found
+
+
 def _via(channel: Channel, servers: Mapping[str, Server], spot: Spot) -> Faults:
     """It runs through proxies, and a proxy is asked for servers."""
     proxies = {server.id for server in servers.values() if server.role is Role.PROXY}
@@ -332,6 +354,7 @@ CHECKS: Final[tuple[Callable[[Document, Sequence[Part]], Faults], ...]] = (
     _servers,
     _classifiers,
     _channels,
+    _orders,
     _lookups,
     _prohibitions,
     _exceptions,

@@ -64,5 +64,19 @@ def _limits(policy: Policy, _now: Instant) -> Warnings:
             yield Told("channel.limit_idle", ("channel", number, "limits", "bytes_out_per_flow"), channel.id, words)
 
 
-CHECKS: Final[tuple[Check, ...]] = (_unused_servers, _unused_zones, _proxies, _sensors, _limits)
+def _stages(policy: Policy, _now: Instant) -> Warnings:
+    """Orders that contradict the stages or can never be shown to be broken."""
+    channels = {channel.id: channel for channel in policy.channels}
+    for number, channel in enumerate(policy.channels):
+        for place, written in enumerate(channel.after):
+            before, path = channels[written], ("channel", number, "after", place)
+            if channel.stage is not None and before.stage is not None and before.stage >= channel.stage:
+                words = f"channel {written!r} is of stage {before.stage}, which does not come before {channel.stage}"
+                yield Told("channel.stage_order", path, channel.id, words)
+            if policy.policy.valid_from is None and not before.when:
+                words = f"since when channel {written!r} may carry data is not said, so a break cannot be shown"
+                yield Told("channel.after_unbounded", path, channel.id, f"{words}; give it `when`")
+
+
+CHECKS: Final[tuple[Check, ...]] = (_unused_servers, _unused_zones, _proxies, _sensors, _limits, _stages)
 """In the order they are told."""

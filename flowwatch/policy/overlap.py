@@ -17,6 +17,7 @@ def allows_all(wide: Channel, narrow: Channel, zones: Mapping[str, Zone]) -> boo
         and (not wide.when or (bool(narrow.when) and set(narrow.when) <= set(wide.when)))
         and all(_sender_within(sender, wide, zones) for sender in narrow.from_)
         and wide.limits in (None, narrow.limits)
+        and set(wide.after) <= set(narrow.after)
     )
 
 

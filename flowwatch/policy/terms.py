@@ -253,6 +253,10 @@ class Channel(_Table, frozen=True, kw_only=True):
     carries: tuple[LabelName, ...] = ()
     when: tuple[Window, ...] = ()
     limits: Limits | None = None
+    stage: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """Its place in the order of the night, for people; what must come before it stands in `after`."""
+    after: tuple[str, ...] = ()
+    """Ids of channels: it may be used only once all of them have carried acknowledged data."""
     agreement: Text | None = None
     """What it rests on, as a number or name that people look up; told with everything the channel decides."""
 

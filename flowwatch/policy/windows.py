@@ -165,6 +165,43 @@ def _gap_edge(wall: dt.datetime, zone: zoneinfo.ZoneInfo) -> dt.datetime:
     return after
 
 
+def opened(windows: Sequence[Window], at: Instant, timezone: str) -> Instant | None:
+    """The instant since which windows hold without a break, of those that opened last by `at`.
+
+    None where nothing bounds it; `at` itself where none had opened by then.
+    """
+    zone = zoneinfo.ZoneInfo(timezone)
+    since = max((opens for opens, _ in _opened_before(windows, at, zone)), default=None)
+    if since is None:
+        return at if windows else None
+    for _ in range(_JOINED):
+        joined = [opens for opens, closes in _opened_before(windows, since, zone) if opens < since <= closes]
+        if not joined:
+            break
+        since = min(joined)
+    return None if since == _EVER else since
+
+
+def _opened_before(
+    windows: Sequence[Window], at: Instant, zone: zoneinfo.ZoneInfo
+) -> Iterator[tuple[Instant, Instant]]:
+    """The windows, half-open, that opened by `at`; of daily ones those of the week before."""
+    today = (_UTC_START + dt.timedelta(seconds=at // _SECOND)).astimezone(zone).date()
+    for window in windows:
+        since = _EVER if window.from_ is None else window.from_
+        until = -_EVER if window.until is None else window.until
+        days = [today + dt.timedelta(days=1 - back) for back in range(9)] if window.days else []
+        held = [opening(window, day, zone) for day in days if _WEEK[day.weekday()] in window.days]
+        for opens, closes in held if window.days else [(since, until)]:
+            if max(opens, since) < min(closes, until) and max(opens, since) <= at:
+                yield max(opens, since), min(closes, until)
+
+
+_EVER = -(2**63)
+_JOINED = 400
+"""Windows that are followed back where each begins when another ends: a year of days."""
+
+
 def words(windows: Sequence[Window], timezone: str) -> str:
     """The windows in words, for a screen: `2026-11-03T20:00:00Z to ... or mon-fri 09:00-17:00 (Europe/Berlin)`."""
     return " or ".join(_words_of(window, timezone) for window in windows) or "any time"

@@ -172,3 +172,13 @@ def test_a_file_that_cannot_be_written_is_a_usage_error(tmp_path):
     assert done.returncode == 2
     assert b"cannot write" in done.stderr
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - names are enough
+
+
+def test_what_the_whole_recording_leaves_open_is_3(tmp_path):
+    folder, policy = CASES / "published-before-collected", tmp_path / "policy.toml"
+    earlier = (folder / "policy.toml").read_text().replace("from = 2026-11-03T20:00:00", "from = 2026-11-03T19:00:00")
+    policy.write_text(earlier)
+    done = run("scan", folder / "input.pcap", "--policy", policy, "--fail-on", "critical")
+    assert done.returncode == 3
+    assert b"1 findings of the recording as a whole could not be told" in done.stderr
+    assert run("scan", folder / "input.pcap", "--policy", policy).returncode == 1

@@ -45,7 +45,7 @@ def test_a_failing_inline_test_is_exit_1_and_shows_both_sides(tmp_path):
         (('version = "1"', 'version = "1"\nvalid_from = 2026-10-25T00:00:00'), "has no offset"),
         (('names = ["ingest.results.example.org"]', 'names = ["*.co.uk"]'), "public suffix 'co.uk'"),
         (('to = ["resolver"]', 'to = ["resolver"]\nvia = ["proxy"]'), "no proxy is called 'proxy'"),
-        (('to = ["resolver"]', 'to = ["resolver"]\nafter = ["x"]'), "`channel.after` is not supported by this version"),
+        (('to = ["resolver"]', 'to = ["resolver"]\nafter = ["x"]'), "no channel is called 'x'"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_clear_line_with_file_and_place(tmp_path, change, said):

@@ -237,3 +237,25 @@ def test_a_marker_of_its_own_format(term):
 def test_bulk_is_given_to_data_in_names_without_a_classifier():
     assert told(CLEAN + '[severity]\nunapproved = { bulk = "low" }\n') == []
     assert told(CLEAN + '[severity]\ndeviation = { bulk = "low" }\n') == [("label.never_given", "severity deviation")]
+
+
+def test_of_two_limits_one_that_is_never_met():
+    limits = "limits = {{ bytes_out_per_flow = {}, bytes_out_per_hour = 1_000 }}\n"
+    assert told(CLEAN + limits.format(1_001)) == [("channel.limit_idle", "channel up")]
+    assert told(CLEAN + limits.format(1_000)) == []
+
+
+def test_a_channel_with_limits_shadows_none_without():
+    limited = channel(more="limits = { flows_per_hour = 9 }")
+    assert told(limited) == [("channel.shadowed", "channel two")]
+    assert told(limited.replace('to = ["results"]\n[[', 'to = ["results"]\nlimits = { flows_per_hour = 1 }\n[[')) == []
+
+
+def test_an_order_that_contradicts_the_stages_or_cannot_be_shown_to_be_broken():
+    two = channel('["192.0.2.128/25"]', 'after = ["up"]\nstage = 1\n')
+    assert told(two) == [("channel.after_unbounded", "channel two")]
+    begun = two.replace('version = "1"', 'version = "1"\nvalid_from = 2026-09-01T00:00:00Z')
+    assert told(begun) == []
+    staged = begun.replace('to = ["results"]\n[[', 'to = ["results"]\nstage = 1\n[[')
+    assert told(staged) == [("channel.stage_order", "channel two")]
+    assert told(staged.replace('after = ["up"]\nstage = 1', 'after = ["up"]\nstage = 2')) == []

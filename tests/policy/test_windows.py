@@ -11,7 +11,7 @@ from flowwatch.model import Reason, Truth
 from flowwatch.policy.forms import Day
 from flowwatch.policy.match import Clock
 from flowwatch.policy.terms import Window
-from flowwatch.policy.windows import Outcome, inside, opening, words
+from flowwatch.policy.windows import Outcome, inside, opened, opening, words
 
 MINUTE = 60 * 10**9
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -215,3 +215,61 @@ def test_a_clock_error_opens_every_window_earlier_and_closes_it_later(daily, bef
     found = inside([window], opens - before, closes + after, "UTC", clock_error=5)
     assert found.name == outcome
     assert inside([window], opens - 1, closes, "UTC") is Outcome.OUTSIDE
+
+
+_DAILY = st.builds(
+    Window,
+    days=st.lists(st.sampled_from(DAYS), min_size=1, max_size=7, unique=True).map(tuple),
+    start=st.none() | st.sampled_from(["00:00", "01:30", "09:00", "20:00"]).map(Clock.parse),
+    end=st.none() | st.sampled_from(["02:30", "09:00", "17:00", "24:00"]).map(Clock.parse),
+    from_=st.none() | st.just(ns("2026-10-30T00:00")),
+    until=st.none() | st.just(ns("2026-11-05T12:00")),
+)
+_ONCE = st.builds(
+    Window,
+    from_=st.none() | st.sampled_from(["2026-11-01T05:00", "2026-11-03T20:00"]).map(ns),
+    until=st.none() | st.sampled_from(["2026-11-03T20:00", "2026-11-04T06:00"]).map(ns),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    windows=st.lists(_DAILY | _ONCE, min_size=1, max_size=3),
+    at=st.integers(-90, 90).map(lambda hours: ns("2026-11-02T00:17") + hours * 60 * MINUTE),
+    zone=st.sampled_from(ZONES),
+)
+def test_law_windows_held_without_a_break_since_they_opened(windows, at, zone):
+    def held(instant):
+        return any(inside([one], instant, instant, zone) is Outcome.INSIDE for one in windows)
+
+    since = opened(windows, at, zone)
+    if since is None:
+        assert held(at - 3650 * 1440 * MINUTE) or all(
+            held(at - hours * 60 * MINUTE) for hours in range(24 * 8 + 1) if held(at)
+        )
+        return
+    assert since <= at
+    lasting = [since + hours * 60 * MINUTE for hours in range((at - since) // (60 * MINUTE) + 1)]
+    if held(since):
+        assert not held(since - 1) or at - since > 300 * 1440 * MINUTE
+        closed = [instant for instant in lasting if not held(instant)]
+        assert not closed or not any(held(instant) for instant in lasting if instant > closed[0])
+    else:
+        assert since == at
+        assert not any(held(at - hours * 60 * MINUTE) for hours in range(24 * 7))
+
+
+@pytest.mark.parametrize(
+    ("windows", "since"),
+    [
+        ([], None),
+        ([Window(until=ns("2026-11-04T06:00"))], None),
+        ([Window(from_=ns("2026-11-03T20:00"))], "2026-11-03T20:00"),
+        ([Window(from_=ns("2026-11-05T20:00"))], "2026-11-04T01:00"),
+        ([Window(days=("mon", "tue"), start=Clock.parse("09:00"), end=Clock.parse("17:00"))], "2026-11-03T09:00"),
+        ([Window(days=("mon", "tue"))], "2026-11-02T00:00"),
+        ([Window(days=("tue",), start=Clock.parse("20:00")), Window(days=("wed",))], "2026-11-03T20:00"),
+    ],
+)
+def test_the_opening_of_the_night(windows, since):
+    assert opened(windows, ns("2026-11-04T01:00"), "UTC") == (None if since is None else ns(since))

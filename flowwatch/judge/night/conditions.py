@@ -11,7 +11,7 @@ import msgspec
 
 from flowwatch.judge.bench import Bench
 from flowwatch.judge.findings import findings_of
-from flowwatch.judge.night import volume
+from flowwatch.judge.night import order, volume
 from flowwatch.judge.night.heard import Night, channels_of
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.severity import severity_of
@@ -25,13 +25,13 @@ Failing = Iterator[tuple[int, Check]]
 _Failed = dict[str, list[Check]]
 """By channel."""
 
-CONDITIONS: Final[tuple[Callable[[Night, Rulebook, Channel], Failing], ...]] = (volume.failing,)
+CONDITIONS: Final[tuple[Callable[[Night, Rulebook, Channel], Failing], ...]] = (volume.failing, order.failing)
 """Each gives what fails of one channel."""
 
 
 def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Sequence[Coverage]) -> tuple[Finding, ...]:
     """The findings that only the recording as a whole gives, most severe first."""
-    night = Night(decisions, bench.books)
+    night = Night(decisions, bench.books, coverage)
     return findings_of(_all_told(list(_differing(night))), (), coverage)
 
 

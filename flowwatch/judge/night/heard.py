@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from flowwatch.judge.night.recorded import Recorded
 from flowwatch.judge.rulebook import Rulebook
-from flowwatch.model import Decision, Reason
+from flowwatch.model import Coverage, Decision, Reason, Verdict
 from flowwatch.policy.terms import Channel
 
 
@@ -19,14 +20,20 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
 class Night:
     """The decisions of a recording, by the channels of each policy version."""
 
-    def __init__(self, decisions: Sequence[Decision], books: Sequence[Rulebook]) -> None:
+    def __init__(self, decisions: Sequence[Decision], books: Sequence[Rulebook], coverage: Sequence[Coverage]) -> None:
         self.books = {book.policy.policy.version: book for book in books}
         self.decisions = decisions
+        self.recorded = Recorded(coverage)
         self._heard: dict[tuple[str, str], list[Heard]] = {}
+        self._nearly: dict[tuple[str, str], list[Heard]] = {}
         for place, one in enumerate(decisions):
-            for channel in channels_of(one):
-                version = one.rule.policy_version if one.rule is not None else ""
-                self._heard.setdefault((version, channel), []).append(Heard(place, one))
+            if one.rule is None or one.rule.kind != "channel":
+                continue
+            approving = channels_of(one)
+            for channel in approving:
+                self._heard.setdefault((one.rule.policy_version, channel), []).append(Heard(place, one))
+            if not approving and one.verdict is not Verdict.APPROVED:
+                self._nearly.setdefault((one.rule.policy_version, one.rule.id), []).append(Heard(place, one))
 
     def channels(self) -> Iterator[tuple[Rulebook, Channel]]:
         """Every channel of every version, in order."""
@@ -36,6 +43,10 @@ class Night:
     def on(self, book: Rulebook, channel: str) -> Sequence[Heard]:
         """What the channel approves by that version, in order of the decisions."""
         return self._heard.get((book.policy.policy.version, channel), ())
+
+    def nearly_on(self, book: Rulebook, channel: str) -> Sequence[Heard]:
+        """What is judged by the channel and differs from it, or could not be told: it may be the channel's."""
+        return self._nearly.get((book.policy.policy.version, channel), ())
 
 
 def channels_of(decision: Decision) -> tuple[str, ...]:

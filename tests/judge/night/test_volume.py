@@ -110,6 +110,7 @@ def test_the_finding_names_the_channel_what_differs_and_what_it_rests_on(make):
     policy = LIMITED.format("bytes_out_per_hour = 1_000") + 'agreement = "ICA-7"\n'
     judged = judge([make.sent()], (), make.court(policy).policies, lambda address, _at: Place(address=address))
     (one,) = judged.findings
+    assert one.rule is not None
     assert (one.rule.kind, one.rule.id, one.rule.agreement) == ("channel", "up", "ICA-7")
     assert (one.severity, one.confidence, one.senders) == ("low", "high", ("192.0.2.17",))
     assert [(check.what, check.declared, check.observed) for check in one.checks] == [
