@@ -311,6 +311,11 @@ def _evidence(transmissions: list[Transmission], sources: Mapping[str, Coverage]
     return tuple(found)
 
 
+def evidence_of(one: Transmission, how: str, sources: Mapping[str, Coverage]) -> Evidence:
+    """Where one transmission stands that bears on a finding about others."""
+    return _record(one.ref, _time(one), how, sources, one.community_id)
+
+
 def _time(transmission: Transmission) -> Instant | None:
     return transmission.start if transmission.timed else None
 

@@ -53,6 +53,10 @@ REMEDIES: dict[Reason, str] = {
         "Ask what was sent so early: a rehearsal or an empty file looks the same; compare the clocks of both sensors."
     ),
     Reason.ORDER_UNSEEN: "Look for a recording of the earlier channels from the beginning of their time.",
+    Reason.PRIMARY_UP: (
+        "Ask the sender whether its own way to the primary had failed; what others could reach need not be up for it."
+    ),
+    Reason.STATE_UNSEEN: "Look for recordings of the ten minutes before; perhaps nobody tried the primary then.",
     Reason.UNSEEN: "Look for a source that shows the condition named.",
     Reason.NONE_IN_FORCE: "Check the validity of the policy's versions.",
     Reason.LOOKUP_UNAPPROVED: "Ask which program asked for it; a lookup alone does not show that anything was sent.",

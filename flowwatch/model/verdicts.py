@@ -121,6 +121,8 @@ class Reason(enum.StrEnum):
         "stage.order_unseen",
         "whether the channels it comes after had carried acknowledged data could not be told",
     )
+    PRIMARY_UP = "stage.backup_while_primary_up", "a backup channel was used while a primary it stands in for was up"
+    STATE_UNSEEN = "stage.state_unseen", "whether the primary it stands in for was up or down could not be told"
     UNSEEN = "condition.unseen", "a condition of the rule could not be seen"
     NONE_GIVEN = "policy.none_given", "no policy was given to judge by"
     NONE_IN_FORCE = "policy.none_in_force", "no version of the policy was in force at that time"
@@ -146,7 +148,16 @@ class Reason(enum.StrEnum):
     PLACES_STALE = "coverage.places_stale", "location data that judges is older than declared"
 
 
-OF_THE_WHOLE = frozenset({Reason.VOLUME, Reason.VOLUME_UNSEEN, Reason.OUT_OF_ORDER, Reason.ORDER_UNSEEN})
+OF_THE_WHOLE = frozenset(
+    {
+        Reason.VOLUME,
+        Reason.VOLUME_UNSEEN,
+        Reason.OUT_OF_ORDER,
+        Reason.ORDER_UNSEEN,
+        Reason.PRIMARY_UP,
+        Reason.STATE_UNSEEN,
+    }
+)
 """Reasons that only the recording as a whole can give: no single transmission's verdict has them."""
 
 

@@ -205,13 +205,17 @@ def _channels(_document: Document, parts: Sequence[Part]) -> Faults:
 
 
 def _orders(_document: Document, parts: Sequence[Part]) -> Faults:
-    """What comes before what is known and never itself."""
+    """What a channel comes after or stands in for is known and never itself."""
     channels = {channel.id: channel for _, channel in entries(parts, "channel", lambda part: part.tables.channel)}
     for spot, channel in entries(parts, "channel", lambda part: part.tables.channel):
         for number, written in enumerate(channel.after):
             yield from _known("channel", written, channels, spot / "after" / number)
         if channel.id in _earlier(channel, channels):
             yield (spot / "after").error(f"the channel {channel.id!r} would come after itself")
+        for number, written in enumerate(channel.only_when_down):
+            yield from _known("channel", written, channels, spot / "only_when_down" / number)
+            if written == channel.id:
+                yield (spot / "only_when_down" / number).error(f"the channel {written!r} would stand in for itself")
 
 
 def _earlier(channel: Channel, channels: Mapping[str, Channel]) -> set[str]:

@@ -44,7 +44,7 @@ LATER_KEYS: Final[dict[type, frozenset[str]]] = {
     Tables: frozenset({"claim"}),
     Document: frozenset({"claim"}),
     terms.Service: frozenset({"related"}),
-    terms.Channel: frozenset({"expected", "only_when_down"}),
+    terms.Channel: frozenset({"expected"}),
 }
 """Keys of the design that this version does not judge by: an error, never ignored."""
 

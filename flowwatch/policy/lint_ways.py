@@ -78,5 +78,18 @@ def _stages(policy: Policy, _now: Instant) -> Warnings:
                 yield Told("channel.after_unbounded", path, channel.id, f"{words}; give it `when`")
 
 
-CHECKS: Final[tuple[Check, ...]] = (_unused_servers, _unused_zones, _proxies, _sensors, _limits, _stages)
+def _standing_in(policy: Policy, _now: Instant) -> Warnings:
+    """Backups that lead to the very server they stand in for."""
+    channels = {channel.id: channel for channel in policy.channels}
+    for number, channel in enumerate(policy.channels):
+        for place, written in enumerate(channel.only_when_down):
+            shared = sorted(set(channel.to) & set(channels[written].to))
+            if shared:
+                words = f"it leads to {shared[0]!r}, as does channel {written!r} that it stands in for"
+                yield Told(
+                    "channel.stands_in_for_itself", ("channel", number, "only_when_down", place), channel.id, words
+                )
+
+
+CHECKS: Final[tuple[Check, ...]] = (_unused_servers, _unused_zones, _proxies, _sensors, _limits, _stages, _standing_in)
 """In the order they are told."""

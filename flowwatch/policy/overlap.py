@@ -18,6 +18,7 @@ def allows_all(wide: Channel, narrow: Channel, zones: Mapping[str, Zone]) -> boo
         and all(_sender_within(sender, wide, zones) for sender in narrow.from_)
         and wide.limits in (None, narrow.limits)
         and set(wide.after) <= set(narrow.after)
+        and set(wide.only_when_down) <= set(narrow.only_when_down)
     )
 
 

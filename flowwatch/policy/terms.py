@@ -257,6 +257,8 @@ class Channel(_Table, frozen=True, kw_only=True):
     """Its place in the order of the night, for people; what must come before it stands in `after`."""
     after: tuple[str, ...] = ()
     """Ids of channels: it may be used only once all of them have carried acknowledged data."""
+    only_when_down: tuple[str, ...] = ()
+    """Ids of the primary channels it stands in for: it may be used only while all of them are down."""
     agreement: Text | None = None
     """What it rests on, as a number or name that people look up; told with everything the channel decides."""
 

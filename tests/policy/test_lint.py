@@ -259,3 +259,9 @@ def test_an_order_that_contradicts_the_stages_or_cannot_be_shown_to_be_broken():
     staged = begun.replace('to = ["results"]\n[[', 'to = ["results"]\nstage = 1\n[[')
     assert told(staged) == [("channel.stage_order", "channel two")]
     assert told(staged.replace('after = ["up"]\nstage = 1', 'after = ["up"]\nstage = 2')) == []
+
+
+def test_a_backup_that_leads_where_its_primary_leads():
+    backup = channel('["192.0.2.128/25"]', 'only_when_down = ["up"]')
+    assert told(backup) == [("channel.stands_in_for_itself", "channel two")]
+    assert told(second('cidrs = ["198.51.100.36/32"]') + 'only_when_down = ["up"]\n') == []

@@ -4,59 +4,65 @@ They are conditions of a channel like its port or its times: where several chann
 that all conditions of one of them hold. The finding is by the nearest channel, once for each reason.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from flowwatch.judge.bench import Bench
-from flowwatch.judge.findings import findings_of
-from flowwatch.judge.night import order, volume
-from flowwatch.judge.night.heard import Night, channels_of
+from flowwatch.judge.findings import EVIDENCE_MOST, evidence_of, finding_of, findings_of
+from flowwatch.judge.night import order, standby, volume
+from flowwatch.judge.night.heard import Failing, Night, channels_of
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.severity import severity_of
 from flowwatch.judge.truth import FALSE, UNSEEN, reasons_of, worst_first
-from flowwatch.model import Check, Coverage, Decision, Finding, Reason, Rule, Verdict
+from flowwatch.model import Check, Coverage, Decision, Evidence, Finding, Reason, Rule, Verdict
 from flowwatch.policy.terms import Channel
 
-Failing = Iterator[tuple[int, Check]]
-"""Places of decisions, each with a condition that does not hold for it or could not be seen."""
-
-_Failed = dict[str, list[Check]]
+_Failed = dict[str, list[Failing]]
 """By channel."""
+_Anew = tuple[Decision, list[Failing]]
+"""A decision as the night has it, with what fails for its reason."""
 
-CONDITIONS: Final[tuple[Callable[[Night, Rulebook, Channel], Failing], ...]] = (volume.failing, order.failing)
+CONDITIONS: Final[tuple[Callable[[Night, Rulebook, Channel], Iterator[Failing]], ...]] = (
+    volume.failing,
+    order.failing,
+    standby.failing,
+)
 """Each gives what fails of one channel."""
 
 
 def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Sequence[Coverage]) -> tuple[Finding, ...]:
     """The findings that only the recording as a whole gives, most severe first."""
     night = Night(decisions, bench.books, coverage)
-    return findings_of(_all_told(list(_differing(night))), (), coverage)
+    anew = _all_told(list(_differing(night)))
+    shown = _shown(anew, {one.source: one for one in coverage})
+    found = findings_of((decision for decision, _ in anew), (), coverage)
+    return tuple(msgspec.structs.replace(one, evidence=(*one.evidence, *shown.get(one.id, ()))) for one in found)
 
 
-def _differing(night: Night) -> Iterator[Decision]:
+def _differing(night: Night) -> Iterator[_Anew]:
     """The decisions for which every channel that approves them has a failing condition, as that condition has it."""
     failed: dict[int, _Failed] = {}
     for book, channel in night.channels():
-        for place, check in (found for condition in CONDITIONS for found in condition(night, book, channel)):
-            failed.setdefault(place, {}).setdefault(channel.id, []).append(check)
+        for one in (found for condition in CONDITIONS for found in condition(night, book, channel)):
+            failed.setdefault(one.place, {}).setdefault(channel.id, []).append(one)
     for place in sorted(failed):
         decision = night.decisions[place]
         if failed[place].keys() >= set(channels_of(decision)):
             yield from _judged_anew(decision, failed[place], night)
 
 
-def _judged_anew(decision: Decision, failed: _Failed, night: Night) -> Iterator[Decision]:
+def _judged_anew(decision: Decision, failed: _Failed, night: Night) -> Iterator[_Anew]:
     """The decision by the nearest channel, once for each reason it fails for."""
     channel = min(failed, key=lambda one: (_count(failed[one]), one))
-    checks = worst_first(failed[channel])
+    checks = worst_first(one.check for one in failed[channel])
     truth = checks[0].truth
     verdict = Verdict.DEVIATION if truth is FALSE else Verdict.INDETERMINATE
     assert decision.rule is not None  # noqa: S101  # a channel approved it
     book = night.books[decision.rule.policy_version]
     for reason in reasons_of(checks, truth):
-        yield msgspec.structs.replace(
+        anew = msgspec.structs.replace(
             decision,
             verdict=verdict,
             reasons=(reason,),
@@ -66,20 +72,34 @@ def _judged_anew(decision: Decision, failed: _Failed, night: Night) -> Iterator[
             notes=(),
             other_channels=(),
         )
+        yield anew, [one for one in failed[channel] if one.check.reason is reason]
 
 
-def _all_told(anew: Sequence[Decision]) -> Iterator[Decision]:
+def _all_told(anew: Sequence[_Anew]) -> list[_Anew]:
     """Each with what differs in the others of its channel and reason, too: a finding shows the checks of one."""
     every: dict[tuple[Rule | None, Reason], dict[str, Check]] = {}
-    for one in anew:
+    for one, _ in anew:
         for check in one.checks:
             every.setdefault((one.rule, one.reasons[0]), {}).setdefault(check.what, check)
-    for one in anew:
+    told = []
+    for one, failing in anew:
         own = {check.what for check in one.checks}
         others = (check for what, check in every[one.rule, one.reasons[0]].items() if what not in own)
-        yield msgspec.structs.replace(one, checks=(*one.checks, *others))
+        told.append((msgspec.structs.replace(one, checks=(*one.checks, *others)), failing))
+    return told
 
 
-def _count(checks: Iterable[Check]) -> tuple[int, int]:
-    truths = [check.truth for check in checks]
+def _shown(anew: Iterable[_Anew], sources: Mapping[str, Coverage]) -> dict[str, list[Evidence]]:
+    """By finding the records of other transmissions that show what differs, each once."""
+    found: dict[str, dict[Evidence, None]] = {}
+    for decision, failing in anew:
+        told = found.setdefault(finding_of(decision) or "", {})
+        for one in failing:
+            if one.shown_by is not None and len(told) < EVIDENCE_MOST:
+                told[evidence_of(one.shown_by, one.check.what, sources)] = None
+    return {finding: list(told) for finding, told in found.items()}
+
+
+def _count(failing: Iterable[Failing]) -> tuple[int, int]:
+    truths = [one.check.truth for one in failing]
     return truths.count(FALSE), truths.count(UNSEEN)

@@ -6,7 +6,7 @@ import msgspec
 
 from flowwatch.judge.night.recorded import Recorded
 from flowwatch.judge.rulebook import Rulebook
-from flowwatch.model import Coverage, Decision, Reason, Verdict
+from flowwatch.model import Check, Coverage, Decision, Reason, Transmission, Verdict
 from flowwatch.policy.terms import Channel
 
 
@@ -15,6 +15,15 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
 
     place: int
     decision: Decision
+
+
+class Failing(msgspec.Struct, frozen=True, gc=False):
+    """A condition that does not hold for the decision at that place, or could not be seen."""
+
+    place: int
+    check: Check
+    shown_by: Transmission | None = None
+    """Another transmission that shows it; evidence beside the decision's own."""
 
 
 class Night:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from flowwatch.judge.night.heard import Heard, Night
+from flowwatch.judge.night.heard import Failing, Heard, Night
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared
 from flowwatch.model import Check, Instant, Reason, Transmission, Truth
@@ -26,14 +26,14 @@ class _Since(msgspec.Struct, frozen=True, gc=False):
     """The first time at which something may have been."""
 
 
-def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[tuple[int, Check]]:
-    """Places of what ran on the channel before all the channels it comes after, or perhaps before one."""
+def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[Failing]:
+    """What ran on the channel before all the channels it comes after, or perhaps before one."""
     for before in (one for one in book.channels if one.id in channel.after):
         earlier = _Earlier(night, book, before)
         for one in night.on(book, channel.id):
             truth, observed = earlier.had_carried(one)
             if truth is not TRUE and not one.decision.transmission.attempted:
-                yield one.place, _check(before, truth, observed)
+                yield Failing(one.place, _check(before, truth, observed))
 
 
 class _Earlier:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from flowwatch.judge.night.heard import Heard, Night
+from flowwatch.judge.night.heard import Failing, Heard, Night
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared
 from flowwatch.model import Amount, Check, Instant, Reason, Truth
@@ -30,8 +30,8 @@ class Load(msgspec.Struct, frozen=True, gc=False):
     amount: Amount
 
 
-def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[tuple[int, Check]]:
-    """Places of what ran on the channel beyond its limits, or perhaps beyond them."""
+def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[Failing]:
+    """What ran on the channel beyond its limits, or perhaps beyond them."""
     limits = channel.limits
     if limits is None:
         return
@@ -45,13 +45,13 @@ def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[tuple[in
         yield from _hours_beyond(list(_openings(carried)), limits.flows_per_hour, "flows_per_hour")
 
 
-def _flows_beyond(carried: Iterable[Heard], limit: int) -> Iterator[tuple[int, Check]]:
+def _flows_beyond(carried: Iterable[Heard], limit: int) -> Iterator[Failing]:
     for one in carried:
         sent, begun_before = one.decision.transmission.sent, one.decision.transmission.begun_before
         truth = _held(Amount(sent.least, None) if begun_before else sent, limit)
         if truth is not TRUE:
             before = " of what was recorded" if begun_before else ""
-            yield one.place, _check("bytes_out_per_flow", truth, limit, _words(sent) + before)
+            yield Failing(one.place, _check("bytes_out_per_flow", truth, limit, _words(sent) + before))
 
 
 def _held(amount: Amount, limit: int) -> Truth:
@@ -77,12 +77,12 @@ def _openings(carried: Iterable[Heard]) -> Iterator[Load]:
             yield Load(one.place, sent.start if sent.timed else None, sent.start, Amount(int(known), 1))
 
 
-def _hours_beyond(loads: Sequence[Load], limit: int, what: str) -> Iterator[tuple[int, Check]]:
+def _hours_beyond(loads: Sequence[Load], limit: int, what: str) -> Iterator[Failing]:
     certain, most = _certainly(loads, limit)
     for place in sorted(certain):
-        yield place, _check(what, FALSE, limit, f"{most:,} or more in 60 minutes")
+        yield Failing(place, _check(what, FALSE, limit, f"{most:,} or more in 60 minutes"))
     for place in sorted(_perhaps(loads, limit) - certain):
-        yield place, _check(what, UNSEEN, limit, "perhaps more in 60 minutes")
+        yield Failing(place, _check(what, UNSEEN, limit, "perhaps more in 60 minutes"))
 
 
 def _certainly(loads: Iterable[Load], limit: int) -> tuple[set[int], int]:

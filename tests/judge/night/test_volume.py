@@ -145,7 +145,7 @@ LOADS = st.lists(_loads(), max_size=8).map(
 @given(loads=LOADS, limit=st.integers(1, 8), data=st.data())
 def test_law_more_is_said_only_where_it_is_so_however_it_ran_and_nothing_only_where_it_cannot_be(loads, limit, data):
     """Every flow sends all it may have sent at one or two instants of its time: an oracle that knows the truth."""
-    found = dict(_hours_beyond(loads, limit, "bytes_out_per_hour"))
+    found = {one.place: one.check for one in _hours_beyond(loads, limit, "bytes_out_per_hour")}
     bytes_at = []
     for one in loads:
         size = data.draw(
@@ -167,13 +167,13 @@ def test_law_more_is_said_only_where_it_is_so_however_it_ran_and_nothing_only_wh
 @settings(max_examples=200, deadline=None)
 @given(loads=LOADS, limit=st.integers(1, 8))
 def test_law_a_lower_limit_never_makes_it_milder_and_order_is_nothing(loads, limit):
-    found = {place: check.truth for place, check in _hours_beyond(loads, limit, "x")}
-    lower = {place: check.truth for place, check in _hours_beyond(loads, max(limit - 1, 1), "x")}
+    found = {one.place: one.check.truth for one in _hours_beyond(loads, limit, "x")}
+    lower = {one.place: one.check.truth for one in _hours_beyond(loads, max(limit - 1, 1), "x")}
     assert found.keys() <= lower.keys()
     assert {place for place, truth in found.items() if truth == "false"} <= {
         place for place, truth in lower.items() if truth == "false"
     }
-    assert dict(_hours_beyond(loads[::-1], limit, "x")) == dict(_hours_beyond(loads, limit, "x"))
+    assert list(_hours_beyond(loads[::-1], limit, "x")) == list(_hours_beyond(loads, limit, "x"))
 
 
 def _judged(make, sent, limits, swap):
