@@ -8,6 +8,7 @@ within as a whole, and an hour it skips is nobody's. Instants are compared in UT
 
 import datetime as dt
 import enum
+import functools
 import zoneinfo
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -191,12 +192,13 @@ def _opened_before(
         since = _EVER if window.from_ is None else window.from_
         until = -_EVER if window.until is None else window.until
         days = [today + dt.timedelta(days=1 - back) for back in range(9)] if window.days else []
-        held = [opening(window, day, zone) for day in days if _WEEK[day.weekday()] in window.days]
+        held = [_opening(window, day, zone) for day in days if _WEEK[day.weekday()] in window.days]
         for opens, closes in held if window.days else [(since, until)]:
             if max(opens, since) < min(closes, until) and max(opens, since) <= at:
                 yield max(opens, since), min(closes, until)
 
 
+_opening = functools.lru_cache(maxsize=4096)(opening)
 _EVER = -(2**63)
 _JOINED = 400
 """Windows that are followed back where each begins when another ends: a year of days."""

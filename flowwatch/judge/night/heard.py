@@ -6,8 +6,9 @@ import msgspec
 
 from flowwatch.judge.night.recorded import Recorded
 from flowwatch.judge.rulebook import Rulebook
-from flowwatch.model import Check, Coverage, Decision, Reason, Transmission, Verdict
+from flowwatch.model import Check, Coverage, Decision, Instant, Reason, Transmission, Verdict
 from flowwatch.policy.terms import Channel
+from flowwatch.policy.windows import opened
 
 
 class Heard(msgspec.Struct, frozen=True, gc=False):
@@ -33,29 +34,49 @@ class Night:
         self.books = {book.policy.policy.version: book for book in books}
         self.decisions = decisions
         self.recorded = Recorded(coverage)
-        self._heard: dict[tuple[str, str], list[Heard]] = {}
-        self._nearly: dict[tuple[str, str], list[Heard]] = {}
+        self._on: dict[tuple[str, str], list[Heard]] = {}
+        self._carried: dict[str, list[Transmission]] = {}
+        self._nearly: dict[str, list[Transmission]] = {}
         for place, one in enumerate(decisions):
             if one.rule is None or one.rule.kind != "channel":
                 continue
             approving = channels_of(one)
             for channel in approving:
-                self._heard.setdefault((one.rule.policy_version, channel), []).append(Heard(place, one))
+                self._on.setdefault((one.rule.policy_version, channel), []).append(Heard(place, one))
+                self._carried.setdefault(channel, []).append(one.transmission)
             if not approving and one.verdict is not Verdict.APPROVED:
-                self._nearly.setdefault((one.rule.policy_version, one.rule.id), []).append(Heard(place, one))
+                self._nearly.setdefault(one.rule.id, []).append(one.transmission)
 
     def channels(self) -> Iterator[tuple[Rulebook, Channel]]:
         """Every channel of every version, in order."""
         for book in self.books.values():
             yield from ((book, channel) for channel in book.channels)
 
-    def on(self, book: Rulebook, channel: str) -> Sequence[Heard]:
+    def on(self, book: Rulebook, channel: Channel) -> Sequence[Heard]:
         """What the channel approves by that version, in order of the decisions."""
-        return self._heard.get((book.policy.policy.version, channel), ())
+        return self._on.get((book.policy.policy.version, channel.id), ())
 
-    def nearly_on(self, book: Rulebook, channel: str) -> Sequence[Heard]:
-        """What is judged by the channel and differs from it, or could not be told: it may be the channel's."""
-        return self._nearly.get((book.policy.policy.version, channel), ())
+    def carried(self, channel: Channel) -> Sequence[Transmission]:
+        """What the channel of that id approves, by whichever version."""
+        return self._carried.get(channel.id, ())
+
+    def nearly(self, channel: Channel) -> Sequence[Transmission]:
+        """What is judged by it and differs from it, or could not be told: it may be the channel's."""
+        return self._nearly.get(channel.id, ())
+
+    def since(self, book: Rulebook, channel: Channel, at: Instant) -> Instant | None:
+        """Since when it may have carried what counts at that time: its windows opened last, else it became valid.
+
+        None where nothing bounds it.
+        """
+        begins = [one.policy.policy.valid_from for one in self.books.values() if _has(one, channel)]
+        valid = None if None in begins else min((one for one in begins if one is not None), default=None)
+        since = opened(channel.when, at, book.policy.policy.timezone)
+        return valid if since is None else since if valid is None else max(since, valid)
+
+
+def _has(book: Rulebook, channel: Channel) -> bool:
+    return any(one.id == channel.id for one in book.channels)
 
 
 def channels_of(decision: Decision) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ may have tried it. A refused connection is answered, and what was acknowledged a
 
 import bisect
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from flowwatch.judge.night.heard import Failing, Heard, Night
+from flowwatch.judge.night.heard import Failing, Night
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared
 from flowwatch.model import Reason, Transmission, Truth
@@ -26,7 +26,7 @@ def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[Failing]
     """What ran on the backup while a primary was up, or while it could not be told."""
     for primary in (one for one in book.channels if one.id in channel.only_when_down):
         state = _State(night, book, primary)
-        for one in night.on(book, channel.id):
+        for one in night.on(book, channel):
             sent = one.decision.transmission
             if sent.attempted:
                 continue
@@ -43,7 +43,7 @@ class _State:
 
     def __init__(self, night: Night, book: Rulebook, primary: Channel) -> None:
         self._book, self._primary, self._recorded = book, primary, night.recorded
-        carried, perhaps = night.on(book, primary.id), night.nearly_on(book, primary.id)
+        carried, perhaps = night.carried(primary), night.nearly(primary)
         certain = [one for one in _payload(carried) if one.timed and one.acked]
         possible = [one for one in _payload([*carried, *perhaps]) if one.acked != 0]
         self._untimed = any(not one.timed for one in possible)
@@ -51,7 +51,7 @@ class _State:
         self._begun_last = list(itertools.accumulate(self._certain, _begun_later))
         self._possible = sorted(possible, key=lambda one: one.start)
         self._ended_last = list(itertools.accumulate(self._possible, _ended_later))
-        self._attempts = sorted(one.start for one in _attempts([*carried, *perhaps]))
+        self._attempts = sorted(one.start for one in _unanswered([*carried, *perhaps]))
 
     def down(self, sent: Transmission) -> tuple[Truth, str, Transmission | None]:
         """Whether it was down when this began, what was observed, in words, and what shows that it was up."""
@@ -74,16 +74,13 @@ class _State:
         return TRUE, "", None
 
 
-def _payload(heard: Sequence[Heard]) -> Iterator[Transmission]:
-    return (one.decision.transmission for one in heard if not one.decision.transmission.attempted)
+def _payload(sent: Iterable[Transmission]) -> Iterator[Transmission]:
+    return (one for one in sent if not one.attempted)
 
 
-def _attempts(heard: Sequence[Heard]) -> Iterator[Transmission]:
-    """Openings that nothing answered, recorded by a sensor that sees both directions."""
-    for one in heard:
-        sent = one.decision.transmission
-        if sent.attempted and sent.timed and sent.state in _UNANSWERED:
-            yield sent
+def _unanswered(sent: Iterable[Transmission]) -> Iterator[Transmission]:
+    """Attempts, so recorded by a sensor that sees both directions, that nothing answered."""
+    return (one for one in sent if one.attempted and one.timed and one.state in _UNANSWERED)
 
 
 def _begun_later(one: Transmission, other: Transmission) -> Transmission:

@@ -35,7 +35,7 @@ def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[Failing]
     limits = channel.limits
     if limits is None:
         return
-    carried = [one for one in night.on(book, channel.id) if not one.decision.transmission.attempted]
+    carried = [one for one in night.on(book, channel) if not one.decision.transmission.attempted]
     if limits.bytes_out_per_flow is not None:
         yield from _flows_beyond(carried, limits.bytes_out_per_flow)
     if limits.bytes_out_per_hour is not None:

@@ -132,3 +132,17 @@ def test_law_more_seen_never_makes_the_order_worse_and_less_never_better(night, 
     less = max((rank[one[0]] for one in night(collected, published, recorded=(cut, 360)) if one[0] in rank), default=0)
     assert (less == 0) == (whole == 0)
     assert less <= whole
+
+
+def test_a_version_that_takes_over_in_the_night_forgets_nothing(make):
+    def version(number, since, until):
+        head = f'version = "{number}"\nvalid_from = {since}\nvalid_until = {until}'
+        return make.BASE.replace('version = "1"', head) + UNBOUNDED
+
+    split = "2026-11-03T13:00:00Z"
+    court = make.court(version(1, "2026-11-03T12:00:00Z", split), version(2, split, "2026-11-04T00:00:00Z"))
+    covered = Coverage(source="tap.pcap", used=9, flows=9, first=make.NOON, last=make.NOON + 360 * MINUTE)
+    for collected, expected in ([10], []), ([], [OUT[0]]):
+        sent = [_collected(make, 1, at) for at in collected] + [_published(make, 50, 100)]
+        judged = judge(sent, (), court.policies, lambda address, _at: Place(address=address), [covered])
+        assert [one.kind.value for one in judged.findings] == expected
