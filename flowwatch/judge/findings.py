@@ -91,6 +91,11 @@ def finding_of(decision: Decision | LookupDecision) -> str | None:
     return (_key(decision) if isinstance(decision, Decision) else _lookup_key(decision)).id
 
 
+def id_of(rule: Rule, reason: Reason, zone: str | None, where: str) -> str:
+    """The id of a finding that no transmission made: by its rule, reason, sender zone and where it would have gone."""
+    return _keyed(rule, (reason,), zone, where, "").id
+
+
 def service_of(transmission: Transmission) -> str:
     """As `tcp/443`; without port where there is none."""
     port = transmission.service_port

@@ -57,6 +57,10 @@ REMEDIES: dict[Reason, str] = {
         "Ask the sender whether its own way to the primary had failed; what others could reach need not be up for it."
     ),
     Reason.STATE_UNSEEN: "Look for recordings of the ten minutes before; perhaps nobody tried the primary then.",
+    Reason.NOT_HEARD: (
+        "Ask the senders what they sent and when; one that moved to another address is not heard at the listed one."
+    ),
+    Reason.PRESENCE_UNSEEN: "Look for a recording of these senders, both directions, through all of the time.",
     Reason.UNSEEN: "Look for a source that shows the condition named.",
     Reason.NONE_IN_FORCE: "Check the validity of the policy's versions.",
     Reason.LOOKUP_UNAPPROVED: "Ask which program asked for it; a lookup alone does not show that anything was sent.",

@@ -123,6 +123,8 @@ class Reason(enum.StrEnum):
     )
     PRIMARY_UP = "stage.backup_while_primary_up", "a backup channel was used while a primary it stands in for was up"
     STATE_UNSEEN = "stage.state_unseen", "whether the primary it stands in for was up or down could not be told"
+    NOT_HEARD = "presence.silent", "what was expected on the channel by that time was not heard"
+    PRESENCE_UNSEEN = "presence.unseen", "whether what was expected on the channel was heard could not be told"
     UNSEEN = "condition.unseen", "a condition of the rule could not be seen"
     NONE_GIVEN = "policy.none_given", "no policy was given to judge by"
     NONE_IN_FORCE = "policy.none_in_force", "no version of the policy was in force at that time"
@@ -156,6 +158,8 @@ OF_THE_WHOLE = frozenset(
         Reason.ORDER_UNSEEN,
         Reason.PRIMARY_UP,
         Reason.STATE_UNSEEN,
+        Reason.NOT_HEARD,
+        Reason.PRESENCE_UNSEEN,
     }
 )
 """Reasons that only the recording as a whole can give: no single transmission's verdict has them."""

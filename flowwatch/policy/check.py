@@ -198,10 +198,24 @@ def _channels(_document: Document, parts: Sequence[Part]) -> Faults:
         yield from _via(channel, servers, spot)
         for number, window in enumerate(channel.when):
             yield from _window(window, spot / "when" / number)
+        yield from _presence(channel, spot / "expected")
         if channel.limits == Limits():
             yield (spot / "limits").error(
                 "no limit is given", hint=f"known here: {', '.join(Limits.__struct_fields__)}"
             )
+
+
+def _presence(channel: Channel, spot: Spot) -> Faults:
+    """A list of senders and that each of them is expected go together."""
+    expected = channel.expected
+    if expected is None:
+        return
+    if expected.per == "sender" and expected.senders is None:
+        yield spot.error(
+            "who the senders are is not said", hint='write senders = "lists/sites.txt", one address a line'
+        )
+    elif expected.per == "channel" and expected.senders is not None:
+        yield (spot / "senders").error("the senders are not told apart", hint='write per = "sender"')
 
 
 def _orders(_document: Document, parts: Sequence[Part]) -> Faults:

@@ -44,7 +44,6 @@ LATER_KEYS: Final[dict[type, frozenset[str]]] = {
     Tables: frozenset({"claim"}),
     Document: frozenset({"claim"}),
     terms.Service: frozenset({"related"}),
-    terms.Channel: frozenset({"expected"}),
 }
 """Keys of the design that this version does not judge by: an error, never ignored."""
 

@@ -15,6 +15,7 @@ from flowwatch.errors import PolicyError
 from flowwatch.policy.decode import decode
 from flowwatch.policy.document import SCHEMA, Document, Tables
 from flowwatch.policy.line import Spot
+from flowwatch.policy.match import Cidr
 
 _MOST_BYTES = 16 * 2**20
 _MOST_FILES = 256
@@ -199,6 +200,18 @@ def digests(content: bytes, file: str) -> frozenset[str]:
             raise PolicyError(f"{words[0][:80]!r} is not a SHA-256", file=file, line=number, hint=hint)
         found.update(word.lower() for word in words[:1])
     return frozenset(found)
+
+
+def senders(content: bytes, file: str) -> tuple[Cidr, ...]:
+    """The networks of a list file, each once: the first word of each line, `#` to the end of the line ignored."""
+    found: dict[Cidr, None] = {}
+    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+        words = line.partition("#")[0].split()
+        try:
+            found.update({Cidr.parse(word): None for word in words[:1]})
+        except ValueError as fault:
+            raise PolicyError(str(fault), file=file, line=number) from None
+    return tuple(found)
 
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)

@@ -3,10 +3,12 @@
 Promises: warnings only, about what is written; which recordings there will be is not known here.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 from flowwatch.model import Instant
-from flowwatch.policy.terms import Policy, Role
+from flowwatch.policy.line import Path as Inside
+from flowwatch.policy.terms import Channel, Policy, Role, Zone
 from flowwatch.policy.told import Check, Told, Warnings
 
 
@@ -91,5 +93,45 @@ def _standing_in(policy: Policy, _now: Instant) -> Warnings:
                 )
 
 
-CHECKS: Final[tuple[Check, ...]] = (_unused_servers, _unused_zones, _proxies, _sensors, _limits, _stages, _standing_in)
+def _expectations(policy: Policy, _now: Instant) -> Warnings:
+    """What can never be heard: senders that the channel does not start from, a time outside the validity."""
+    zones = {zone.id: zone for zone in policy.zones}
+    header = policy.policy
+    for number, channel in enumerate(policy.channels):
+        expected = channel.expected
+        if expected is None:
+            continue
+        path: Inside = ("channel", number, "expected")
+        inner = [zone for zone in policy.zones if _starts_in(zone, channel, zones)]
+        starts = [*channel.from_cidrs, *(cidr for zone in inner for cidr in zone.cidrs)]
+        outside = [one for one in expected.listed if not any(cidr.holds(one) for cidr in starts)]
+        if outside:
+            words = f"{outside[0]} of the list {expected.senders!r} lies in nothing that it is `from`"
+            yield Told("expected.outside", (*path, "senders"), channel.id, words)
+        if expected.senders is not None and not expected.listed:
+            yield Told("list.empty", (*path, "senders"), channel.id, f"the list {expected.senders!r} has no sender")
+        before = header.valid_from is not None and expected.by <= header.valid_from
+        if before or (header.valid_until is not None and expected.by > header.valid_until):
+            words = "the time lies outside the validity of the policy, so nothing is expected by then"
+            yield Told("expected.never", (*path, "by"), channel.id, words)
+
+
+def _starts_in(zone: Zone, channel: Channel, zones: Mapping[str, Zone]) -> bool:
+    """The channel starts in the zone, or in one it lies within."""
+    step: Zone | None = zone
+    while step is not None and step.id not in channel.from_:
+        step = None if step.within is None else zones[step.within]
+    return step is not None
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    _unused_servers,
+    _unused_zones,
+    _proxies,
+    _sensors,
+    _limits,
+    _stages,
+    _standing_in,
+    _expectations,
+)
 """In the order they are told."""

@@ -12,8 +12,8 @@ import msgspec
 
 from flowwatch.errors import PolicyError
 from flowwatch.model import PolicyInfo
-from flowwatch.policy.check import check, is_network
-from flowwatch.policy.files import Files, Part, digests, parts_of
+from flowwatch.policy.check import check, entries, is_network
+from flowwatch.policy.files import Files, Part, digests, parts_of, senders
 from flowwatch.policy.line import Spot
 from flowwatch.policy.markers import with_markers
 from flowwatch.policy.match import Cidr
@@ -24,6 +24,7 @@ from flowwatch.policy.terms import (
     LookupRule,
     Policy,
     PolicySet,
+    Presence,
     Server,
     Severities,
     Term,
@@ -94,6 +95,7 @@ def _built(content: bytes, file: str, files: Files) -> Policy:
     check(document, parts)
     tables = [part.tables for part in parts]
     classifiers = tuple(one for part in parts for one in _classifiers(part, files))
+    channels = _channels(parts, files)
     header = document.policy
     return Policy(
         info=PolicyInfo(
@@ -105,7 +107,7 @@ def _built(content: bytes, file: str, files: Files) -> Policy:
         zones=tuple(zone for one in tables for zone in one.zone),
         servers=tuple(_server(server) for one in tables for server in one.server),
         classifiers=classifiers,
-        channels=_channels(parts),
+        channels=channels,
         lookups=_lookups(parts),
         prohibitions=tuple(rule for one in tables for rule in one.prohibited),
         exceptions=tuple(exception for one in tables for exception in one.exception),
@@ -121,17 +123,24 @@ def _server(server: Server) -> Server:
     return msgspec.structs.replace(server, tls=msgspec.structs.replace(server.tls, spki_sha256=lowered))
 
 
-def _channels(parts: Sequence[Part]) -> tuple[Channel, ...]:
-    """The channels with the networks among their senders parsed."""
+def _channels(parts: Sequence[Part], files: Files) -> tuple[Channel, ...]:
+    """The channels with the networks among their senders parsed, and those of list files."""
     zones = {zone.id for part in parts for zone in part.tables.zone}
-    channels = [channel for part in parts for channel in part.tables.channel]
     return tuple(
         msgspec.structs.replace(
             channel,
             from_cidrs=tuple(Cidr.parse(one) for one in channel.from_ if one not in zones and is_network(one)),
+            expected=_expected(channel.expected, spot / "expected" / "senders", files),
         )
-        for channel in channels
+        for spot, channel in entries(parts, "channel", lambda part: part.tables.channel)
     )
+
+
+def _expected(expected: Presence | None, spot: Spot, files: Files) -> Presence | None:
+    if expected is None or expected.senders is None:
+        return expected
+    file, content = files.listed(expected.senders, spot)
+    return msgspec.structs.replace(expected, listed=senders(content, file))
 
 
 def _lookups(parts: Sequence[Part]) -> tuple[LookupRule, ...]:

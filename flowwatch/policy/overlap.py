@@ -16,6 +16,7 @@ def allows_all(wide: Channel, narrow: Channel, zones: Mapping[str, Zone]) -> boo
         and _serves(wide.service, narrow.service)
         and (not wide.when or (bool(narrow.when) and set(narrow.when) <= set(wide.when)))
         and all(_sender_within(sender, wide, zones) for sender in narrow.from_)
+        and narrow.expected in (None, wide.expected)
         and wide.limits in (None, narrow.limits)
         and set(wide.after) <= set(narrow.after)
         and set(wide.only_when_down) <= set(narrow.only_when_down)

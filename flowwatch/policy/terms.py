@@ -237,6 +237,20 @@ class Limits(_Table, frozen=True, kw_only=True):
     """Flows that carried payload, counted when they begin; attempts are none."""
 
 
+class Presence(_Table, frozen=True, kw_only=True):
+    """What must have been heard on a channel: silence is a finding, too."""
+
+    min_flows: Annotated[int, msgspec.Meta(ge=1)] = 1
+    """Flows of which something was acknowledged."""
+    per: Literal["channel", "sender"] = "channel"
+    """Over all senders together, or of each one listed in `senders`."""
+    senders: Text | None = None
+    """Path of a list file as written, an address or network a line; its senders are in `listed`."""
+    listed: Annotated[tuple[Cidr, ...], DERIVED] = ()
+    by: When
+    """When they must have been heard, since the windows of the channel last opened."""
+
+
 class Channel(_Table, frozen=True, kw_only=True):
     """Who may send what to which server, how and when."""
 
@@ -259,6 +273,7 @@ class Channel(_Table, frozen=True, kw_only=True):
     """Ids of channels: it may be used only once all of them have carried acknowledged data."""
     only_when_down: tuple[str, ...] = ()
     """Ids of the primary channels it stands in for: it may be used only while all of them are down."""
+    expected: Presence | None = None
     agreement: Text | None = None
     """What it rests on, as a number or name that people look up; told with everything the channel decides."""
 

@@ -273,6 +273,8 @@ def endpoint(address: str | None, port: int | None, proto: str) -> str:
 def receiver(finding: Finding) -> str:
     """Where a finding's data went, or what was asked for."""
     side: Endpoint | None = finding.receiver
+    if of_silence(finding):
+        return f"server {finding.server}" if finding.server else "no destination"
     if side is None or side.address is None:
         return finding.service or "no destination"
     if finding.via is not None:
@@ -339,6 +341,8 @@ def how_much(finding: Finding) -> str:
     when = between(finding.first_seen, finding.last_seen)
     if finding.of_lookups and finding.bytes_sent:
         return f"{how_often(finding)}, {sent(finding.sent)} in the names, {when}"
+    if of_silence(finding):
+        return f"{how_often(finding)}, by {utc(finding.last_seen)}"
     if finding.of_lookups or finding.attempts == finding.count:
         return f"{how_often(finding)}, {when}"
     attempts = f", of them {plural(finding.attempts, 'attempt')}" if finding.attempts else ""
@@ -346,8 +350,15 @@ def how_much(finding: Finding) -> str:
     return f"{how_often(finding)}{attempts}; {gone}; {when}"
 
 
+def of_silence(finding: Finding) -> bool:
+    """It tells of what was not sent."""
+    return finding.kind in (Reason.NOT_HEARD, Reason.PRESENCE_UNSEEN)
+
+
 def how_often(finding: Finding) -> str:
-    """`3 lookups`, `3 attempts` where nothing else was seen, or `3 transmissions`."""
+    """`3 lookups`, `3 attempts` where nothing else was seen, `3 transmissions`; of silence `3 senders`."""
+    if of_silence(finding):
+        return plural(len(finding.senders), "sender") if finding.senders else "1 channel"
     if finding.of_lookups:
         return plural(finding.count, "lookup")
     return plural(finding.count, "attempt" if finding.attempts == finding.count else "transmission")

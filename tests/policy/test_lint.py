@@ -265,3 +265,21 @@ def test_a_backup_that_leads_where_its_primary_leads():
     backup = channel('["192.0.2.128/25"]', 'only_when_down = ["up"]')
     assert told(backup) == [("channel.stands_in_for_itself", "channel two")]
     assert told(second('cidrs = ["198.51.100.36/32"]') + 'only_when_down = ["up"]\n') == []
+
+
+@pytest.mark.parametrize(
+    ("senders", "code"),
+    [("192.0.2.17", None), ("192.0.2.16/29", None), ("192.0.2.200", "expected.outside"), ("", "list.empty")],
+)
+def test_senders_that_the_channel_does_not_start_from(tmp_path, senders, code):
+    (tmp_path / "sites.txt").write_text(senders)
+    path = tmp_path / "p.toml"
+    path.write_text(CLEAN + 'expected = { per = "sender", senders = "sites.txt", by = 2026-11-04T02:00:00Z }\n')
+    assert [one.code for one in lint(load(path), TODAY)] == ([code] if code else [])
+
+
+def test_what_is_expected_when_the_policy_is_not_valid():
+    expected = "expected = { by = 2026-11-04T02:00:00-05:00 }\n"
+    assert told(until("2026-12-01") + expected) == []
+    assert told(until("2026-11-01") + expected) == [("expected.never", "channel up")]
+    assert told(CLEAN + expected) == []

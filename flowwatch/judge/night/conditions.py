@@ -13,6 +13,7 @@ from flowwatch.judge.bench import Bench
 from flowwatch.judge.findings import EVIDENCE_MOST, evidence_of, finding_of, findings_of
 from flowwatch.judge.night import order, standby, volume
 from flowwatch.judge.night.heard import Failing, Night, channels_of
+from flowwatch.judge.night.presence import silent
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.severity import severity_of
 from flowwatch.judge.truth import FALSE, UNSEEN, reasons_of, worst_first
@@ -33,12 +34,13 @@ CONDITIONS: Final[tuple[Callable[[Night, Rulebook, Channel], Iterator[Failing]],
 
 
 def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Sequence[Coverage]) -> tuple[Finding, ...]:
-    """The findings that only the recording as a whole gives, most severe first."""
+    """The findings that only the recording as a whole gives."""
     night = Night(decisions, bench.books, coverage)
     anew = _all_told(list(_differing(night)))
     shown = _shown(anew, {one.source: one for one in coverage})
     found = findings_of((decision for decision, _ in anew), (), coverage)
-    return tuple(msgspec.structs.replace(one, evidence=(*one.evidence, *shown.get(one.id, ()))) for one in found)
+    told = (msgspec.structs.replace(one, evidence=(*one.evidence, *shown.get(one.id, ()))) for one in found)
+    return (*told, *silent(night))
 
 
 def _differing(night: Night) -> Iterator[_Anew]:

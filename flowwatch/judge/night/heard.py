@@ -37,11 +37,12 @@ class Night:
         self._on: dict[tuple[str, str], list[Heard]] = {}
         self._carried: dict[str, list[Transmission]] = {}
         self._nearly: dict[str, list[Transmission]] = {}
-        for place, one in enumerate(decisions):
+        asked = {name for _, channel in self.channels() for name in _asked_for(channel)}
+        for place, one in enumerate(decisions if asked else ()):
             if one.rule is None or one.rule.kind != "channel":
                 continue
             approving = channels_of(one)
-            for channel in approving:
+            for channel in asked.intersection(approving):
                 self._on.setdefault((one.rule.policy_version, channel), []).append(Heard(place, one))
                 self._carried.setdefault(channel, []).append(one.transmission)
             if not approving and one.verdict is not Verdict.APPROVED:
@@ -73,6 +74,12 @@ class Night:
         valid = None if None in begins else min((one for one in begins if one is not None), default=None)
         since = opened(channel.when, at, book.policy.policy.timezone)
         return valid if since is None else since if valid is None else max(since, valid)
+
+
+def _asked_for(channel: Channel) -> Iterator[str]:
+    """Ids of the channels of which it must be known what they carried, to judge this one."""
+    if channel.limits or channel.after or channel.only_when_down or channel.expected:
+        yield from (channel.id, *channel.after, *channel.only_when_down)
 
 
 def _has(book: Rulebook, channel: Channel) -> bool:

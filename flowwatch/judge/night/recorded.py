@@ -1,10 +1,11 @@
 """Whether a recording would have held what is missing from it.
 
-Promises: only sources that hold flows, were read in full and see the zone count; sensors that see other zones show
-nothing of it. The five minutes before the first record of a source and after its last are no gap.
+Promises: only sources that hold flows, were read in full and see the sender count: sensors that see other zones show
+nothing of it, and behind an address translation no single address can be told. The five minutes before the first record
+of a source and after its last are no gap.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.sensors import Vantage
@@ -13,40 +14,53 @@ from flowwatch.policy.match import Cidr
 from flowwatch.policy.terms import Channel
 
 QUIET = 300 * 10**9
+Sender = str | Cidr
+"""The id of a zone, or a network."""
+_Span = tuple[Instant, Instant, Coverage]
 
 
 class Recorded:
-    """The times of the sources that hold flows and were read in full."""
+    """The times of the sources, and of those that hold flows and were read in full."""
 
     def __init__(self, coverage: Iterable[Coverage]) -> None:
-        self._spans = [
-            (one.source, one.first, one.last)
-            for one in coverage
-            if (one.flows or one.link_types) and not one.incomplete and one.first is not None and one.last is not None
-        ]
+        self._all = [(one.first, one.last, one) for one in coverage if one.first is not None and one.last is not None]
+        self._whole = [span for span in self._all if (span[2].flows or span[2].link_types) and not span[2].incomplete]
 
-    def throughout(self, book: Rulebook, channel: Channel, since: Instant, until: Instant) -> bool:
-        """Whatever the senders of the channel sent from `since` to `until` was recorded."""
-        senders = [_zone(written, book) for written in channel.from_]
-        return all(self._covers(book, sender, since, until) for sender in senders)
+    def touches(self, since: Instant | None, until: Instant) -> bool:
+        """Something was recorded from `since` to `until`."""
+        return any(first <= until and (since is None or since <= last) for first, last, _ in self._all)
 
-    def _covers(self, book: Rulebook, sender: Sequence[str] | Cidr, since: Instant, until: Instant) -> bool:
-        reached, held = since, False
-        for first, last in sorted(self._seeing(book, sender)):
+    def throughout(self, book: Rulebook, channel: Channel, since: Instant, until: Instant) -> tuple[Coverage, ...]:
+        """The sources that recorded whatever the senders of the channel sent from `since` to `until`.
+
+        None where something of one sender is missing.
+        """
+        senders = [one if one in book.chains else Cidr.parse(one) for one in channel.from_]
+        held = [self.of_sender(book, sender, since, until) for sender in senders]
+        return tuple({one.source: one for sources in held for one in sources}.values()) if all(held) else ()
+
+    def of_sender(self, book: Rulebook, sender: Sender, since: Instant, until: Instant) -> tuple[Coverage, ...]:
+        """The sources that recorded all the sender sent from `since` to `until`; none where something is missing."""
+        reached, held = since, []
+        for first, last, source in sorted(
+            self._seeing(book, sender), key=lambda span: (span[0], span[1], span[2].source)
+        ):
             if first - QUIET <= reached <= last + QUIET:
-                reached, held = last + QUIET, True
-        return held and reached >= until
+                reached = last + QUIET
+                held.append(source)
+        return tuple(held) if reached >= until else ()
 
-    def _seeing(self, book: Rulebook, sender: Sequence[str] | Cidr) -> Iterator[tuple[Instant, Instant]]:
-        for source, first, last in self._spans:
-            vantage = book.vantages.of(source)
-            if vantage.sees(_zones(sender, vantage, book)):
-                yield first, last
-
-
-def _zone(written: str, book: Rulebook) -> Sequence[str] | Cidr:
-    return book.chain(written) if written in book.chains else Cidr.parse(written)
+    def _seeing(self, book: Rulebook, sender: Sender) -> Iterator[_Span]:
+        for span in self._whole:
+            vantage = book.vantages.of(span[2].source)
+            if _sees(vantage, sender, book):
+                yield span
 
 
-def _zones(sender: Sequence[str] | Cidr, vantage: Vantage, book: Rulebook) -> Sequence[str]:
-    return book.chain(vantage.zone(sender.address)) if isinstance(sender, Cidr) else sender
+def _sees(vantage: Vantage, sender: Sender, book: Rulebook) -> bool:
+    if isinstance(sender, str):
+        return vantage.sees(book.chain(sender))
+    zones = book.chain(vantage.zone(sender.address))
+    inside = vantage.sensor is not None and vantage.sensor.side == "inside"
+    translated = any(zone.nat for zone in book.policy.zones if zone.id in zones)
+    return vantage.sees(zones) and (inside or not translated)
