@@ -193,6 +193,9 @@ def _lines(outcome: "Outcome") -> Iterator[str]:
         yield f"{plural(outcome.changed, 'decision')} changed by later evidence"
     if outcome.passed:
         yield f"{plural(outcome.passed, 'row')} outside the time asked for, not judged"
+    if outcome.for_a_scan:
+        channels = plural(len(outcome.for_a_scan), "channel says", "channels say")
+        yield f"what {channels} of a whole recording is not judged by a check, but by `flowwatch scan`"
     standing = outcome.standing
     for name in outcome.stale:
         yield f"location data {name} is old: flowwatch places update FILE installs newer"

@@ -77,6 +77,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Rows outside the time that was asked for."""
     shortfalls: tuple[str, ...]
     """Why it is incomplete, in words."""
+    for_a_scan: tuple[str, ...] = ()
+    """Ids of the channels that say something of a whole recording, which no check judges."""
 
     @property
     def fresh(self) -> tuple[Known, ...]:
@@ -297,6 +299,7 @@ class _Check:
             stale=tuple(one.name for one in self._stale()),
             places=ages(self._reference, self._started),
             passed=sum(one.passed for one in readers),
+            for_a_scan=tuple(one.id for one in self._policies.versions[-1].channels if one.of_the_whole),
             shortfalls=tuple(
                 dict.fromkeys([*(words for one in readers for words in one.shortfalls), *unplaced, *clocks, *nothing])
             ),

@@ -277,6 +277,11 @@ class Channel(_Table, frozen=True, kw_only=True):
     agreement: Text | None = None
     """What it rests on, as a number or name that people look up; told with everything the channel decides."""
 
+    @property
+    def of_the_whole(self) -> bool:
+        """It says something that only a whole recording can be held against."""
+        return bool(self.limits or self.after or self.only_when_down or self.expected)
+
 
 class LookupRule(_Table, frozen=True, kw_only=True):
     """Names that zones may ask for beyond those of their servers."""

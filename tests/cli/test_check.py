@@ -134,3 +134,13 @@ def test_the_figures_are_written_whatever_becomes_of_a_check(folder):
     told = (folder / "fw.prom").read_text()
     assert "flowwatch_last_run_exit_code 2" in told
     assert "flowwatch_last_success_timestamp_seconds" in told
+
+
+def test_it_says_that_a_whole_recording_is_not_judged(folder):
+    assert "whole recording" not in run(folder, "check").stdout
+    policy = (folder / "policy.toml").read_text()
+    (folder / "policy.toml").write_text(
+        policy.replace("[[channel]]\n", "[[channel]]\nlimits = { flows_per_hour = 5 }\n", 1)
+    )
+    said = run(folder, "check").stdout
+    assert "what 1 channel says of a whole recording is not judged by a check, but by `flowwatch scan`" in said

@@ -78,7 +78,7 @@ class Night:
 
 def _asked_for(channel: Channel) -> Iterator[str]:
     """Ids of the channels of which it must be known what they carried, to judge this one."""
-    if channel.limits or channel.after or channel.only_when_down or channel.expected:
+    if channel.of_the_whole:
         yield from (channel.id, *channel.after, *channel.only_when_down)
 
 
