@@ -5,7 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowwatch.model import Amount, Check, Coverage, Fact, NameClass, Place, PolicyInfo, SeenName, Truth, Verdict
+from flowwatch.model import (
+    Amount,
+    Check,
+    Coverage,
+    Fact,
+    NameClass,
+    Place,
+    PolicyInfo,
+    Reason,
+    Rule,
+    SeenName,
+    Truth,
+    Verdict,
+)
 from flowwatch.reports import jsonl_lines, phrases, render_html, render_markdown, write_text
 
 
@@ -158,3 +171,31 @@ def test_a_file_without_a_record_recorded_nothing():
     assert phrases.recorded_by([notes, night]) == "1 source (night.pcap)"
     assert phrases.recorded_by([notes]) == "1 source (README.md)"
     assert phrases.recorded_by([]) == "no source"
+
+
+def test_what_the_recording_as_a_whole_shows_is_told_beside_the_figures(rich):
+    assert phrases.of_the_whole(rich.findings) == ""
+    one = msgspec.structs.replace(rich.findings[0], kind=Reason.VOLUME, verdict=Verdict.DEVIATION)
+    other = msgspec.structs.replace(one, kind=Reason.STATE_UNSEEN, verdict=Verdict.INDETERMINATE)
+    assert phrases.of_the_whole([one]) == (
+        "Besides, 1 finding is of the recording as a whole; the figures over transmissions do not hold them."
+    )
+    said = "Besides, 2 findings are of the recording as a whole, 1 of them of what could not be told"
+    assert phrases.of_the_whole([one, other]).startswith(said)
+    report, file = msgspec.structs.replace(rich, findings=(one, other)), io.BytesIO()
+    write_text(report, file)
+    for shown in (" ".join(file.getvalue().decode().split()), render_html(report), render_markdown(report)):
+        assert said in shown
+
+
+def test_silence_counts_senders_and_no_bytes(rich):
+    silent = msgspec.structs.replace(
+        rich.findings[0], kind=Reason.NOT_HEARD, senders=("192.0.2.1", "192.0.2.2"), receiver=None, last_seen=0
+    )
+    assert phrases.how_much(silent) == "2 senders, by 1970-01-01T00:00:00Z"
+    assert phrases.how_often(msgspec.structs.replace(silent, senders=())) == "1 channel"
+
+
+def test_what_a_channel_rests_on_is_told_with_it():
+    rule = Rule("channel", "up", "county", "1", "ICA-7")
+    assert phrases.rule(rule) == "channel up of county 1 (agreement ICA-7)"

@@ -7,6 +7,7 @@ import msgspec
 from flowwatch.judge.night.recorded import Recorded
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.model import Check, Coverage, Decision, Instant, Reason, Transmission, Verdict
+from flowwatch.policy.match import Networks
 from flowwatch.policy.terms import Channel
 from flowwatch.policy.windows import opened
 
@@ -74,6 +75,20 @@ class Night:
         valid = None if None in begins else min((one for one in begins if one is not None), default=None)
         since = opened(channel.when, at, book.policy.policy.timezone)
         return valid if since is None else since if valid is None else max(since, valid)
+
+
+class Sides:
+    """Which transmissions were recorded outside an address translation, by their sender.
+
+    The same upload recorded inside as well is another transmission, so what both sides count is not added.
+    """
+
+    def __init__(self, book: Rulebook) -> None:
+        self._translated = Networks((cidr, zone.id) for zone in book.policy.zones for cidr in zone.nat)
+
+    def outside(self, sent: Transmission) -> bool:
+        """The sender's address is a translated one."""
+        return self._translated.lookup(sent.sender_ip) is not None
 
 
 def _asked_for(channel: Channel) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from flowwatch.judge.findings import id_of
-from flowwatch.judge.night.heard import Night
+from flowwatch.judge.night.heard import Night, Sides
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.severity import severity_of
@@ -55,12 +55,20 @@ class _Silence(msgspec.Struct, frozen=True):
 class _Flows(msgspec.Struct):
     """Flows of one sender, or of all."""
 
-    heard: set[int]
-    perhaps: set[int]
+    heard: set[int] = msgspec.field(default_factory=set)
+    outside: set[int] = msgspec.field(default_factory=set)
+    """Heard outside an address translation: those heard inside may be the same."""
+    perhaps: set[int] = msgspec.field(default_factory=set)
+
+    @property
+    def all(self) -> set[int]:
+        """Everything that was heard or perhaps heard."""
+        return self.heard | self.outside | self.perhaps
 
     def truth(self, least: int) -> Truth:
         """Whether enough were heard."""
-        return TRUE if len(self.heard) >= least else UNSEEN if len(self.heard | self.perhaps) >= least else FALSE
+        heard = max(len(self.heard), len(self.outside))
+        return TRUE if heard >= least else UNSEEN if len(self.all) >= least else FALSE
 
 
 def silent(night: Night) -> Iterator[Finding]:
@@ -71,9 +79,9 @@ def silent(night: Night) -> Iterator[Finding]:
             continue
         since = night.since(book, channel, expected.by - 1)
         if night.recorded.touches(since, expected.by):
-            counts = _counted(night, channel, expected, since)
+            counts = _counted(night, Sides(book), channel, expected, since)
             for truth, senders, sources in _told(night, book, channel, since, counts):
-                flows = sum(len(one.heard | one.perhaps) for one in counts.values())
+                flows = sum(len(one.all) for one in counts.values())
                 yield _finding(_Silence(book, channel, expected, since, truth, senders, flows, sources))
 
 
@@ -83,16 +91,18 @@ def _in_force(book: Rulebook, by: Instant) -> bool:
     return begun and (header.valid_until is None or by <= header.valid_until)
 
 
-def _counted(night: Night, channel: Channel, expected: Presence, since: Instant | None) -> dict[Cidr | None, _Flows]:
+def _counted(
+    night: Night, sides: Sides, channel: Channel, expected: Presence, since: Instant | None
+) -> dict[Cidr | None, _Flows]:
     """The flows of each listed sender; under None those of all, where they count together."""
-    counts: dict[Cidr | None, _Flows] = {one: _Flows(set(), set()) for one in expected.listed or (None,)}
+    counts: dict[Cidr | None, _Flows] = {one: _Flows() for one in expected.listed or (None,)}
     listed = Networks((one, one) for one in expected.listed)
     carried = night.carried(channel)
     for sent, approved in [*((one, True) for one in carried), *((one, False) for one in night.nearly(channel))]:
         senders: Sequence[Cidr | None] = listed.all(sent.sender_ip) if expected.listed else (None,)
         for sender in senders:
             if approved and _heard(sent, since, expected.by):
-                counts[sender].heard.add(sent.flow)
+                (counts[sender].outside if sides.outside(sent) else counts[sender].heard).add(sent.flow)
             elif _perhaps(sent, since, expected.by):
                 counts[sender].perhaps.add(sent.flow)
     return counts

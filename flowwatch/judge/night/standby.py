@@ -9,7 +9,7 @@ import bisect
 import itertools
 from collections.abc import Iterable, Iterator
 
-from flowwatch.judge.night.heard import Failing, Night
+from flowwatch.judge.night.heard import Failing, Night, Sides
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared
 from flowwatch.model import Reason, Transmission, Truth
@@ -51,7 +51,10 @@ class _State:
         self._begun_last = list(itertools.accumulate(self._certain, _begun_later))
         self._possible = sorted(possible, key=lambda one: one.start)
         self._ended_last = list(itertools.accumulate(self._possible, _ended_later))
-        self._attempts = sorted(one.start for one in _unanswered([*carried, *perhaps]))
+        sides, tried = Sides(book), list(_unanswered([*carried, *perhaps]))
+        self._attempts = [
+            sorted(one.start for one in tried if sides.outside(one) is outside) for outside in (False, True)
+        ]
 
     def down(self, sent: Transmission) -> tuple[Truth, str, Transmission | None]:
         """Whether it was down when this began, what was observed, in words, and what shows that it was up."""
@@ -66,7 +69,7 @@ class _State:
         last = self._ended_last[begun - 1] if begun else None
         if self._untimed or (last is not None and last.end >= at - BEFORE):
             return UNSEEN, "payload perhaps acknowledged in the ten minutes before", None
-        tried = bisect.bisect_right(self._attempts, at) - bisect.bisect_left(self._attempts, at - BEFORE)
+        tried = max(bisect.bisect_right(one, at) - bisect.bisect_left(one, at - BEFORE) for one in self._attempts)
         if tried < ATTEMPTS:
             return UNSEEN, f"{tried} unanswered attempts and nothing acknowledged in the ten minutes before", None
         if not self._recorded.throughout(self._book, self._primary, at - BEFORE, at):

@@ -4,6 +4,8 @@ Promises: an hour is any 60 minutes. What a source counts only as a range, what 
 had begun before the recording may be more or less than the limit: then it is unseen, never more. A flow longer than an
 hour carried some of it in each: at least its bytes by the hours it touches in the fullest.
 
+What was recorded on both sides of an address translation may be the same: it is more only if one side alone shows it.
+
 Refuses to count attempts, which carried nothing, and across versions of a policy: each limits what it judges.
 """
 
@@ -12,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from flowwatch.judge.night.heard import Failing, Heard, Night
+from flowwatch.judge.night.heard import Failing, Heard, Night, Sides
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared
 from flowwatch.model import Amount, Check, Instant, Reason, Truth
@@ -28,6 +30,8 @@ class Load(msgspec.Struct, frozen=True, gc=False):
     start: Instant | None
     end: Instant
     amount: Amount
+    outside: bool = False
+    """Recorded outside an address translation: what was recorded inside may be the same."""
 
 
 def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[Failing]:
@@ -38,11 +42,12 @@ def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[Failing]
     carried = [one for one in night.on(book, channel) if not one.decision.transmission.attempted]
     if limits.bytes_out_per_flow is not None:
         yield from _flows_beyond(carried, limits.bytes_out_per_flow)
+    sides = Sides(book)
     if limits.bytes_out_per_hour is not None:
-        loads = [_bytes(one) for one in carried]
+        loads = [_bytes(one, sides) for one in carried]
         yield from _hours_beyond(loads, limits.bytes_out_per_hour, "bytes_out_per_hour")
     if limits.flows_per_hour is not None:
-        yield from _hours_beyond(list(_openings(carried)), limits.flows_per_hour, "flows_per_hour")
+        yield from _hours_beyond(list(_openings(carried, sides)), limits.flows_per_hour, "flows_per_hour")
 
 
 def _flows_beyond(carried: Iterable[Heard], limit: int) -> Iterator[Failing]:
@@ -61,12 +66,12 @@ def _held(amount: Amount, limit: int) -> Truth:
     return TRUE if amount.most is not None and amount.most <= limit else UNSEEN
 
 
-def _bytes(one: Heard) -> Load:
+def _bytes(one: Heard, sides: Sides) -> Load:
     sent = one.decision.transmission
-    return Load(one.place, sent.start if sent.timed else None, sent.end, sent.sent)
+    return Load(one.place, sent.start if sent.timed else None, sent.end, sent.sent, sides.outside(sent))
 
 
-def _openings(carried: Iterable[Heard]) -> Iterator[Load]:
+def _openings(carried: Iterable[Heard], sides: Sides) -> Iterator[Load]:
     """Each flow once, when it began; one that had begun before the recording may have begun in an hour before it."""
     told: set[int] = set()
     for one in carried:
@@ -74,11 +79,14 @@ def _openings(carried: Iterable[Heard]) -> Iterator[Load]:
         if sent.flow not in told:
             told.add(sent.flow)
             known = sent.timed and not sent.begun_before
-            yield Load(one.place, sent.start if sent.timed else None, sent.start, Amount(int(known), 1))
+            start = sent.start if sent.timed else None
+            yield Load(one.place, start, sent.start, Amount(int(known), 1), sides.outside(sent))
 
 
 def _hours_beyond(loads: Sequence[Load], limit: int, what: str) -> Iterator[Failing]:
-    certain, most = _certainly(loads, limit)
+    inside, most_inside = _certainly((one for one in loads if not one.outside), limit)
+    outside, most_outside = _certainly((one for one in loads if one.outside), limit)
+    certain, most = inside | outside, max(most_inside, most_outside)
     for place in sorted(certain):
         yield Failing(place, _check(what, FALSE, limit, f"{most:,} or more in 60 minutes"))
     for place in sorted(_perhaps(loads, limit) - certain):

@@ -182,3 +182,12 @@ def test_law_more_heard_silences_nobody_and_every_sender_is_told_once(night, upl
     whole = silent(*uploads, recorded=(0, 360))
     assert whole.keys() == before.keys()
     assert all(whole[sender] == kind or kind == UNSEEN for sender, kind in before.items())
+
+
+def test_one_flow_recorded_on_both_sides_of_a_translation_is_not_two(night, make, monkeypatch):
+    monkeypatch.setattr(
+        make, "BASE", make.BASE.replace('["192.0.2.0/26"]', '["192.0.2.0/26"]\nnat = ["203.0.113.5/32"]')
+    )
+    outside = {"sender_ip": "203.0.113.5"}
+    assert told(night((10, 17), (10, 17, outside), expected=TWO)) == [(UNSEEN, "indeterminate")]
+    assert told(night((10, 17), (10, 17, outside), (20, 18), expected=TWO)) == []

@@ -153,3 +153,12 @@ def test_law_the_same_as_looking_at_every_use_by_itself(make, told):
     assert counts.get(UP, 0) == expected["up"]
     assert counts.get(UNSEEN, 0) == expected["unseen"]
     assert {one.verdict.value for one in judged.decisions} <= {"approved"}
+
+
+def test_one_attempt_recorded_on_both_sides_of_a_translation_is_not_two(make):
+    translated = make.BASE.replace('["192.0.2.0/26"]', '["192.0.2.0/26"]\nnat = ["203.0.113.5/32"]')
+    outside = {"sender_ip": "203.0.113.5"}
+    two = [*tried(50, 51), *tried(50, 51, **outside), (55, 36)]
+    assert [one.kind.value for one in judged_of(make, two, translated + POLICY).findings] == [UNSEEN]
+    three = [*tried(50, 51, 52), *tried(50, 51, 52, **outside), (55, 36)]
+    assert judged_of(make, three, translated + POLICY).findings == ()

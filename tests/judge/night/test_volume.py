@@ -206,3 +206,14 @@ def test_law_a_limit_adds_findings_and_changes_no_verdict(make, uploads, limits)
     assert [one.verdict for one in free.decisions] == [one.verdict for one in limited.decisions]
     assert {one.id for one in free.findings} <= {one.id for one in limited.findings}
     assert msgspec.json.encode(limited) == msgspec.json.encode(swapped)
+
+
+def test_what_both_sides_of_a_translation_recorded_is_never_added_for_certain(make, monkeypatch):
+    translated = make.BASE.replace('["192.0.2.0/26"]', '["192.0.2.0/26"]\nnat = ["203.0.113.5/32"]')
+    monkeypatch.setattr(make, "BASE", translated)
+    policy = translated + LIMITED.format("bytes_out_per_hour = 1_000")
+    inside = make.sent(flow=1, ref=Ref("in.pcap", 1, 1), sent=Amount.exactly(600))
+    outside = make.sent(flow=2, ref=Ref("out.pcap", 1, 1), sender_ip="203.0.113.5", sent=Amount.exactly(600))
+    assert told(make, [inside, outside], policy) == [(UNSEEN, "indeterminate", 2)]
+    larger = msgspec.structs.replace(outside, sent=Amount.exactly(1_001))
+    assert (EXCEEDED, "deviation", 1) in told(make, [inside, larger], policy)
