@@ -1,4 +1,4 @@
-"""`flowwatch policy`: print a first one, check one, run its inline tests, explain a verdict, print its schema."""
+"""`flowwatch policy`: print a first one, check one, run its inline tests, explain, compare two, print its schema."""
 
 import datetime as dt
 import json
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowwatch.cli import explain
+from flowwatch.cli import difference, explain
 from flowwatch.cli.options import load_policy
 from flowwatch.cli.terminal import printable
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work on a policy.")
 app.command("explain", short_help="Explain a verdict.")(explain.explain)
+app.command("diff", short_help="Compare two policies over recordings.")(difference.diff)
 
 File = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="Policy file or folder [default: ./flowwatch.policy.toml].")

@@ -9,7 +9,7 @@ from flowwatch.judge.bench import Bench
 from flowwatch.judge.carried_in_names import below, bytes_in_names, with_data_in_names
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.derivation import Derivation
-from flowwatch.judge.findings import finding_of, findings_of
+from flowwatch.judge.findings import finding_of, findings_of, merged_names
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.judge.run import Judgement, decide, judge
 
@@ -24,6 +24,7 @@ __all__ = [
     "finding_of",
     "findings_of",
     "judge",
+    "merged_names",
     "remedy_of",
     "with_data_in_names",
 ]

@@ -1,5 +1,6 @@
 """`flowwatch policy`: what a person working on a policy is told."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -96,3 +97,38 @@ def test_first_prints_a_policy_that_can_be_used(tmp_path):
     kept = tmp_path / "flowwatch.policy.toml"
     kept.write_text(printed.stdout)
     assert policy("check", kept).returncode == 0
+
+
+NIGHT = ROOT / "captures" / "approved-night"
+
+
+def test_diff_says_what_changes_and_exits_1_and_0_when_nothing_does(tmp_path):
+    old, new = NIGHT / "policy.toml", tmp_path / "policy.toml"
+    new.write_text(old.read_text().replace("198.51.100.20/32", "198.51.100.21/32"))
+    done = policy("diff", old, new, NIGHT / "input.pcap")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "4 (36.0 kB) change verdict" in done.stdout
+    assert "conforms -> violates\n  198.51.100.20 tcp/443: 4 transmissions, 36.0 kB\n" in done.stdout
+    assert "approved by channel precinct-to-primary" in done.stdout
+    assert "destination.name_listed_address_unlisted" in done.stdout
+    same = policy("diff", old, old, NIGHT / "input.pcap")
+    assert (same.returncode, same.stderr) == (0, "")
+    lines = policy("diff", old, new, NIGHT / "input.pcap", "--format", "jsonl").stdout.splitlines()
+    head, *changes = map(json.loads, lines)
+    assert (head["type"], head["schema"], head["changes"]) == ("difference", "flowwatch.difference/1", len(changes))
+    assert [one["after"]["verdict"] for one in changes] == ["unapproved", "deviation"]
+
+
+def test_diff_over_nothing_is_never_a_pass(tmp_path):
+    empty = tmp_path / "empty.pcap"
+    empty.write_bytes(b"")
+    done = policy("diff", NIGHT / "policy.toml", NIGHT / "policy.toml", empty)
+    assert done.returncode == 3
+    assert "input not read in full: 1 of 1 sources" in done.stderr
+    assert "nothing in scope" in done.stderr
+
+
+def test_diff_with_a_policy_that_is_not_there_says_so():
+    done = policy("diff", NIGHT / "policy.toml", "absent.toml", NIGHT / "input.pcap")
+    assert done.returncode == 2
+    assert "there is no policy absent.toml" in done.stderr
