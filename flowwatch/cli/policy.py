@@ -1,4 +1,4 @@
-"""`flowwatch policy`: print a first one, check one, run its inline tests, explain, compare two, print its schema."""
+"""`flowwatch policy`: print a first one, check one, run its inline tests, explain, compare two, draft one."""
 
 import datetime as dt
 import json
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowwatch.cli import difference, explain
+from flowwatch.cli import difference, explain, learn
 from flowwatch.cli.options import load_policy
 from flowwatch.cli.terminal import printable
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work on a policy.")
 app.command("explain", short_help="Explain a verdict.")(explain.explain)
 app.command("diff", short_help="Compare two policies over recordings.")(difference.diff)
+app.command("learn", short_help="Draft a policy from recordings.")(learn.learn)
 
 File = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="Policy file or folder [default: ./flowwatch.policy.toml].")

@@ -132,3 +132,51 @@ def test_diff_with_a_policy_that_is_not_there_says_so():
     done = policy("diff", NIGHT / "policy.toml", "absent.toml", NIGHT / "input.pcap")
     assert done.returncode == 2
     assert "there is no policy absent.toml" in done.stderr
+
+
+def test_learn_drafts_a_policy_that_check_takes_with_its_marks_told_until_they_are_gone(tmp_path):
+    draft = tmp_path / "draft.toml"
+    zones = ["--zone", "sites=192.0.2.0/25", "--zone", "collection=192.0.2.128/25"]
+    done = policy("learn", NIGHT / "input.pcap", *zones, "-o", draft)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "learned 2 zones, 5 servers, 6 channels, 0 lookup rules" in done.stderr
+    checked = policy("check", draft)
+    assert checked.returncode == 0
+    assert "14 entries await review" in checked.stdout
+    draft.write_text("".join(line for line in draft.read_text().splitlines(True) if "# REVIEW" not in line))
+    assert "warning" not in policy("check", draft).stdout
+    again = policy("learn", NIGHT / "input.pcap", *zones, "-o", draft)
+    assert again.returncode == 2
+    assert "a draft overwrites nothing" in again.stderr
+
+
+def test_learn_on_top_of_a_policy_writes_both(tmp_path):
+    both = tmp_path / "both.toml"
+    second = ROOT / "captures" / "forwarded-copies" / "input.pcap"
+    done = policy("learn", second, "--base", NIGHT / "policy.toml", "-o", both)
+    assert done.returncode == 0, done.stderr
+    assert both.read_text().startswith((NIGHT / "policy.toml").read_text().rstrip())
+    assert policy("check", both).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("zones", "said"),
+    [
+        (["sites"], "--zone sites:"),
+        (["=192.0.2.0/25"], "--zone =192.0.2.0/25:"),
+        (["sites=192.0.2.1/25"], "has host bits set"),
+        ([], "no private address was seen"),
+    ],
+)
+def test_learn_says_which_zone_is_wrong(zones, said):
+    done = policy("learn", NIGHT / "input.pcap", *(word for zone in zones for word in ("--zone", zone)))
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stdout == ""
+
+
+def test_learn_from_nothing_is_incomplete(tmp_path):
+    (tmp_path / "empty.pcap").write_bytes(b"")
+    done = policy("learn", tmp_path / "empty.pcap", "--zone", "sites=192.0.2.0/25")
+    assert done.returncode == 3
+    assert "nothing to learn" in done.stderr

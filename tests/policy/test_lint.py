@@ -237,3 +237,26 @@ def test_a_marker_of_its_own_format(term):
 def test_bulk_is_given_to_data_in_names_without_a_classifier():
     assert told(CLEAN + '[severity]\nunapproved = { bulk = "low" }\n') == []
     assert told(CLEAN + '[severity]\ndeviation = { bulk = "low" }\n') == [("label.never_given", "severity deviation")]
+
+
+def test_marks_of_a_draft_are_told_until_the_last_is_gone(tmp_path):
+    file = tmp_path / "p.toml"
+    file.write_text(
+        CLEAN.replace("[[zone]]", "# REVIEW: seen\n[[zone]]").replace("[[server]]", " # REVIEW\n[[server]]")
+    )
+    [told] = lint(load(file), TODAY)
+    assert (told.code, told.file, told.line) == ("policy.review", str(file), 6)
+    assert "2 entries await review" in str(told)
+    file.write_text(file.read_text().replace("# REVIEW: seen\n", ""))
+    [told] = lint(load(file), TODAY)
+    assert "1 entry awaits review" in str(told)
+    file.write_text(CLEAN + '# REVIEWED by two\n# see the REVIEW\n[[lookup]]\nnames = ["a.example"] # REVIEW\n')
+    assert lint(load(file), TODAY) == ()
+
+
+def test_marks_are_found_in_parts_too(tmp_path):
+    file, part = tmp_path / "p.toml", tmp_path / "part.toml"
+    file.write_text('include = ["part.toml"]\n' + CLEAN)
+    part.write_text('# REVIEW\n[[lookup]]\nnames = ["a.example"]\n')
+    [told] = lint(load(file), TODAY)
+    assert (told.code, told.file, told.line) == ("policy.review", str(part), 1)
