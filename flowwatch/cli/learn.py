@@ -59,7 +59,7 @@ def learn(
     begun = None if base is None else _begun(base)
     own = _zones(zones or (), begun)
     found = but_rules(sources.expand(paths), paths, base)
-    _new(output)
+    _new(output, base, begun)
     keep_inputs((*found, base, *(maps or ())), [output])
     can_be_written([output])
     options = ReadOptions(
@@ -108,10 +108,13 @@ def _zones(written: "list[str] | tuple[str, ...]", begun: "Policy | None") -> "t
     return tuple(found.values())
 
 
-def _new(output: Path | None) -> None:
-    """Refuse to write over a file: it may be a policy that was reviewed."""
+def _new(output: Path | None, base: Path | None, begun: "Policy | None") -> None:
+    """Refuse to write over a file, which may be a reviewed policy, or away from the parts that the policy includes."""
     if output is not None and output.is_file():
         raise UsageError(f"{output} is there already", hint="choose another place; a draft overwrites nothing")
+    beside = base if begun is not None and len(begun.info.files) > 1 else None
+    if output is not None and beside is not None and output.resolve().parent != beside.resolve().parent:
+        raise UsageError(f"{beside} names other files beside it", hint=f"write the draft into {beside.parent}")
 
 
 def _usable(text: str, begun: "Policy | None") -> None:

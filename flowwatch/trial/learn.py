@@ -99,7 +99,8 @@ def learn(
     if not zones and not begun.zones:
         raise UsageError("no private address was seen", hint="name your own networks with --zone ID=CIDR")
     lesson = Lesson(msgspec.structs.replace(begun, zones=begun.zones + zones))
-    judged = _taught(lesson, collected)
+    traced = audit.trace(collected, PolicySet((lesson.policy,)))
+    judged = _taught(lesson, traced)
     seen = _evidence(lesson, judged)
     return Draft(
         zones=zones,
@@ -114,31 +115,30 @@ def learn(
         ),
         left=_left(judged),
         tried={group: sum(one.verdict.group is group for one in judged.sent) for group in Group},
-        coverage=collected.coverage,
+        coverage=traced.coverage,
     )
 
 
 _NOBODY = PolicyInfo(id="learned", version="draft", title="", sha256="draft", files=())
 
 
-def _taught(lesson: Lesson, collected: Collected) -> _Judged:
+def _taught(lesson: Lesson, traced: audit.Traced) -> _Judged:
     """Teach the lesson what the recordings hold; returns how it judges them in the end."""
-    judged = _judged(lesson, collected)
+    judged = _judged(lesson, traced)
     lesson.resolvers(judged.asked)
     aliases = _aliases(judged.asked)
     for _ in range(_MOST_ROUNDS):
-        judged = _judged(lesson, collected)
+        judged = _judged(lesson, traced)
         if not lesson.ways(judged.sent, judged.book, aliases):
             break
     lesson.keep(one.rule.id for one in _approved(judged.sent) if one.rule is not None)
     _ask(lesson, judged.asked)
-    lesson.names(_judged(lesson, collected).asked)
-    return _judged(lesson, collected)
+    lesson.names(_judged(lesson, traced).asked)
+    return _judged(lesson, traced)
 
 
-def _judged(lesson: Lesson, collected: Collected) -> _Judged:
+def _judged(lesson: Lesson, traced: audit.Traced) -> _Judged:
     policies = PolicySet((lesson.policy,))
-    traced = audit.trace(collected, policies)
     with Locator(policies.place_facts) as locator:
         bench = judge.Bench(policies, locator.locate)
         return _Judged(*judge.decide(traced.sent, traced.asked, bench), bench.books[0])

@@ -180,3 +180,35 @@ def test_learn_from_nothing_is_incomplete(tmp_path):
     done = policy("learn", tmp_path / "empty.pcap", "--zone", "sites=192.0.2.0/25")
     assert done.returncode == 3
     assert "nothing to learn" in done.stderr
+
+
+def test_shipped_classifiers_are_listed_and_printed_as_parts_to_include(tmp_path):
+    listed = policy("classifiers").stdout.splitlines()
+    names = [line.split()[0] for line in listed]
+    assert "database" in names
+    for name in names:
+        printed = policy("classifiers", name)
+        assert (printed.returncode, printed.stderr) == (0, "")
+        (tmp_path / f"{name}.toml").write_text(printed.stdout)
+    rules = FIRST.read_text().replace("\n[policy]", f"include = {[f'{name}.toml' for name in names]}\n\n[policy]", 1)
+    (tmp_path / "policy.toml").write_text(rules)
+    done = policy("test", tmp_path / "policy.toml")
+    assert done.returncode == 0, done.stdout
+    wrong = policy("classifiers", "databases")
+    assert wrong.returncode == 2
+    assert "there are bulk-upload, database," in wrong.stderr
+
+
+def test_a_draft_on_top_of_a_policy_of_several_files_stays_beside_them(tmp_path):
+    (tmp_path / "part.toml").write_text(policy("classifiers", "database").stdout)
+    base = tmp_path / "policy.toml"
+    text = (NIGHT / "policy.toml").read_text()
+    base.write_text(text.replace("\n[policy]", '\ninclude = ["part.toml"]\n[policy]', 1))
+    second = ROOT / "captures" / "forwarded-copies" / "input.pcap"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    refused = policy("learn", second, "--base", base, "-o", elsewhere / "both.toml")
+    assert refused.returncode == 2
+    assert f"write the draft into {tmp_path}" in refused.stderr
+    assert policy("learn", second, "--base", base, "-o", tmp_path / "both.toml").returncode == 0
+    assert policy("check", tmp_path / "both.toml").returncode == 0
