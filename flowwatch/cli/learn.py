@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flowwatch.cli.options import (
+    Databases,
     InputFormat,
     Maps,
     Output,
@@ -42,6 +43,7 @@ def learn(
     zones: Zones = None,
     base: Base = None,
     output: Output = None,
+    places: Databases = None,
     input_format: InputFormat = None,
     maps: Maps = None,
     timezone: Timezone = None,
@@ -70,7 +72,7 @@ def learn(
         threads=threads_or_cores(threads),
     )
     with progress(found) as advance:
-        draft = learned(found, own, base=begun, options=options, progress=advance)
+        draft = learned(found, own, base=begun, databases=places or (), options=options, progress=advance)
     text = whole(draft) if base is None else added(draft, base.read_text("utf-8"))
     _usable(text, begun)
     with sink(output) as file:
@@ -118,19 +120,20 @@ def _new(output: Path | None, base: Path | None, begun: "Policy | None") -> None
 
 
 def _usable(text: str, begun: "Policy | None") -> None:
-    """Raises PolicyError where the draft could not be read again, as below tables of another style."""
+    """Raises PolicyError where the draft could not be read again, as below tables written as a list on one line."""
     import tomllib
 
     from flowwatch.errors import PolicyError
     from flowwatch.policy import parse
 
-    if begun is None or len(begun.info.files) == 1:
-        parse(text, "the draft")
-        return
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise PolicyError(f"nothing can be added to it: {error}", file=begun.info.files[0]) from error
+        hint = "write its tables as [[server]], not as server = [...]"
+        file = begun.info.files[0] if begun else "the draft"
+        raise PolicyError(f"nothing can be added to it: {error}", file=file, hint=hint) from error
+    if begun is None or len(begun.info.files) == 1:
+        parse(text, "the draft")
 
 
 def _conclude(draft: "Draft") -> None:

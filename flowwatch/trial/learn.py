@@ -20,6 +20,7 @@ from flowwatch.model import (
     Decision,
     Group,
     Instant,
+    Lookup,
     LookupDecision,
     PolicyInfo,
     ReadOptions,
@@ -85,13 +86,14 @@ def learn(
     zones: Sequence[Zone] = (),
     *,
     base: Policy | None = None,
+    databases: Sequence[Path] = (),
     options: ReadOptions = ReadOptions(),
     progress: audit.Progress | None = None,
 ) -> Draft:
     """The draft of what `paths` (as of `audit`) hold beyond what `base` approves already.
 
-    `zones` are one's own networks beside those of `base`; without any, the private networks seen. Raises UsageError
-    where there is none.
+    `zones` are one's own networks beside those of `base`; without any, the private networks seen. `databases` as of
+    `audit`. Raises UsageError where there is no network of one's own.
     """
     begun = base or Policy(info=_NOBODY, policy=Header(id="learned", version="draft"))
     collected = audit.read(paths, [PolicySet((begun,))], options, progress)
@@ -100,7 +102,8 @@ def learn(
         raise UsageError("no private address was seen", hint="name your own networks with --zone ID=CIDR")
     lesson = Lesson(msgspec.structs.replace(begun, zones=begun.zones + zones))
     traced = audit.trace(collected, PolicySet((lesson.policy,)))
-    judged = _taught(lesson, traced)
+    with Locator(begun.places, databases) as locator:
+        judged = _taught(lesson, traced, locator)
     seen = _evidence(lesson, judged)
     return Draft(
         zones=zones,
@@ -122,26 +125,36 @@ def learn(
 _NOBODY = PolicyInfo(id="learned", version="draft", title="", sha256="draft", files=())
 
 
-def _taught(lesson: Lesson, traced: audit.Traced) -> _Judged:
-    """Teach the lesson what the recordings hold; returns how it judges them in the end."""
-    judged = _judged(lesson, traced)
+def _taught(lesson: Lesson, traced: audit.Traced, locator: Locator) -> _Judged:
+    """Teach the lesson what the recordings hold; returns how it judges them in the end.
+
+    What conforms once conforms to the end, since an entry more never makes a violation: only the rest is judged again.
+    """
+    judged = _judged(lesson, traced.sent, traced.asked, locator)
     lesson.resolvers(judged.asked)
     aliases = _aliases(judged.asked)
+    rest = traced.sent
     for _ in range(_MOST_ROUNDS):
-        judged = _judged(lesson, traced)
+        judged = _judged(lesson, rest, (), locator)
         if not lesson.ways(judged.sent, judged.book, aliases):
             break
-    lesson.keep(one.rule.id for one in _approved(judged.sent) if one.rule is not None)
-    _ask(lesson, judged.asked)
-    lesson.names(_judged(lesson, traced).asked)
-    return _judged(lesson, traced)
+        unsettled = {one.transmission.flow for one in judged.sent if one.verdict.group in _OPEN}
+        rest = [one for one in rest if one.flow in unsettled]
+    whole, learned = _judged(lesson, traced.sent, traced.asked, locator), lesson.channels
+    lesson.keep(one.rule.id for one in _approved(whole.sent) if one.rule is not None)
+    _ask(lesson, whole.asked)
+    if lesson.channels != learned:
+        whole = _judged(lesson, traced.sent, traced.asked, locator)
+    lesson.names(whole.asked)
+    return _Judged(whole.sent, _judged(lesson, (), traced.asked, locator).asked, whole.book)
 
 
-def _judged(lesson: Lesson, traced: audit.Traced) -> _Judged:
-    policies = PolicySet((lesson.policy,))
-    with Locator(policies.place_facts) as locator:
-        bench = judge.Bench(policies, locator.locate)
-        return _Judged(*judge.decide(traced.sent, traced.asked, bench), bench.books[0])
+_OPEN = frozenset({Group.VIOLATES, Group.CANNOT_TELL})
+
+
+def _judged(lesson: Lesson, sent: Sequence[Transmission], asked: Sequence[Lookup], locator: Locator) -> _Judged:
+    bench = judge.Bench(PolicySet((lesson.policy,)), locator.locate)
+    return _Judged(*judge.decide(sent, asked, bench), bench.books[0])
 
 
 def _approved(decisions: Iterable[Decision]) -> list[Decision]:
@@ -234,12 +247,12 @@ def _left(judged: _Judged) -> dict[str, int]:
     left: Counter[str] = Counter()
     unnamed: set[str] = set()
     for one in judged.sent:
-        if one.verdict.group in (Group.VIOLATES, Group.CANNOT_TELL):
+        if one.verdict.group in _OPEN:
             left[f"transmissions: {refusal(one, lambda _: True) or _TOO_MANY}"] += 1
         if one.verdict is not Verdict.OUT_OF_SCOPE:
             unnamed |= {name.name for name in one.transmission.names if plain(name.name.removeprefix("*.")) is None}
     for asked in judged.asked:
-        if asked.verdict.group in (Group.VIOLATES, Group.CANNOT_TELL):
+        if asked.verdict.group in _OPEN:
             left[_why_not_asked(asked)] += 1
     left[_NO_NAME] += len(unnamed)
     return {words: count for words, count in sorted(left.items()) if count}

@@ -212,3 +212,13 @@ def test_a_draft_on_top_of_a_policy_of_several_files_stays_beside_them(tmp_path)
     assert f"write the draft into {tmp_path}" in refused.stderr
     assert policy("learn", second, "--base", base, "-o", tmp_path / "both.toml").returncode == 0
     assert policy("check", tmp_path / "both.toml").returncode == 0
+
+
+def test_learn_says_when_nothing_can_be_added_to_a_policy(tmp_path):
+    base = tmp_path / "policy.toml"
+    server = 'server = [{ id = "x", match = { cidrs = ["198.51.100.1/32"] } }]'
+    zone = '[[zone]]\nid = "sites"\ncidrs = ["192.0.2.0/25"]'
+    base.write_text(f'schema = "flowwatch.policy/1"\n{server}\n[policy]\nid = "p"\nversion = "1"\n{zone}\n')
+    done = policy("learn", NIGHT / "input.pcap", "--base", base)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "write its tables as [[server]]" in done.stderr

@@ -36,6 +36,11 @@ def drafted(draft: Draft) -> Policy:
     return parse(whole(draft))
 
 
+def rests_on_something(draft: Draft) -> bool:
+    learned = {("server", one.id) for one in draft.servers} | {("channel", one.id) for one in draft.channels}
+    return learned | {("lookup", one.id) for one in draft.lookups} <= draft.seen.keys()
+
+
 def entries(policy: Policy) -> int:
     tables = policy.zones, policy.servers, policy.channels, policy.lookups
     return sum(len(table) for table in tables)
@@ -53,6 +58,7 @@ def test_what_was_learned_from_conforms_but_for_what_the_draft_says_it_left_out(
     assert sum(count for words, count in draft.left.items() if words.startswith("lookups")) == len(asked)
     assert draft.tried == {group: report.group(group).count for group in Group}
     assert all(one.transmission.attempted for one in against)
+    assert rests_on_something(draft)
     assert {one.code for one in lint(PolicySet((policy,)), dt.date(2026, 11, 1))} <= {"server.unbindable"}
     assert (policy.prohibitions, policy.exceptions) == ((), ())
     assert whole(draft).count("\n# REVIEW: ") == entries(policy) + 1, "every entry and [policy] itself"
@@ -191,6 +197,7 @@ PLAIN = re.compile(r"[a-z0-9_.-]+", re.ASCII)
 
 def is_harmless(text: str, draft: Draft) -> None:
     """The draft holds what was learned and nothing that a name wrote."""
+    assert rests_on_something(draft)
     assert text.isascii()
     assert all(line.isprintable() for line in text.split("\n"))
     assert set(tomllib.loads(text)) <= {"schema", "policy", "zone", "server", "channel", "lookup"}
