@@ -10,17 +10,27 @@ Promises: everything offline, nothing seen in traffic is resolved or contacted; 
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 import flowwatch
 from flowwatch import judge, policy, sources, transmissions
-from flowwatch.model import ReadOptions, Report
+from flowwatch.model import Coverage, Lookup, ReadOptions, Report, Transmission
 from flowwatch.places import Locator
 from flowwatch.policy.terms import DnsBinding, PolicySet
+from flowwatch.sources import Collected
 
 Progress = Callable[[int], None]
 """Told how many more bytes of input have been read."""
+
+
+class Traced(NamedTuple):
+    """What one policy's view of the recordings is judged by."""
+
+    sent: Sequence[Transmission]
+    asked: Sequence[Lookup]
+    coverage: tuple[Coverage, ...]
 
 
 def audit(
@@ -37,23 +47,15 @@ def audit(
     listed and nothing approved; `databases` are the operator's own MMDB files.
     """
     policies = _loaded(policy)
-    if policies is not None:
-        wanted = options.digests or policies.wants_digests
-        options = msgspec.structs.replace(options, markers=policies.markers, digests=wanted)
-    else:
-        options = msgspec.structs.replace(options, markers=())
-    collected = sources.collect(sources.expand([str(path) for path in paths]), options, progress)
-    binding = _binding(policies)
-    placed = transmissions.placed(collected.flows, policies.proxies if policies else (), binding.skew.ns)
-    sent = transmissions.derive(placed.flows, collected.lookups, collected.coverage, binding)
-    asked = transmissions.questions(collected.lookups)
+    collected = read(paths, [] if policies is None else [policies], options, progress)
+    traced = trace(collected, policies)
     with Locator(policies.place_facts if policies else (), databases) as locator:
-        judged = judge.judge(sent, asked, policies, locator.locate, collected.coverage)
+        judged = judge.judge(traced.sent, traced.asked, policies, locator.locate, collected.coverage)
         reference = locator.reference
     return Report(
         version=flowwatch.__version__,
         policies=tuple(version.info for version in policies.versions) if policies else (),
-        coverage=transmissions.with_names(collected.coverage, sent, placed.left_out, placed.assumed),
+        coverage=traced.coverage,
         reference=reference,
         decisions=judged.decisions,
         lookups=judged.lookups,
@@ -63,6 +65,32 @@ def audit(
         lookup_verdicts=judged.lookup_verdicts,
         unused=judged.unused,
     )
+
+
+def read(
+    paths: Sequence[str | Path],
+    policies: Sequence[PolicySet],
+    options: ReadOptions = ReadOptions(),
+    progress: Progress | None = None,
+) -> Collected:
+    """Everything recorded, with all that the classifiers of these policies look for.
+
+    Policies read for together have one id for one pattern (`policy.markers`).
+    """
+    markers = tuple(sorted({marker for one in policies for marker in one.markers}))
+    wanted = options.digests or any(one.wants_digests for one in policies)
+    options = msgspec.structs.replace(options, markers=markers, digests=wanted)
+    return sources.collect(sources.expand([str(path) for path in paths]), options, progress)
+
+
+def trace(collected: Collected, policies: PolicySet | None) -> Traced:
+    """Who sent what to whom and asked for what; the policy says how names bind and where proxies are."""
+    binding = _binding(policies)
+    placed = transmissions.placed(collected.flows, policies.proxies if policies else (), binding.skew.ns)
+    sent = transmissions.derive(placed.flows, collected.lookups, collected.coverage, binding)
+    asked = transmissions.questions(collected.lookups)
+    told = transmissions.with_names(collected.coverage, sent, placed.left_out, placed.assumed)
+    return Traced(sent, asked, told)
 
 
 def _loaded(given: PolicySet | Path | str | None) -> PolicySet | None:

@@ -1,10 +1,11 @@
 """Exit codes: one contract, one file."""
 
 import enum
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flowwatch.model import Report, Severity
+    from flowwatch.model import Coverage, Report, Severity
 
 
 class Exit(enum.IntEnum):
@@ -30,13 +31,12 @@ def shortcomings(report: "Report", allow_undecided: int) -> tuple[str, ...]:
     """Why the run is incomplete, in words; empty when it is not. An audit of nothing is never a pass."""
     from flowwatch.model import OF_THE_WHOLE, Group, Verdict
 
-    unread = [one.source for one in report.coverage if one.incomplete]
     undecided = report.group(Group.CANNOT_TELL).count
     whole = sum(one.kind in OF_THE_WHOLE and one.verdict is Verdict.INDETERMINATE for one in report.findings)
     asked = sum(n for verdict, n in report.lookup_verdicts.items() if verdict is not Verdict.OUT_OF_SCOPE)
     reasons = {
         "no policy in force": not report.policies,
-        f"input not read in full: {len(unread)} of {len(report.coverage)} sources{_first(unread)}": bool(unread),
+        **dict.fromkeys(unread(report.coverage), True),
         "nothing in scope": not report.judged and not asked,
         f"{undecided} transmissions could not be told": undecided > allow_undecided,
         f"{whole} findings of the recording as a whole could not be told": whole > 0,
@@ -44,6 +44,12 @@ def shortcomings(report: "Report", allow_undecided: int) -> tuple[str, ...]:
     return tuple(words for words, holds in reasons.items() if holds)
 
 
-def _first(unread: list[str]) -> str:
+def unread(coverage: "Sequence[Coverage]") -> tuple[str, ...]:
+    """That sources were not read in full, in words; empty when all were."""
+    short = [one.source for one in coverage if one.incomplete]
+    return (f"input not read in full: {len(short)} of {len(coverage)} sources{_first(short)}",) if short else ()
+
+
+def _first(short: list[str]) -> str:
     """Which source to look at first."""
-    return f" ({unread[0]}{', ...' if len(unread) > 1 else ''})" if unread else ""
+    return f" ({short[0]}{', ...' if len(short) > 1 else ''})" if short else ""

@@ -1,4 +1,4 @@
-"""`flowwatch policy`: print a first one, check one, run its inline tests, explain a verdict, print its schema."""
+"""`flowwatch policy`: print a first one, check one, run its inline tests, explain, compare two, draft one."""
 
 import datetime as dt
 import json
@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowwatch.cli import explain
+from flowwatch.cli import difference, explain, learn
 from flowwatch.cli.options import load_policy
 from flowwatch.cli.terminal import printable
+from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from flowwatch.policy.terms import PolicySet
+    from flowwatch.policy.terms import Expected, PolicySet
     from flowwatch.trial import TestResult
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work on a policy.")
 app.command("explain", short_help="Explain a verdict.")(explain.explain)
+app.command("diff", short_help="Compare two policies over recordings.")(difference.diff)
+app.command("learn", short_help="Draft a policy from recordings.")(learn.learn)
 
 File = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="Policy file or folder [default: ./flowwatch.policy.toml].")
@@ -88,5 +91,28 @@ def _print(result: "TestResult") -> None:
     decided = f" by {got.rule}" if got.rule else ""
     typer.echo(printable(f"{'pass' if result.passed else 'FAIL'}  {result.name}: {got.verdict}{decided}"))
     if not result.passed:
-        typer.echo(printable(f"      expected {expected.verdict} {' '.join((expected.rule or '', *expected.reasons))}"))
-        typer.echo(printable(f"      got      {got.verdict} {' '.join((got.rule or '', *got.reasons))}"))
+        typer.echo(printable(f"      expected {_told(expected, expected)}"))
+        typer.echo(printable(f"      got      {_told(got, expected)}"))
+
+
+def _told(one: "Expected", expected: "Expected") -> str:
+    """Verdict, rule and reasons; labels where some are expected."""
+    labels = f"bearing {', '.join(one.labels)}" if expected.labels else ""
+    return " ".join(filter(None, (one.verdict, one.rule, *one.reasons, labels)))
+
+
+@app.command(short_help="Print shipped classifiers.")
+def classifiers(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which to print.")] = None) -> None:
+    """Print the names of the shipped classifiers, or one of them, to be kept beside a policy and included by it."""
+    from importlib import resources
+
+    shelf = resources.files("flowwatch.policy").joinpath("classifiers")
+    shipped = {one.name.removesuffix(".toml"): one for one in shelf.iterdir() if one.name.endswith(".toml")}
+    if name is None:
+        for known in sorted(shipped):
+            about = shipped[known].read_text("utf-8").partition("\n")[0].removeprefix("# ")
+            typer.echo(f"{known:<15} {about}")
+    elif name in shipped:
+        typer.echo(shipped[name].read_text("utf-8"), nl=False)
+    else:
+        raise UsageError(f"no classifiers are shipped as {name!r}", hint=f"there are {', '.join(sorted(shipped))}")

@@ -9,8 +9,10 @@ from flowwatch.judge.bench import Bench
 from flowwatch.judge.carried_in_names import below, bytes_in_names, with_data_in_names
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.derivation import Derivation
-from flowwatch.judge.findings import finding_of, findings_of
+from flowwatch.judge.findings import finding_of, findings_of, merged_names
+from flowwatch.judge.observation import observe, ties
 from flowwatch.judge.remedies import remedy_of
+from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.run import Judgement, decide, judge
 
 __all__ = [
@@ -18,12 +20,16 @@ __all__ = [
     "Considered",
     "Derivation",
     "Judgement",
+    "Rulebook",
     "below",
     "bytes_in_names",
     "decide",
     "finding_of",
     "findings_of",
     "judge",
+    "merged_names",
+    "observe",
     "remedy_of",
+    "ties",
     "with_data_in_names",
 ]

@@ -334,6 +334,10 @@ def _tests(_document: Document, parts: Sequence[Part]) -> Faults:
     for spot, test in entries(parts, "test", lambda part: part.tables.test):
         for number, written in enumerate(test.expect.reasons):
             yield from _known("reason", written, [one.value for one in Reason], spot / "expect" / "reasons" / number)
+        if test.expect == type(test.expect)():
+            yield (spot / "expect").error("nothing is expected", hint='write a `verdict`, as verdict = "approved"')
+        if test.expect.labels and test.given.lookup is not None:
+            yield (spot / "expect" / "labels").error("a lookup bears no labels")
         yield from _given(test.given, spot / "given")
 
 

@@ -7,11 +7,13 @@ under the digest. Refuses files of more than 16 MiB, text that is not UTF-8, TOM
 import hashlib
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import msgspec
 
 from flowwatch.errors import PolicyError
+from flowwatch.model import PolicyInfo
 from flowwatch.policy.decode import decode
 from flowwatch.policy.document import SCHEMA, Document, Tables
 from flowwatch.policy.line import Spot
@@ -91,10 +93,24 @@ class Files:
     @property
     def sha256(self) -> str:
         """Of the bytes when there is one file; of the files' hex digests, one a line in order, when there are more."""
-        digests = [digest for _, digest, _ in self._taken.values()]
-        if len(digests) == 1:
-            return digests[0]
-        return hashlib.sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
+        return _over([digest for _, digest, _ in self._taken.values()])
+
+
+def unchanged(info: PolicyInfo) -> tuple[tuple[str, bytes], ...]:
+    """The files of a policy with their bytes, where all are still those it was read from; else nothing."""
+    try:
+        found = tuple((file, _content(Path(file))) for file in info.files)
+    except (OSError, ValueError):
+        return ()
+    same = found and _over([hashlib.sha256(content).hexdigest() for _, content in found]) == info.sha256
+    return found if same else ()
+
+
+def _over(digests: Sequence[str]) -> str:
+    """One digest over those of the files in order; of one file its own."""
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
 
 
 def _content(path: Path) -> bytes:

@@ -1,15 +1,15 @@
 """`lint(policies, today)`: what a policy that can be used says that its author may not mean, in neutral words.
 
-Promises: warnings only, in the order of `_CHECKS` within each version, then those between versions; nothing here
-changes a verdict. File and line are given when the policy is one file that still has the bytes it was read from.
+Promises: warnings only, in the order of `_CHECKS` within each version (marks of a draft first), then those between
+versions; nothing here changes a verdict. File and line are given when the policy is one file that still has the bytes
+it was read from.
 """
 
 import datetime as dt
-import hashlib
 import itertools
+import re
 import zoneinfo
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -18,6 +18,7 @@ from flowwatch.model import Instant
 from flowwatch.policy import lint_ways, lint_wide
 from flowwatch.policy.check import RESERVED_LABELS
 from flowwatch.policy.decode import meant
+from flowwatch.policy.files import unchanged
 from flowwatch.policy.line import Path as Inside
 from flowwatch.policy.line import line_of
 from flowwatch.policy.overlap import allows_all, share_traffic
@@ -55,7 +56,7 @@ def lint(policies: PolicySet, today: dt.date) -> tuple[Warning_, ...]:
         told = [one for check in _CHECKS for one in check(policy, now)]
         if policy.policy.valid_until is None or policy.policy.valid_until > now:
             told += [one for check in _DATED for one in check(policy, now)]
-        found += _placed(policy, told)
+        found += [*_awaiting(policy), *_placed(policy, told)]
     for one, other in itertools.pairwise(policies.versions):
         found += _placed(other, list(_gap(one, other)))
     if policies.versions:
@@ -83,13 +84,23 @@ def _placed(policy: Policy, told: Sequence[Told]) -> Iterator[Warning_]:
 
 def _text(policy: Policy) -> bytes | None:
     """The bytes of a policy of one file, if they are still the ones read."""
-    if len(policy.info.files) != 1:
-        return None
-    try:
-        content = Path(policy.info.files[0]).read_bytes()
-    except OSError:
-        return None
-    return content if hashlib.sha256(content).hexdigest() == policy.info.sha256 else None
+    return next((content for _, content in unchanged(policy.info)), None) if len(policy.info.files) == 1 else None
+
+
+def _awaiting(policy: Policy) -> Iterator[Warning_]:
+    """Files in which entries still bear the mark that `policy learn` puts above each."""
+    for file, content in unchanged(policy.info):
+        marks = [found.start() for found in _MARK.finditer(content)]
+        if marks:
+            count = f"{len(marks)} entries await" if len(marks) > 1 else "1 entry awaits"
+            words = f"{count} review: put each right or take it out, then remove its `# REVIEW`; this is the first"
+            line = content.count(b"\n", 0, marks[0]) + 1
+            version = policy.policy.version
+            yield Warning_(code="policy.review", entry="policy", message=words, version=version, file=file, line=line)
+
+
+_MARK = re.compile(rb"^[ \t]*#[ \t]*REVIEW\b", re.MULTILINE)
+"""A line that is a comment and begins with the mark."""
 
 
 def _empty(policy: Policy, _now: Instant) -> Warnings:

@@ -404,11 +404,13 @@ class Given(_Table, frozen=True, kw_only=True):
 
 
 class Expected(_Table, frozen=True, kw_only=True):
-    """What an inline test expects."""
+    """What an inline test expects; what is not written may be anything."""
 
-    verdict: Verdict
+    verdict: Verdict | None = None
     reasons: tuple[str, ...] = ()
     rule: str | None = None
+    labels: tuple[LabelName, ...] = ()
+    """Labels it bears, `none` and `unread` among them; whatever the verdict, also where it is out of scope."""
 
 
 class Test(_Table, frozen=True, kw_only=True):

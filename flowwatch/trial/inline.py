@@ -5,7 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from flowwatch.judge import Bench, with_data_in_names
-from flowwatch.model import Decision, Instant, LookupDecision, Place, PolicyInfo, Verdict
+from flowwatch.model import Decision, Instant, LookupDecision, Place, PolicyInfo
 from flowwatch.places import Locator
 from flowwatch.policy.terms import Expected, Policy, PolicySet, Test
 from flowwatch.trial.given import lookup, supposed
@@ -23,7 +23,7 @@ class TestResult(msgspec.Struct, frozen=True, kw_only=True):
     passed: bool
     expected: Expected
     got: Expected
-    """Verdict, every reason and note, id of the deciding rule."""
+    """Verdict, every reason and note, id of the deciding rule, every label."""
     decision: Decision | LookupDecision
 
 
@@ -47,7 +47,8 @@ def _result(test: Test, version: Policy, bench: Bench) -> TestResult:
     decision = _decided(test, version, bench)
     reasons = tuple(reason.value for reason in (*decision.reasons, *decision.notes))
     rule = None if decision.rule is None else decision.rule.id
-    got = Expected(verdict=decision.verdict, reasons=reasons, rule=rule)
+    labels = tuple(label.name for label in decision.labels) if isinstance(decision, Decision) else ()
+    got = Expected(verdict=decision.verdict, reasons=reasons, rule=rule, labels=labels)
     return TestResult(
         name=test.name,
         policy=version.info,
@@ -66,7 +67,6 @@ def _decided(test: Test, version: Policy, bench: Bench) -> Decision | LookupDeci
 
 
 def _fits(expected: Expected, got: Expected) -> bool:
-    """Verdict and rule are equal and every reason expected is among those given."""
-    verdict: Verdict = expected.verdict
-    reasons = set(expected.reasons) <= set(got.reasons)
-    return verdict is got.verdict and reasons and expected.rule in (None, got.rule)
+    """Verdict and rule are equal where expected, and every reason and label expected is among those given."""
+    among = set(expected.reasons) <= set(got.reasons) and set(expected.labels) <= set(got.labels)
+    return among and expected.verdict in (None, got.verdict) and expected.rule in (None, got.rule)

@@ -283,3 +283,26 @@ def test_what_is_expected_when_the_policy_is_not_valid():
     assert told(until("2026-12-01") + expected) == []
     assert told(until("2026-11-01") + expected) == [("expected.never", "channel up")]
     assert told(CLEAN + expected) == []
+
+
+def test_marks_of_a_draft_are_told_until_the_last_is_gone(tmp_path):
+    file = tmp_path / "p.toml"
+    file.write_text(
+        CLEAN.replace("[[zone]]", "# REVIEW: seen\n[[zone]]").replace("[[server]]", " # REVIEW\n[[server]]")
+    )
+    [told] = lint(load(file), TODAY)
+    assert (told.code, told.file, told.line) == ("policy.review", str(file), 6)
+    assert "2 entries await review" in str(told)
+    file.write_text(file.read_text().replace("# REVIEW: seen\n", ""))
+    [told] = lint(load(file), TODAY)
+    assert "1 entry awaits review" in str(told)
+    file.write_text(CLEAN + '# REVIEWED by two\n# see the REVIEW\n[[lookup]]\nnames = ["a.example"] # REVIEW\n')
+    assert lint(load(file), TODAY) == ()
+
+
+def test_marks_are_found_in_parts_too(tmp_path):
+    file, part = tmp_path / "p.toml", tmp_path / "part.toml"
+    file.write_text('include = ["part.toml"]\n' + CLEAN)
+    part.write_text('# REVIEW\n[[lookup]]\nnames = ["a.example"]\n')
+    [told] = lint(load(file), TODAY)
+    assert (told.code, told.file, told.line) == ("policy.review", str(part), 1)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from flowwatch.errors import PolicyError
 from flowwatch.model import Place
 from flowwatch.policy import parse
 from flowwatch.policy.terms import PolicySet
@@ -201,3 +202,33 @@ def test_one_name_may_be_more_than_the_limit():
     written = f'[[test]]\nname = "t"\ngiven = {{ {given} }}\nexpect = {{ verdict = "unapproved" }}\n'
     (result,) = run_tests(PolicySet((parse(POLICY + "[defaults]\ndns_name_bytes = 59\n" + written),)))
     assert (result.passed, result.got.reasons[0]) == (True, "dns.data_in_names")
+
+
+@pytest.mark.parametrize(
+    ("src", "sent", "expect", "passes"),
+    [
+        ("192.0.2.17", 2_000, 'labels = ["bulk"]', True),
+        ("192.0.2.17", 200, 'labels = ["bulk"]', False),
+        ("192.0.2.17", 200, 'labels = ["none"]', True),
+        ("203.0.113.5", 2_000, 'labels = ["bulk"]', True),
+        ("203.0.113.5", 2_000, 'verdict = "out_of_scope", labels = ["bulk"]', True),
+        ("203.0.113.5", 2_000, 'verdict = "approved", labels = ["bulk"]', False),
+    ],
+)
+def test_labels_may_be_expected_whatever_the_verdict(src, sent, expect, passes):
+    given = f'time = 2026-11-04T01:30:00Z, src = "{src}", dst = "198.51.100.99", port = 443, bytes_out = {sent}'
+    written = f'[[test]]\nname = "t"\ngiven = {{ {given} }}\nexpect = {{ {expect} }}\n'
+    (result,) = run_tests(PolicySet((parse(POLICY + written),)))
+    assert result.passed is passes, result.got
+
+
+@pytest.mark.parametrize(
+    ("given", "expect", "said"),
+    [
+        (f'{ANY}, dst = "198.51.100.99"', "", "nothing is expected"),
+        (f'{ANY}, dst = "198.51.100.53", lookup = "a.example"', 'labels = ["bulk"]', "a lookup bears no labels"),
+    ],
+)
+def test_an_expectation_that_could_not_fail_is_an_error(given, expect, said):
+    with pytest.raises(PolicyError, match=said):
+        parse(POLICY + f'[[test]]\nname = "t"\ngiven = {{ {given} }}\nexpect = {{ {expect} }}\n')
