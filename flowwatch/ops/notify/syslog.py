@@ -80,7 +80,8 @@ class Syslog:
 def _close(sock: socket.socket) -> None:
     """Says that no more comes and waits a while for the receiver to close too: what it had against it shows here.
 
-    Raises OSError where the connection was broken off; one that is only left open cannot be told from one well read.
+    Raises OSError where the connection was broken off; one that is only left open, or ended without a word (as TLS 1.3
+    may where a certificate of ours was asked for), cannot be told from one well read.
     """
     try:
         if isinstance(sock, ssl.SSLSocket):
