@@ -166,7 +166,9 @@ class Pairs:
             return None
         if len(run.names) > _MOST_ALIASES or line.said in run.said:
             return None
-        if run.chained or any(_value(line.said, name) is not None for name in run.names):
+        values = [_value(line.said, name) for name in run.names]
+        kind = run.question.line.word
+        if run.chained or any(one is not None and (line.key or _fits(kind, one)) for one in values):
             return run
         return None
 

@@ -305,3 +305,13 @@ def test_words_of_a_server_are_no_rcode_and_no_control_reaches_a_report(told):
     one, other = told(*lines)[0]
     assert "rcode" not in one
     assert other["policy_action"] == "/blocked\\x1b[31m"
+
+
+def test_an_address_of_the_other_family_is_of_another_reply(told):
+    rows, _ = told(
+        "query[A] results.example from 192.0.2.1",
+        "query[AAAA] results.example from 192.0.2.2",
+        "cached results.example is 2001:db8::7",
+        "reply results.example is 198.51.100.7",
+    )
+    assert [row["answers"][0]["data"] for row in rows] == ["198.51.100.7", "2001:db8::7"]
