@@ -21,10 +21,13 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
-HOSTS = {f"h{number}": (f"198.51.100.{number}", f"2001:db8::{number:x}") for number in range(1, 41)}
-ONLY_IPV4 = {f"only{number}": f"203.0.113.{number}" for number in range(1, 6)}
+HOSTS: dict[str, tuple[str, ...]] = {
+    **{f"h{number}": (f"198.51.100.{number}", f"2001:db8::{number:x}") for number in range(1, 41)},
+    **{f"only{number}": (f"203.0.113.{number}",) for number in range(1, 6)},
+    **{f"two{number}": (f"203.0.113.{10 + number}", f"203.0.113.{20 + number}") for number in range(1, 6)},
+}
 ALIASES = {f"alias{number}": f"h{number}" for number in range(1, 21)}
-_THERE = (*HOSTS, *ONLY_IPV4, *ALIASES)
+_THERE = (*HOSTS, *ALIASES)
 ZONE = "results.example"
 _AT_ONCE = 8
 _PATIENCE = 10.0
@@ -175,8 +178,7 @@ def moved(log: Path) -> None:
 def _records() -> Iterator[tuple[str, str, str]]:
     """What the zone holds: name, type, data."""
     for host, addresses in HOSTS.items():
-        yield from ((f"{host}.{ZONE}.", kind, one) for kind, one in zip(("A", "AAAA"), addresses, strict=True))
-    yield from ((f"{host}.{ZONE}.", "A", address) for host, address in ONLY_IPV4.items())
+        yield from ((f"{host}.{ZONE}.", "AAAA" if ":" in one else "A", one) for one in addresses)
     yield from ((f"{alias}.{ZONE}.", "CNAME", f"{host}.{ZONE}.") for alias, host in ALIASES.items())
 
 
@@ -302,6 +304,6 @@ def dnsmasq(program: str, folder: Path, log: Path, *options: str, upstream: int 
 def _own_zone() -> Iterator[str]:
     yield "local=/example/"
     yield "local-ttl=60"
-    yield from (f"host-record={host}.{ZONE},{','.join(addresses)}" for host, addresses in HOSTS.items())
-    yield from (f"host-record={host}.{ZONE},{address}" for host, address in ONLY_IPV4.items())
+    for host, addresses in HOSTS.items():
+        yield from (f"host-record={host}.{ZONE},{address}" for address in addresses)
     yield from (f"cname={alias}.{ZONE},{host}.{ZONE}" for alias, host in ALIASES.items())
