@@ -197,8 +197,10 @@ class Kept:
             "SELECT id, row FROM lookups WHERE cursor = ? AND record = ? AND qname = ? ORDER BY id",
             (place.cursor, row["record"], row.get("qname") or ""),
         )
-        alike = (id_ for id_, kept in found if _unanswered_of(_unpacked(kept), row))
-        if (number := next(alike, None)) is None:  # what was kept of it is past its time
+        kept = [(id_, _unpacked(body)) for id_, body in found]
+        alike = [("rcode" in one, "answers" in one, id_) for id_, one in kept if one.get("qtype") == row.get("qtype")]
+        *_, number = min(alike, default=(None,))  # of its answer a part may have been told
+        if number is None:  # what was kept of it is past its time
             return self._add_lookups([row], place)[0]
         bound = int(bool(_ends(row)))
         self._db.execute("UPDATE lookups SET row = ?, bound = ? WHERE id = ?", (_packed(row), bound, number))
@@ -346,11 +348,6 @@ def _quic(row: Row) -> str:
     """`quic` where the row shows a QUIC connection, `moved` where it shows none, which may continue one."""
     shown = row.get("app") == "quic" and any(row.get(name) for name in ("sni", "alpn", "tls_version"))
     return "quic" if shown else "moved"
-
-
-def _unanswered_of(kept: Row, row: Row) -> bool:
-    """What was kept is the same question, whose answer had not come."""
-    return kept.get("qtype") == row.get("qtype") and kept.get("answers") is None and kept.get("rcode") is None
 
 
 def _ends(row: Row) -> dict[str, int]:

@@ -21,10 +21,15 @@ import dns.name
 import dns.rcode
 import dns.rdatatype
 
-HOSTS = {f"h{number}": (f"198.51.100.{number}", f"2001:db8::{number:x}") for number in range(1, 41)}
-ONLY_IPV4 = {f"only{number}": f"203.0.113.{number}" for number in range(1, 6)}
+HOSTS: dict[str, tuple[str, ...]] = {
+    **{f"h{number}": (f"198.51.100.{number}", f"2001:db8::{number:x}") for number in range(1, 41)},
+    **{f"only{number}": (f"203.0.113.{number}",) for number in range(1, 6)},
+    **{f"two{number}": (f"203.0.113.{10 + number}", f"203.0.113.{20 + number}") for number in range(1, 6)},
+}
 ALIASES = {f"alias{number}": f"h{number}" for number in range(1, 21)}
+_THERE = (*HOSTS, *ALIASES)
 ZONE = "results.example"
+_AT_ONCE = 8
 _PATIENCE = 10.0
 """Seconds that a resolver may take."""
 _NOT_BEGUN = "the resolver did not begin a new log"
@@ -59,27 +64,35 @@ class Resolver(NamedTuple):
 
 
 def questions(count: int, seed: int) -> list[tuple[dns.name.Name, str]]:
-    """Names to ask for, with types: most are there, some are not, some are asked for again, some are odd."""
+    """Names to ask for, with types: most are there, some are not, some are asked for again, some are odd.
+
+    None stands twice among those that are asked at once: dnsmasq answers both and logs one answer.
+    """
     chance = random.Random(seed)  # noqa: S311 - an order of questions
-    there = [*HOSTS, *ONLY_IPV4, *ALIASES]
-    found = []
-    for number in range(count):
-        if number % 20 == 0:
-            labels, kind = chance.choice(_ODD), chance.choice(_ODD_TYPES)
-        elif number % 4 == 0:
-            labels, kind = [b"gone%d" % number], chance.choice(("A", "AAAA"))
-        else:
-            labels, kind = [chance.choice(there).encode()], chance.choice(("A", "A", "AAAA"))
-        above = b"elsewhere" if number % 30 == 0 else b"results"
-        found.append((dns.name.Name((*labels, above, b"example", b"")), kind))
+    found: list[tuple[dns.name.Name, str]] = []
+    while len(found) < count:
+        one = _question(len(found), chance)
+        if one not in found[-_AT_ONCE:]:
+            found.append(one)
     return [*found, *((dns.name.root, kind) for kind in ("NS", "A"))]
 
 
+def _question(number: int, chance: random.Random) -> tuple[dns.name.Name, str]:
+    if number % 20 == 0:
+        labels, kind = chance.choice(_ODD), chance.choice(_ODD_TYPES)
+    elif number % 4 == 0:
+        labels, kind = [b"gone%d" % number], chance.choice(("A", "AAAA"))
+    else:
+        labels, kind = [chance.choice(_THERE).encode()], chance.choice(("A", "A", "AAAA"))
+    above = b"elsewhere" if number % 30 == 0 else b"results"
+    return dns.name.Name((*labels, above, b"example", b"")), kind
+
+
 def ask(port: int, wanted: list[tuple[dns.name.Name, str]], between: Callable[[int], None]) -> list[Asked]:
-    """Asks by UDP from eight addresses at once; `between` is called with how many were asked so far."""
+    """Asks by UDP from several addresses at once; `between` is called with how many were asked so far."""
     asked: list[Asked] = []
     with contextlib.ExitStack() as stack:
-        clients = [f"127.0.0.{number}" for number in range(2, 10)]
+        clients = [f"127.0.0.{number}" for number in range(2, 2 + _AT_ONCE)]
         sockets = [stack.enter_context(_client(one, port)) for one in clients]
         for start in range(0, len(wanted), len(clients)):
             some = wanted[start : start + len(clients)]
@@ -165,8 +178,7 @@ def moved(log: Path) -> None:
 def _records() -> Iterator[tuple[str, str, str]]:
     """What the zone holds: name, type, data."""
     for host, addresses in HOSTS.items():
-        yield from ((f"{host}.{ZONE}.", kind, one) for kind, one in zip(("A", "AAAA"), addresses, strict=True))
-    yield from ((f"{host}.{ZONE}.", "A", address) for host, address in ONLY_IPV4.items())
+        yield from ((f"{host}.{ZONE}.", "AAAA" if ":" in one else "A", one) for one in addresses)
     yield from ((f"{alias}.{ZONE}.", "CNAME", f"{host}.{ZONE}.") for alias, host in ALIASES.items())
 
 
@@ -269,21 +281,29 @@ def unbound(program: str, folder: Path, log: Path, options: str = "", *, hup: bo
 
 
 @contextlib.contextmanager
-def dnsmasq(program: str, folder: Path, log: Path, *options: str) -> Iterator[Resolver]:
-    """dnsmasq. `options` say what it logs."""
+def dnsmasq(program: str, folder: Path, log: Path, *options: str, upstream: int | None = None) -> Iterator[Resolver]:
+    """dnsmasq. `options` say what it logs; it knows the zone, or asks who listens on the port `upstream`."""
     port = free_port()
-    rows = [f"host-record={host}.{ZONE},{','.join(addresses)}" for host, addresses in HOSTS.items()]
-    rows += [f"host-record={host}.{ZONE},{address}" for host, address in ONLY_IPV4.items()]
-    rows += [f"cname={alias}.{ZONE},{host}.{ZONE}" for alias, host in ALIASES.items()]
+    rows = list(_own_zone()) if upstream is None else [f"server=127.0.0.1#{upstream}"]
     (folder / "dnsmasq.conf").write_text("\n".join((*rows, "")))
     user = ["--user=root", "--group=root"] if os.geteuid() == 0 else []
     command = [program, "--keep-in-foreground", f"--conf-file={folder}/dnsmasq.conf", "--no-resolv", "--no-hosts",
-               f"--port={port}", "--listen-address=127.0.0.1", "--bind-interfaces", "--pid-file", "--local=/example/",
+               f"--port={port}", "--listen-address=127.0.0.1", "--bind-interfaces", "--pid-file",
                f"--log-facility={log}", *user, *options]  # fmt: skip
     with running(command, port, folder / "said") as process:
 
         def rotate() -> None:
             moved(log)
             process.send_signal(signal.SIGUSR2)
+            if upstream is not None:  # an answer that came in the next log would be without its question
+                _await(log.exists, _NOT_BEGUN)
 
         yield Resolver(port, rotate)
+
+
+def _own_zone() -> Iterator[str]:
+    yield "local=/example/"
+    yield "local-ttl=60"
+    for host, addresses in HOSTS.items():
+        yield from (f"host-record={host}.{ZONE},{address}" for address in addresses)
+    yield from (f"cname={alias}.{ZONE},{host}.{ZONE}" for alias, host in ALIASES.items())

@@ -8,6 +8,7 @@ import pytest
 from flowwatch.model import Reason
 from flowwatch.ops.check import Wanted, check
 from flowwatch.ops.config import load
+from flowwatch.ops.state import State
 from flowwatch.ops.streams import of_coverage
 
 POLICY = """
@@ -171,3 +172,19 @@ def test_a_line_that_is_held_back_counts_once(logs):
         assert (stream.records, lacking) == (2, set())
     logs.write(whole[30:])
     assert logs.check()[0].records == 4
+
+
+@pytest.mark.parametrize("begun", ["config a.results.example is <CNAME>", "config b.results.example is 198.51.100.6"])
+def test_an_answer_of_which_a_part_was_read_first_is_of_the_same_lookup(logs, begun):
+    at = "Sep 21 13:33:20 dnsmasq[9]: 1 192.0.2.7/4000 "
+    asked = "a" if "CNAME" in begun else "b"
+    told = [f"query[A] {asked}.results.example from 192.0.2.7", begun,
+            "config b.results.example is 198.51.100.7", "query[A] c.results.example from 192.0.2.7"]  # fmt: skip
+    for line in told:
+        logs.write(f"{at}{line}\n")
+        logs.check()
+    with State.open(logs.folder / "state", alone=False) as state:
+        rows = state.db.execute("SELECT qname, bound, verdict <> '' FROM lookups ORDER BY record").fetchall()
+        assert rows == [(f"{asked}.results.example", 1, 1), ("c.results.example", 0, 1)]
+        addresses = {address for (address,) in state.db.execute("SELECT address FROM answers")}
+        assert addresses == {word for line in told for word in line.split() if word.startswith("198.")}

@@ -176,12 +176,26 @@ def test_unbound(site, unbound, tmp_path, options, hup):
 
 @pytest.mark.parametrize("option", ["--log-queries", "--log-queries=extra"])
 def test_dnsmasq(site, dnsmasq, tmp_path, option):
-    def told(one):
-        """An error that does not say of which question is of none."""
-        nameless = one.rcode == "REFUSED" and option == "--log-queries"
-        return one.client, _of_dnsmasq(one.name), one.type, None if nameless else one.rcode, one.addresses
-
     with resolvers.dnsmasq(dnsmasq, tmp_path, site.log, option) as resolver:
         asked = site.asked(resolver)
-        assert site.judged() == Counter(map(told, asked))
+        assert site.judged() == Counter(_told_by_dnsmasq(one, option) for one in asked)
         site.assert_whole()
+
+
+@pytest.mark.parametrize("option", ["--log-queries", "--log-queries=extra"])
+def test_dnsmasq_that_asks_another(site, dnsmasq, tmp_path, option):
+    above = tmp_path / "above"
+    above.mkdir()
+    with (
+        resolvers.dnsmasq(dnsmasq, above, above / "log") as other,
+        resolvers.dnsmasq(dnsmasq, tmp_path, site.log, option, upstream=other.port) as resolver,
+    ):
+        asked = site.asked(resolver)
+        assert site.judged() == Counter(_told_by_dnsmasq(one, option) for one in asked)
+        site.assert_whole()
+
+
+def _told_by_dnsmasq(one, option):
+    """An error that does not say of which question is of none."""
+    nameless = one.rcode == "REFUSED" and option == "--log-queries"
+    return one.client, _of_dnsmasq(one.name), one.type, None if nameless else one.rcode, one.addresses

@@ -3,8 +3,9 @@ r"""Answers to the question they belong to: the trap of raw names closed.
 An answer `reply NAME is VALUE` counts only where NAME is the name that was asked, or the next of the chain that began
 with it, and where VALUE is of the type that was asked for (a text may be all that an address may be, so where both were
 asked for without a key it is neither's). With `log-queries=extra` its question has the same process,
-serial, client and port. Without, it is the oldest open question of the same process, name and type: all lines of one
-reply stand together, which is what this rests on. An answer without such a question names nothing.
+serial, client and port. Without, it is the latest open question of the same process, name and type: all lines of one
+reply stand together, and a question that stays without its answer (one asked twice at once is answered once, some are
+never) takes none that came to a later one. An answer without such a question names nothing.
 
 Source: dnsmasq's `log_query` (cache.c) and `reply_query` (forward.c), 2.80 to 2.93.
 """
@@ -60,6 +61,8 @@ class _Run(msgspec.Struct):
     """The name asked and the chain from it, as printed."""
     chained: bool = False
     """The last line led to another name, which is still to be told."""
+    said: set[str] = msgspec.field(default_factory=set)
+    """The addresses, as they were told; a reply tells none twice."""
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -161,16 +164,18 @@ class Pairs:
         run = self._runs.get(line.pid)
         if run is None or run.question.line.key != line.key or line.kind == "error":
             return None
-        if len(run.names) > _MOST_ALIASES:
+        if len(run.names) > _MOST_ALIASES or line.said in run.said:
             return None
-        if run.chained or any(_value(line.said, name) is not None for name in run.names):
+        values = [_value(line.said, name) for name in run.names]
+        kind = run.question.line.word
+        if run.chained or any(one is not None and (line.key or _fits(kind, one)) for one in values):
             return run
         return None
 
     def _begun(self, line: Line) -> _Run | None:
         """The reply that this line begins."""
         self.pause(line)
-        question = self._by_key.get((line.pid, line.key)) if line.key else self._oldest(line)
+        question = self._by_key.get((line.pid, line.key)) if line.key else self._latest(line)
         if question is None or (line.kind == "answer" and not _answers(line.said, question)):
             return None
         if question.answers is not None and question.rcode is None:
@@ -179,13 +184,16 @@ class Pairs:
         self._runs[line.pid] = run
         return run
 
-    def _oldest(self, line: Line) -> Question | None:
-        """Of the questions without a key the oldest whose name and type the line fits; an error fits none."""
+    def _latest(self, line: Line) -> Question | None:
+        """Of the questions without a key the latest whose name and type the line fits; an error fits none."""
         for name in _possible_names(line.said):
             waiting = [one for one in self._by_name.get((line.pid, name.lower()), ()) if not one.done]
             fitting = [one for one in waiting if _fits(one.line.word, line.said[len(name) + 4 :])]
-            if fitting and (fitting[0].line.word == "TXT") == any(one.line.word == "TXT" for one in fitting):
-                return fitting[0]
+            texts = [one for one in fitting if one.line.word == "TXT"]
+            if fitting and len(texts) in (0, len(fitting)):
+                return fitting[-1]
+            for one in texts:  # it may be theirs; none of them keeps an address from a later question
+                self._tell(one)
         return None
 
     def _take(self, run: _Run, line: Line) -> None:
@@ -197,6 +205,8 @@ class Pairs:
             run.names.append(name)
         value = line.said[len(name) + 4 :]
         run.chained = value == "<CNAME>"
+        if line.key is None and text.address(value):
+            run.said.add(line.said)
         if blocked(line.word):
             question.policy = text.printable(line.word.encode("latin-1"))
         _add(question, name, value)

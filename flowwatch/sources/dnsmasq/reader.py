@@ -22,7 +22,7 @@ _EXACT = re.compile(r"[!-;=?-\[\]-~]+", re.ASCII)
 _OTHER = "line of dnsmasq that names nothing asked or answered"
 _UNASKED = "answer to no question of this log: it names nothing"
 _GIVEN_UP = "questions given up for newer ones"
-_OLDEST = "answer without the key of its question: given to the oldest that asked for the name"
+_UNKEYED = "answer without the key of its question: given to the latest that asked for the name"
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -101,7 +101,7 @@ class DnsmasqLog:
         elif self._pairs.answer(number, offset, found):
             self._answered = True
             ledger.events += 1
-            ledger.notes.update({} if found.key else {_OLDEST: 1})
+            ledger.notes.update({} if found.key else {_UNKEYED: 1})
         else:
             ledger.unattributable += 1
             ledger.notes[_UNASKED] += 1

@@ -258,7 +258,40 @@ def test_no_more_than_some_questions_for_one_name_wait(told):
     rows, coverage = told(*[ask] * 3000, *["reply results.example is 192.0.2.1", "started"] * 3000)
     assert (len(rows), coverage.events, coverage.unattributable) == (3000, 3000, 3000)
     rows, _ = told(*[ask] * 300, "reply results.example is 2001:db8::1")
-    assert [row["record"] for row in rows if "answers" in row] == [300 - 256 + 1]
+    assert [row["record"] for row in rows if "answers" in row] == [300]
+
+
+def test_a_question_that_is_never_answered_takes_no_answer_of_a_later_one(told):
+    """dnsmasq logs one answer where a name is asked for twice at once."""
+    ask, forwarded = "query[A] results.example from 192.0.2.{}", "forwarded results.example to 192.0.2.53"
+    reply, cached = "reply results.example is 198.51.100.7", "cached results.example is 198.51.100.7"
+    lines = ask.format(1), forwarded, ask.format(2), reply, ask.format(3), cached, ask.format(4), forwarded, reply
+    rows, coverage = told(*lines)
+    assert [row["client_ip"] for row in rows if "answers" in row] == ["192.0.2.2", "192.0.2.3", "192.0.2.4"]
+    assert all(row["answer_record"] - row["record"] < 3 for row in rows if "answers" in row)
+    assert coverage.unattributable == 0
+
+
+def test_an_address_that_is_told_again_is_of_another_reply(told):
+    rows, _ = told(
+        "query[A] www.example from 192.0.2.1",
+        "query[A] edge.example from 192.0.2.2",
+        "reply www.example is <CNAME>",
+        "reply edge.example is 198.51.100.7",
+        "reply edge.example is 198.51.100.8",
+        "reply edge.example is 198.51.100.7",
+        "reply edge.example is 198.51.100.8",
+    )
+    found = [[one["data"] for one in row["answers"] if one["type"] == "A"] for row in rows]
+    assert found == [["198.51.100.7", "198.51.100.8"]] * 2
+
+
+def test_a_text_that_was_asked_for_keeps_no_address_from_a_later_question(told):
+    text_first = "query[TXT] results.example from 192.0.2.1"
+    ask, reply = "query[A] results.example from 192.0.2.2", "reply results.example is 198.51.100.7"
+    rows, coverage = told(text_first, ask, reply, ask, reply)
+    assert ["answers" in row for row in rows] == [False, False, True]
+    assert coverage.unattributable == 1
 
 
 def test_a_value_that_is_no_name_is_not_searched_for_one(told):
@@ -272,3 +305,13 @@ def test_words_of_a_server_are_no_rcode_and_no_control_reaches_a_report(told):
     one, other = told(*lines)[0]
     assert "rcode" not in one
     assert other["policy_action"] == "/blocked\\x1b[31m"
+
+
+def test_an_address_of_the_other_family_is_of_another_reply(told):
+    rows, _ = told(
+        "query[A] results.example from 192.0.2.1",
+        "query[AAAA] results.example from 192.0.2.2",
+        "cached results.example is 2001:db8::7",
+        "reply results.example is 198.51.100.7",
+    )
+    assert [row["answers"][0]["data"] for row in rows] == ["198.51.100.7", "2001:db8::7"]
