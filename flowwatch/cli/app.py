@@ -110,7 +110,7 @@ def main() -> None:
     try:
         app(prog_name="flowwatch")
     except SystemExit as end:
-        if end.code == Exit.INTERRUPTED:
+        if end.code in (Exit.INTERRUPTED, Exit.PIPE):
             _leave(end.code)
         raise
 

@@ -8,6 +8,7 @@ import fnmatch
 import glob
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,8 +22,6 @@ _SOON = 1000
 
 def changes(loaded: Loaded) -> Iterator[None]:
     """At once, then whenever there may be something new, until the process is told to end."""
-    from watchfiles import watch  # noqa: PLC0415 - start-up time
-
     ended = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: ended.set())
@@ -33,20 +32,29 @@ def changes(loaded: Loaded) -> Iterator[None]:
             ended.wait(PAUSE)
             yield
             continue
-        for _ in watch(
-            *folders,
-            stop_event=ended,
-            debounce=_SOON,
-            rust_timeout=int(PAUSE * 1000),
-            yield_on_timeout=True,
-            recursive=False,
-            raise_interrupt=False,
-            watch_filter=_of_sources(loaded),
-        ):
-            if not ended.is_set():
-                yield
-            if set(folders) != {folder for folder in _folders(loaded) if folder.is_dir()}:
-                break
+        yield from _woken(folders, loaded, ended)
+
+
+def _woken(folders: list[Path], loaded: Loaded, ended: threading.Event) -> Iterator[None]:
+    """Whenever something changed in the folders, until they are others; once at the start for what came before that."""
+    from watchfiles import watch  # noqa: PLC0415 - start-up time
+
+    due = 0.0
+    for changed in watch(
+        *folders,
+        stop_event=ended,
+        debounce=_SOON,
+        rust_timeout=_SOON,
+        yield_on_timeout=True,
+        recursive=False,
+        raise_interrupt=False,
+        watch_filter=_of_sources(loaded),
+    ):
+        if not ended.is_set() and (changed or time.monotonic() >= due):
+            due = time.monotonic() + PAUSE
+            yield
+        if set(folders) != {folder for folder in _folders(loaded) if folder.is_dir()}:
+            return
 
 
 def _of_sources(loaded: Loaded) -> Callable[[object, str], bool]:

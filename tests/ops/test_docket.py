@@ -11,7 +11,7 @@ import pytest
 
 from flowwatch import policy, sources
 from flowwatch.audit import audit
-from flowwatch.model import FLOWS, LOOKUPS, ReadOptions
+from flowwatch.model import FLOWS, LOOKUPS, OF_THE_WHOLE, ReadOptions
 from flowwatch.ops.docket import Docket
 from flowwatch.ops.kept import Kept, Place
 from flowwatch.ops.kept import table as as_table
@@ -41,7 +41,8 @@ def at_once(paths, rules):
         for one in report.decisions
     )
     lookups = Counter((str(one.verdict), str(one.reasons[0])) for one in report.lookups)
-    return Told(flows, lookups, {one.id: (one.count, one.bytes_sent, one.bytes_most) for one in report.findings})
+    found = [one for one in report.findings if one.kind not in OF_THE_WHOLE]  # those are for a whole recording
+    return Told(flows, lookups, {one.id: (one.count, one.bytes_sent, one.bytes_most) for one in found})
 
 
 def bit_by_bit(paths, rules, folder, chance, pieces):

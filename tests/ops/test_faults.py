@@ -20,7 +20,7 @@ from flowwatch.ops.config import load
 from flowwatch.ops.state import FILE, State
 from tests.ops.site import Site
 
-KILLS = int(os.environ.get("KILLS", "60"))
+KILLS = int(os.environ.get("KILLS", "40"))
 """How often each test at random ends a check; 250 for the longer run."""
 
 
