@@ -232,7 +232,7 @@ _ONCE = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     windows=st.lists(_DAILY | _ONCE, min_size=1, max_size=3),
     at=st.integers(-90, 90).map(lambda hours: ns("2026-11-02T00:17") + hours * 60 * MINUTE),
