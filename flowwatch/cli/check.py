@@ -152,11 +152,11 @@ def _say(outcome: "Outcome", loaded: "Loaded", fmt: Format) -> int:
         from flowwatch.ops.scheduled import alerts
         from flowwatch.reports import alert_line
 
-        for alert in alerts(outcome):
-            sys.stdout.buffer.write(alert_line(alert, "jsonl"))
-        return code
-    for line in _lines(outcome):
-        typer.echo(printable(line))
+        sys.stdout.buffer.writelines(alert_line(alert, "jsonl") for alert in alerts(outcome))
+        sys.stdout.buffer.flush()
+    else:
+        for line in _lines(outcome):
+            typer.echo(printable(line))
     if outcome.shortfalls:
         say(f"flowwatch: incomplete: {'; '.join(outcome.shortfalls)}")
     return code

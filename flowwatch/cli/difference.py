@@ -17,7 +17,7 @@ from flowwatch.cli.options import (
     can_be_written,
     keep_inputs,
     load_policy,
-    threads_or_cores,
+    read_options,
 )
 
 if TYPE_CHECKING:
@@ -47,21 +47,13 @@ def diff(
     from flowwatch import sources
     from flowwatch.cli.scan import but_rules
     from flowwatch.cli.terminal import progress, sink
-    from flowwatch.model import ReadOptions
-    from flowwatch.sources.moments import known_zone
     from flowwatch.trial import difference
 
     before, after = load_policy(old), load_policy(new)
     found = but_rules(but_rules(sources.expand(paths), paths, old), paths, new)
     keep_inputs((*found, old, new, *(maps or ())), [output])
     can_be_written([output])
-    options = ReadOptions(
-        digest=False,
-        input_format=input_format,
-        maps=tuple(map(str, maps or ())),
-        timezone=known_zone(timezone),
-        threads=threads_or_cores(threads),
-    )
+    options = read_options(input_format, maps, timezone, threads)
     with progress(found) as advance:
         told = difference(before, after, found, databases=places or (), options=options, progress=advance)
     with sink(output) as file:

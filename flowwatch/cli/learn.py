@@ -16,7 +16,7 @@ from flowwatch.cli.options import (
     can_be_written,
     keep_inputs,
     load_policy,
-    threads_or_cores,
+    read_options,
 )
 from flowwatch.errors import UsageError
 
@@ -53,8 +53,6 @@ def learn(
     from flowwatch import sources
     from flowwatch.cli.scan import but_rules
     from flowwatch.cli.terminal import progress, sink
-    from flowwatch.model import ReadOptions
-    from flowwatch.sources.moments import known_zone
     from flowwatch.trial import added, whole
     from flowwatch.trial import learn as learned
 
@@ -64,13 +62,7 @@ def learn(
     _new(output, base, begun)
     keep_inputs((*found, base, *(maps or ())), [output])
     can_be_written([output])
-    options = ReadOptions(
-        digest=False,
-        input_format=input_format,
-        maps=tuple(map(str, maps or ())),
-        timezone=known_zone(timezone),
-        threads=threads_or_cores(threads),
-    )
+    options = read_options(input_format, maps, timezone, threads)
     with progress(found) as advance:
         draft = learned(found, own, base=begun, databases=places or (), options=options, progress=advance)
     text = whole(draft) if base is None else added(draft, base.read_text("utf-8"))

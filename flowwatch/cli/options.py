@@ -11,7 +11,7 @@ import typer
 from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from flowwatch.model.records import Refused
+    from flowwatch.model.records import ReadOptions, Refused
     from flowwatch.policy.terms import PolicySet
 
 DEFAULT_POLICY = Path("flowwatch.policy.toml")
@@ -115,6 +115,29 @@ def load_policy(given: Path | None) -> "PolicySet":
     if chosen is None:
         raise UsageError("no policy given and no ./flowwatch.policy.toml here", hint="name the file")
     return load(chosen)
+
+
+def read_options(
+    input_format: str | None,
+    maps: Sequence[Path] | None,
+    timezone: str | None,
+    threads: int | None,
+    *,
+    digest: bool = False,
+    follow: float | None = None,
+) -> "ReadOptions":
+    """How inputs are read, as the options of a command say. Raises UsageError for a zone that is none."""
+    from flowwatch.model import ReadOptions
+    from flowwatch.sources.moments import known_zone
+
+    return ReadOptions(
+        digest=digest,
+        input_format=input_format,
+        maps=tuple(map(str, maps or ())),
+        timezone=known_zone(timezone),
+        threads=threads_or_cores(threads),
+        follow=follow or None,
+    )
 
 
 @contextlib.contextmanager

@@ -18,8 +18,8 @@ from flowwatch.cli.options import (
     Timezone,
     can_be_written,
     keep_inputs,
+    read_options,
     rejecting,
-    threads_or_cores,
 )
 from flowwatch.errors import UsageError
 
@@ -71,17 +71,7 @@ def flows(
     rejects_no_raw: NoRaw = False,
 ) -> None:
     """Print the conversations, one row each."""
-    from flowwatch.model import ReadOptions
-    from flowwatch.sources.moments import known_zone
-
-    options = ReadOptions(
-        digest=not no_digest,
-        input_format=input_format,
-        maps=tuple(map(str, maps or ())),
-        threads=threads_or_cores(threads),
-        timezone=known_zone(timezone),
-        follow=follow or None,
-    )
+    options = read_options(input_format, maps, timezone, threads, digest=not no_digest, follow=follow)
     refusals = _Refusals(rejects, raw=not rejects_no_raw)
     _records("flows", paths, fmt, output, options, refusals, stream=stream, follow=follow)
 
@@ -102,17 +92,7 @@ def lookups(
     rejects_no_raw: NoRaw = False,
 ) -> None:
     """Print the DNS questions with their answers, one row each."""
-    from flowwatch.model import ReadOptions
-    from flowwatch.sources.moments import known_zone
-
-    options = ReadOptions(
-        digest=not no_digest,
-        input_format=input_format,
-        maps=tuple(map(str, maps or ())),
-        threads=threads_or_cores(threads),
-        timezone=known_zone(timezone),
-        follow=follow or None,
-    )
+    options = read_options(input_format, maps, timezone, threads, digest=not no_digest, follow=follow)
     refusals = _Refusals(rejects, raw=not rejects_no_raw)
     _records("lookups", paths, fmt, output, options, refusals, stream=stream, follow=follow)
 

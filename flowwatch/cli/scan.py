@@ -26,9 +26,9 @@ from flowwatch.cli.options import (
     can_be_written,
     keep_inputs,
     policy_or_default,
+    read_options,
     rejecting,
     same_file,
-    threads_or_cores,
 )
 from flowwatch.errors import UsageError
 
@@ -99,10 +99,8 @@ def scan(
     from flowwatch import sources
     from flowwatch.audit import audit
     from flowwatch.cli.terminal import progress
-    from flowwatch.model import ReadOptions
     from flowwatch.places.installed import databases
     from flowwatch.reports.decisions import format_of
-    from flowwatch.sources.moments import known_zone
 
     chosen = _checked(formats, output)
     if decisions is not None:
@@ -113,13 +111,7 @@ def scan(
     written = _written(chosen, output, decisions)
     keep_inputs((*found, rules, *databases(places or ()), *(maps or ())), [*written, rejects])
     can_be_written([*written, rejects] if len(chosen) == 1 else [decisions, rejects])
-    options = ReadOptions(
-        digest=not no_digest,
-        input_format=input_format,
-        maps=tuple(map(str, maps or ())),
-        timezone=known_zone(timezone),
-        threads=threads_or_cores(threads),
-    )
+    options = read_options(input_format, maps, timezone, threads, digest=not no_digest)
     gc.disable()  # frozen values form no circles, and the process ends with its report: a fifth of the judging time
     with progress(found) as advance, rejecting(rejects, raw=not rejects_no_raw) as refused:
         options = msgspec.structs.replace(options, rejects=refused)

@@ -8,7 +8,6 @@ may name it, and is told as pending.
 """
 
 import contextlib
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -205,7 +204,7 @@ class _Check:
 
     def _tell(self, outcome: Outcome) -> None:
         """Puts into the outbox what is to be told."""
-        box, config, now = Outbox(self._state, socket.gethostname()), self._config, self._started
+        box, config, now = Outbox(self._state), self._config, self._started
         box.tell_findings(config, list(self._findings.all()), self._policies.versions[-1].info, now)
         records = sum(told.records for _, told in outcome.read)
         standing = len(outcome.findings)

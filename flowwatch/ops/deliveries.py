@@ -6,13 +6,14 @@ that an end at any instant tells one alert twice at the most; a file takes all t
 """
 
 import random
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 import flowwatch
-from flowwatch.model import Alert, AlertKind, Instant, Life, PolicyInfo, Severity, Verdict
+from flowwatch.model import Alert, AlertKind, Finding, Instant, Life, PolicyInfo, Severity, Verdict
 from flowwatch.ops import outbox
 from flowwatch.ops.config import Config
 from flowwatch.ops.life import Known
@@ -44,6 +45,27 @@ def receivers(config: Config) -> tuple[Receiver, ...]:
     return (*outputs, *channels)
 
 
+def host() -> str:
+    """The name of this machine."""
+    return socket.gethostname()
+
+
+def alert_of(finding: Finding, life: Life, now: Instant, delivery: str, policy: PolicyInfo | None = None) -> Alert:
+    """What is told of a finding."""
+    return Alert(
+        delivery=delivery,
+        kind=AlertKind.FINDING,
+        time=now,
+        severity=finding.severity,
+        title=finding.title,
+        life=life,
+        finding=finding,
+        policy=policy,
+        host=host(),
+        version=flowwatch.__version__,
+    )
+
+
 class Waiting(NamedTuple):
     """A delivery that is due."""
 
@@ -57,10 +79,9 @@ class Waiting(NamedTuple):
 class Outbox:
     """The deliveries of a state, changed within the caller's transaction."""
 
-    def __init__(self, state: State, host: str) -> None:
+    def __init__(self, state: State) -> None:
         self._state = state
         self._db = state.db
-        self._host = host
 
     def delivery(self) -> str:
         """A delivery id that was never given out before."""
@@ -117,7 +138,7 @@ class Outbox:
             severity=severity,
             title=title,
             lines=tuple(lines),
-            host=self._host,
+            host=host(),
             version=flowwatch.__version__,
         )
 
@@ -125,7 +146,7 @@ class Outbox:
         """Puts in what each receiver is to be told of the findings after a check."""
         for receiver in receivers(config):
             alerts = [
-                self._of_finding(one, life, policy, now)
+                alert_of(one.finding, life, now, self.delivery(), policy)
                 for one in known
                 if (life := self._life(receiver, one, now)) is not None
             ]
@@ -154,21 +175,6 @@ class Outbox:
             return None
         at, severity, verdict, quiet = row
         return outbox.Told(outbox.Seen(Severity(severity), Verdict(verdict), quiet=bool(quiet)), at)
-
-    def _of_finding(self, known: Known, life: Life, policy: PolicyInfo | None, now: Instant) -> Alert:
-        finding = known.finding
-        return Alert(
-            delivery=self.delivery(),
-            kind=AlertKind.FINDING,
-            time=now,
-            severity=finding.severity,
-            title=finding.title,
-            life=life,
-            finding=finding,
-            policy=policy,
-            host=self._host,
-            version=flowwatch.__version__,
-        )
 
     def tell_failure(self, config: Config, title: str, words: str, now: Instant) -> None:
         """Puts in that the check could not do its work; the same failure once in a repeat interval."""

@@ -69,11 +69,11 @@ class Docket:
         self.judged = self.undecided = 0
         """Decisions made, and of them those that cannot be told."""
 
-    def flows(self, numbers: Iterable[int], streams: Mapping[str, Stream]) -> int:
-        """Judges rows of FLOWS and those they hang together with; how many."""
+    def flows(self, numbers: Iterable[int], streams: Mapping[str, Stream]) -> None:
+        """Judges rows of FLOWS and those they hang together with."""
         rows = self._kept.together(numbers)
         if not rows:
-            return 0
+            return
         decisions = self._decisions(rows, streams)
         before = {
             (flow, side): _Stood(verdict, reason, finding, msgspec.json.decode(share, type=Share))
@@ -87,11 +87,7 @@ class Docket:
         fresh = {key: one for key, one in decisions.items() if before.get(key) != _stands(one)}
         self._db.executemany(
             "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (*key, *stands[:3], _json(stands.share), self._now)
-                for key, one in fresh.items()
-                for stands in [_stands(one)]
-            ],
+            [(*key, *_stands(one)[:3], _json(share_of(one)), self._now) for key, one in fresh.items()],
         )
         self._tallies.update(("flow", one.transmission.start // _DAY, one.verdict.value) for one in fresh.values())
         self.judged += len(fresh)
@@ -100,7 +96,6 @@ class Docket:
         self._history(_seen_of(fresh.values()))
         self._tally()
         self._kept.judged(rows)
-        return len(rows)
 
     def _decisions(self, rows: Mapping[int, Row], streams: Mapping[str, Stream]) -> dict[tuple[int, str], Decision]:
         """By number of the row that tells it and side: the decisions on all of them."""
@@ -115,9 +110,7 @@ class Docket:
         sent = transmissions.derive(placed.flows, asked, coverage, self._binding, self._kept.recorded(hosts))
         decisions, _ = decide(sent, (), self._bench)
         of = _Numbers(rows)
-        return {
-            (of.row(one), "src" if one.transmission.opened_by is OpenedBy.SENDER else "dst"): one for one in decisions
-        }
+        return {(of.row(one), _SIDES[one.transmission.opened_by]): one for one in decisions}
 
     def lookups(self, numbers: Iterable[int], told: Iterable[str]) -> None:
         """Judges rows of LOOKUPS, and those whose names may carry data together with theirs.

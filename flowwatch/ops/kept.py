@@ -67,9 +67,7 @@ class Kept:
 
     def flows(self, numbers: Iterable[int]) -> dict[int, Row]:
         """Rows by their numbers."""
-        return self._at(
-            "SELECT id, stream, cursor, row FROM flows WHERE id IN (SELECT value FROM json_each(?))", numbers
-        )
+        return self._at(_FLOWS, numbers)
 
     def together(self, numbers: Iterable[int]) -> dict[int, Row]:
         """The rows of these numbers and all that may be of the same connections, or bear on them."""
@@ -218,9 +216,7 @@ class Kept:
 
     def lookups(self, numbers: Iterable[int]) -> dict[int, Row]:
         """Rows by their numbers."""
-        return self._at(
-            "SELECT id, stream, cursor, row FROM lookups WHERE id IN (SELECT value FROM json_each(?))", numbers
-        )
+        return self._at(_LOOKUPS, numbers)
 
     def _at(self, statement: str, numbers: Iterable[int]) -> dict[int, Row]:
         found = self._db.execute(statement, (_listed(numbers),))

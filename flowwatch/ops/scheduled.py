@@ -5,7 +5,6 @@ Promises: whatever ends a check, it is told through the outbox where the state c
 
 import contextlib
 import random
-import socket
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,11 +14,11 @@ import msgspec
 
 import flowwatch
 from flowwatch.errors import FlowwatchError, UsageError
-from flowwatch.model import Alert, AlertKind, Instant, Life
+from flowwatch.model import Alert, Instant, Life
 from flowwatch.ops import metrics, outbox
 from flowwatch.ops.check import Clock, Outcome, Wanted, check
 from flowwatch.ops.config import Loaded, Notify
-from flowwatch.ops.deliveries import Outbox, append, deliver
+from flowwatch.ops.deliveries import Outbox, alert_of, append, deliver, host
 from flowwatch.ops.metrics import ChannelFigures, Figures, Found, SourceFigures
 from flowwatch.ops.notify import Channel, NotDelivered, channel
 from flowwatch.ops.notify.file import File
@@ -48,7 +47,8 @@ def run(loaded: Loaded, wanted: Wanted, clock: Clock = time.time_ns) -> Outcome:
                 str(error) if isinstance(error, FlowwatchError) else f"internal error: {type(error).__name__}: {error}"
             )
             tell_failure(loaded, _FAILED, words, clock())
-            _write_metrics(loaded, None, clock())
+            with contextlib.suppress(UsageError):  # what ended the check is what is told
+                _write_metrics(loaded, None, clock())
         raise
     if not wanted.dry_run:
         unwritten = [f"an output was not written: {fault}" for fault in _append(loaded, clock)]
@@ -66,7 +66,7 @@ def _write_metrics(loaded: Loaded, outcome: Outcome | None, now: Instant) -> Non
         told = msgspec.structs.replace(
             told,
             last_success=state.get("last_success"),
-            channels=tuple(_channel_figures(loaded, Outbox(state, host()).counts())),
+            channels=tuple(_channel_figures(loaded, Outbox(state).counts())),
             state_bytes=state.size,
         )
     if outcome is not None:
@@ -118,12 +118,7 @@ def _channel_figures(loaded: Loaded, counts: dict[tuple[str, str], int]) -> Iter
 def tell_failure(loaded: Loaded, title: str, words: str, now: Instant) -> None:
     """Puts a failure of the check into the outbox, if the state can be written at all."""
     with contextlib.suppress(UsageError), State.open(loaded.state, alone=False) as state, state.transaction():
-        Outbox(state, host()).tell_failure(loaded.config, title, words, now)
-
-
-def host() -> str:
-    """The name of this machine."""
-    return socket.gethostname()
+        Outbox(state).tell_failure(loaded.config, title, words, now)
 
 
 def notify(loaded: Loaded, *, everything: bool, clock: Clock = time.time_ns) -> Iterator[Tried]:
@@ -154,17 +149,7 @@ def trial(loaded: Loaded, clock: Clock = time.time_ns) -> Iterator[Tried]:
 def alerts(outcome: Outcome) -> Iterator[Alert]:
     """The findings that stand, as alerts that nobody is sent."""
     for known in outcome.standing:
-        yield Alert(
-            delivery=known.finding.id,
-            kind=AlertKind.FINDING,
-            time=outcome.started,
-            severity=known.finding.severity,
-            title=known.finding.title,
-            life=known.life,
-            finding=known.finding,
-            host=host(),
-            version=flowwatch.__version__,
-        )
+        yield alert_of(known.finding, known.life, outcome.started, delivery=known.finding.id)
 
 
 def _append(loaded: Loaded, clock: Clock) -> Iterator[str]:
@@ -172,7 +157,7 @@ def _append(loaded: Loaded, clock: Clock) -> Iterator[str]:
     if not loaded.config.output:
         return
     with State.open(loaded.state, alone=False) as state:
-        box = Outbox(state, host())
+        box = Outbox(state)
         for id_, one in loaded.config.outputs:
             file = File(Notify(type="file", path=one.path, format=one.format), loaded.folder)
             if (fault := append(state, box, id_, file, clock)) is not None:
@@ -181,6 +166,6 @@ def _append(loaded: Loaded, clock: Clock) -> Iterator[str]:
 
 def _deliver(loaded: Loaded, made: dict[str, Channel], clock: Clock, *, everything: bool) -> Iterator[Tried]:
     with State.open(loaded.state, alone=False) as state:
-        box = Outbox(state, host())
+        box = Outbox(state)
         for one, fault in deliver(state, box, made, clock, random.SystemRandom(), all_waiting=everything):
             yield Tried(one.channel, one.alert.title, fault)

@@ -20,34 +20,13 @@ from flowwatch.ops.check import Wanted
 from flowwatch.ops.config import load
 from flowwatch.ops.state import FILE
 from tests.bench.bench import RUNS, measured
+from tests.ops.site import POLICY
 
 OLD = int(os.environ.get("OLD", "10000000"))
 NEW = int(os.environ.get("NEW", "1000"))
 CHECKS = int(os.environ.get("CHECKS", "1000"))
 _PROGRAM = str(Path(sys.executable).with_name("flowwatch"))
 _STEP = 300
-_POLICY = """
-schema = "flowwatch.policy/1"
-[policy]
-id = "county"
-version = "1"
-[defaults]
-dns_name_bytes = 100000000
-[[zone]]
-id = "office"
-cidrs = ["192.0.2.0/24"]
-[[server]]
-id = "ingest"
-role = "collection_primary"
-match = { cidrs = ["198.51.100.10/32"] }
-dedicated = true
-[[channel]]
-id = "up"
-from = ["office"]
-to = ["ingest"]
-[[lookup]]
-names = ["*.results.example"]
-"""
 _CONFIG = """
 schema = "flowwatch.config/1"
 policy = "policy.toml"
@@ -80,7 +59,7 @@ def answers(count: int, at: float, step: float) -> Iterator[str]:
 
 def site(folder: Path) -> Path:
     """A folder to check in."""
-    (folder / "policy.toml").write_text(_POLICY)
+    (folder / "policy.toml").write_text(POLICY)
     (folder / "flowwatch.toml").write_text(_CONFIG)
     return folder
 

@@ -39,14 +39,14 @@ def state(tmp_path):
 
 
 def alerts(state):
-    return [one.alert for one in Outbox(state, "host").due(["syslog-1"], None)]
+    return [one.alert for one in Outbox(state).due(["syslog-1"], None)]
 
 
 SYSLOG = Notify(type="syslog", host="localhost", repeat_interval=Span.parse("24h"))
 
 
 def tell(state, settings, now):
-    box = Outbox(state, "host")
+    box = Outbox(state)
     before = len(alerts(state))
     box.tell_findings(settings, list(Findings(state).all()), None, now)
     return [one.life or one.kind for one in alerts(state)[before:]]
@@ -110,14 +110,14 @@ def test_many_new_findings_are_one_summary_and_all_are_kept(state):
 
 
 def test_a_failure_is_told_once_an_interval_and_another_one_at_once(state):
-    box, settings = Outbox(state, "host"), config(SYSLOG)
+    box, settings = Outbox(state), config(SYSLOG)
     for words, now, count in (("a", 0, 1), ("a", HOUR, 1), ("b", 2 * HOUR, 2), ("b", 27 * HOUR, 3)):
         box.tell_failure(settings, "failed", words, now)
         assert len(alerts(state)) == count
 
 
 def test_delivery_ids_are_never_given_out_twice(state):
-    box = Outbox(state, "host")
+    box = Outbox(state)
     assert len({box.delivery() for _ in range(100)}) == 100
 
 

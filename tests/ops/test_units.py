@@ -67,7 +67,7 @@ def exposure(systemd_analyze: str, text: str, path: Path) -> float:
 NASTY = r"""
 schema = "flowwatch.config/1"
 policy = "/home/a b/policy"
-places = ["/root/x%y/*.mmdb"]
+places = ["/home/x%y/*.mmdb"]
 state = "/srv/flow watch/%n"
 metrics = "/var/tmp/c:d/flowwatch.prom"
 groups = ["adm", "systemd-journal"]
@@ -185,10 +185,12 @@ def test_what_is_written_outside_the_state_can_be_written(configured):
 
 
 def test_what_lies_where_a_sandbox_is_empty_is_bound_into_it(configured):
-    text = PLAIN.replace("/var/log/named/query.log*", "/home/*/logs/q*").replace("/var/lib/flowwatch", "/root/state")
+    text = PLAIN.replace("/var/log/named/query.log*", "/home/*/logs/q*").replace(
+        "/var/lib/flowwatch", "/run/user/7/state"
+    )
     unit = made(configured(text))[CHECK]
     assert said(unit, "BindReadOnlyPaths") == ["-/home"]
-    assert said(unit, "BindPaths") == ["-/root/state"]
+    assert said(unit, "BindPaths") == ["-/run/user/7/state"]
     assert said(unit, "ProtectHome") == ["tmpfs"]
     assert said(made(configured(PLAIN))[CHECK], "ProtectHome") == ["yes"]
 

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
+from flowwatch.durable import settle
 from flowwatch.model import Alert
 from flowwatch.ops.config import Notify
 from flowwatch.ops.notify import formats
@@ -51,7 +52,7 @@ class File:
         finally:
             os.close(file)
         if is_new:
-            _sync_folder(self._path.parent)
+            settle(self._path.parent)
 
 
 def _words(error: OSError) -> str:
@@ -78,11 +79,3 @@ def _write_whole(file: int, told: bytes, size: int) -> None:
     if os.fstat(file).st_size == size + written:
         os.ftruncate(file, size)
     raise OSError(f"only {written} of {len(told)} bytes could be written")
-
-
-def _sync_folder(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
