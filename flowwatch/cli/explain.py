@@ -14,7 +14,8 @@ from flowwatch.errors import UsageError
 if TYPE_CHECKING:
     from flowwatch.judge import Considered, Derivation
     from flowwatch.model import Decision, Transmission
-    from flowwatch.policy.terms import Given, PolicySet
+    from flowwatch.policy.inline import Given
+    from flowwatch.policy.terms import PolicySet
 
 _MARKS = {"true": "holds   ", "false": "DIFFERS ", "unseen": "unseen  "}
 
@@ -73,7 +74,7 @@ def explain(
 ) -> None:
     """Explain a verdict: every rule looked at, in the order in which it decides."""
     from flowwatch.places import Locator
-    from flowwatch.policy.terms import Given
+    from flowwatch.policy.inline import Given
     from flowwatch.trial import explain as derive
 
     policies = load_policy(policy)

@@ -13,7 +13,8 @@ from flowwatch.cli.terminal import printable
 from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from flowwatch.policy.terms import Expected, PolicySet
+    from flowwatch.policy.inline import Expected
+    from flowwatch.policy.terms import PolicySet
     from flowwatch.trial import TestResult
 
 app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Work on a policy.")

@@ -13,9 +13,10 @@ from flowwatch.model import Instant, Reason
 from flowwatch.policy.decode import meant
 from flowwatch.policy.document import Document
 from flowwatch.policy.files import Part
+from flowwatch.policy.inline import Given
 from flowwatch.policy.line import Spot
 from flowwatch.policy.match import DAY, Cidr, address_key
-from flowwatch.policy.terms import Channel, Given, Limits, Role, Server, ServerMatch, Window, Zone
+from flowwatch.policy.terms import Channel, Limits, Role, Server, ServerMatch, Window, Zone
 
 Faults = Iterator[PolicyError]
 

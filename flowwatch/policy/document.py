@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from flowwatch.policy import terms
+from flowwatch.policy import inline, terms
 from flowwatch.policy.forms import Text
 
 SCHEMA: Final = "flowwatch.policy/1"
@@ -30,7 +30,7 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     exception: tuple[terms.PolicyException, ...] = ()
     place: tuple[terms.PlaceFact, ...] = ()
     severity: terms.Severities | None = None
-    test: tuple[terms.Test, ...] = ()
+    test: tuple[inline.Test, ...] = ()
 
 
 class Document(Tables, frozen=True, kw_only=True, forbid_unknown_fields=True):

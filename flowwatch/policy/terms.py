@@ -11,11 +11,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from flowwatch.model import Instant, Marker, PolicyInfo, Severity, Sureness, Verdict
+from flowwatch.model import Instant, Marker, PolicyInfo, Severity, Sureness
 from flowwatch.policy.forms import (
     DERIVED,
     SOME,
-    Address,
     Asn,
     Country,
     Day,
@@ -31,14 +30,12 @@ from flowwatch.policy.forms import (
     TlsVersion,
     When,
 )
+from flowwatch.policy.inline import Test
 from flowwatch.policy.match import Cidr, Clock, NamePattern, PortRange, Span
+from flowwatch.policy.table import Table
 
 
-class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A TOML table: unknown keys are errors."""
-
-
-class Approval(_Table, frozen=True, kw_only=True):
+class Approval(Table, frozen=True, kw_only=True):
     """Who approved a policy, when, and under which reference."""
 
     name: Text
@@ -46,7 +43,7 @@ class Approval(_Table, frozen=True, kw_only=True):
     ref: str | None = None
 
 
-class Header(_Table, frozen=True, kw_only=True):
+class Header(Table, frozen=True, kw_only=True):
     """The `[policy]` table."""
 
     id: Id
@@ -60,7 +57,7 @@ class Header(_Table, frozen=True, kw_only=True):
     timezone: str = "UTC"
 
 
-class DnsBinding(_Table, frozen=True, kw_only=True):
+class DnsBinding(Table, frozen=True, kw_only=True):
     """How a DNS answer ties a name to an address."""
 
     client: Literal["same", "same_zone"] = "same"
@@ -70,7 +67,7 @@ class DnsBinding(_Table, frozen=True, kw_only=True):
     cname: Literal["inspect_all", "asked_only"] = "inspect_all"
 
 
-class Defaults(_Table, frozen=True, kw_only=True):
+class Defaults(Table, frozen=True, kw_only=True):
     """The `[defaults]` table."""
 
     unknown_location: Literal["indeterminate", "note"] = "indeterminate"
@@ -84,7 +81,7 @@ class Defaults(_Table, frozen=True, kw_only=True):
     """Exceptions longer than this are told by `policy check`."""
 
 
-class Sensor(_Table, frozen=True, kw_only=True):
+class Sensor(Table, frozen=True, kw_only=True):
     """Where recordings were taken and what can be seen there; a source of no sensor is its own and sees all zones."""
 
     id: Id
@@ -99,14 +96,14 @@ class Sensor(_Table, frozen=True, kw_only=True):
     """Mirroring encapsulations of the sensor itself: the outermost layers, each as often as it is written here."""
 
 
-class ZoneLocation(_Table, frozen=True, kw_only=True):
+class ZoneLocation(Table, frozen=True, kw_only=True):
     """Where a zone is, for people."""
 
     country: Country | None = None
     site: str | None = None
 
 
-class Zone(_Table, frozen=True, kw_only=True):
+class Zone(Table, frozen=True, kw_only=True):
     """A declared part of one's own network; the longest prefix wins, `within` inherits the outer zone's channels."""
 
     id: Id
@@ -131,7 +128,7 @@ class Role(enum.StrEnum):
     OTHER = "other"
 
 
-class ServerMatch(_Table, frozen=True, kw_only=True):
+class ServerMatch(Table, frozen=True, kw_only=True):
     """How a server is recognised; `cidrs` and `names` both given: both must hold."""
 
     cidrs: tuple[Cidr, ...] = ()
@@ -139,14 +136,14 @@ class ServerMatch(_Table, frozen=True, kw_only=True):
     aliases: tuple[NamePattern, ...] = ()
 
 
-class CloudExpectation(_Table, frozen=True, kw_only=True):
+class CloudExpectation(Table, frozen=True, kw_only=True):
     """Provider and regions a server is expected in."""
 
     provider: Text
     regions: tuple[str, ...] = ()
 
 
-class Expectation(_Table, frozen=True, kw_only=True):
+class Expectation(Table, frozen=True, kw_only=True):
     """Where a server is expected to be; an expectation never approves."""
 
     countries: tuple[Country, ...] = ()
@@ -154,7 +151,7 @@ class Expectation(_Table, frozen=True, kw_only=True):
     cloud: CloudExpectation | None = None
 
 
-class TlsRule(_Table, frozen=True, kw_only=True):
+class TlsRule(Table, frozen=True, kw_only=True):
     """What is required of TLS towards a server."""
 
     required: bool = False
@@ -165,7 +162,7 @@ class TlsRule(_Table, frozen=True, kw_only=True):
     names: tuple[NamePattern, ...] = ()
 
 
-class Server(_Table, frozen=True, kw_only=True):
+class Server(Table, frozen=True, kw_only=True):
     """One approved server."""
 
     id: Id
@@ -178,7 +175,7 @@ class Server(_Table, frozen=True, kw_only=True):
     tls: TlsRule = TlsRule()
 
 
-class Term(_Table, frozen=True, kw_only=True):
+class Term(Table, frozen=True, kw_only=True):
     """One alternative of a classifier: every key given must hold."""
 
     sni: NamePattern | None = None
@@ -200,7 +197,7 @@ class Term(_Table, frozen=True, kw_only=True):
     from_zone: str | None = None
 
 
-class Classifier(_Table, frozen=True, kw_only=True):
+class Classifier(Table, frozen=True, kw_only=True):
     """What makes a transmission bear a label: any of its terms."""
 
     id: Id
@@ -209,14 +206,14 @@ class Classifier(_Table, frozen=True, kw_only=True):
     any_: Annotated[tuple[Term, ...], SOME] = msgspec.field(name="any")
 
 
-class Service(_Table, frozen=True, kw_only=True):
+class Service(Table, frozen=True, kw_only=True):
     """Protocol and ports of a channel or exception; omitted parts do not restrict."""
 
     proto: Proto | None = None
     ports: tuple[PortRange, ...] = ()
 
 
-class Window(_Table, frozen=True, kw_only=True):
+class Window(Table, frozen=True, kw_only=True):
     """One span of time: instants `[from, until)`, or days with local clock times in the policy's zone."""
 
     from_: When | None = msgspec.field(name="from", default=None)
@@ -227,7 +224,7 @@ class Window(_Table, frozen=True, kw_only=True):
     note: str = ""
 
 
-class Limits(_Table, frozen=True, kw_only=True):
+class Limits(Table, frozen=True, kw_only=True):
     """How much may run on a channel, over all its senders; an hour is any 60 minutes; omitted: not limited."""
 
     bytes_out_per_flow: Annotated[int, msgspec.Meta(ge=1)] | None = None
@@ -237,7 +234,7 @@ class Limits(_Table, frozen=True, kw_only=True):
     """Flows that carried payload, counted when they begin; attempts are none."""
 
 
-class Presence(_Table, frozen=True, kw_only=True):
+class Presence(Table, frozen=True, kw_only=True):
     """What must have been heard on a channel: silence is a finding, too."""
 
     min_flows: Annotated[int, msgspec.Meta(ge=1)] = 1
@@ -251,7 +248,7 @@ class Presence(_Table, frozen=True, kw_only=True):
     """When they must have been heard, since the windows of the channel last opened."""
 
 
-class Channel(_Table, frozen=True, kw_only=True):
+class Channel(Table, frozen=True, kw_only=True):
     """Who may send what to which server, how and when."""
 
     id: Id
@@ -283,7 +280,7 @@ class Channel(_Table, frozen=True, kw_only=True):
         return bool(self.limits or self.after or self.only_when_down or self.expected)
 
 
-class LookupRule(_Table, frozen=True, kw_only=True):
+class LookupRule(Table, frozen=True, kw_only=True):
     """Names that zones may ask for beyond those of their servers."""
 
     id: Id = ""
@@ -293,7 +290,7 @@ class LookupRule(_Table, frozen=True, kw_only=True):
     """Zone ids; empty: every zone."""
 
 
-class ProhibitedWhen(_Table, frozen=True, kw_only=True):
+class ProhibitedWhen(Table, frozen=True, kw_only=True):
     """Conditions of a prohibition; all given must hold."""
 
     labels: tuple[LabelName, ...] = ()
@@ -303,7 +300,7 @@ class ProhibitedWhen(_Table, frozen=True, kw_only=True):
     service: Service | None = None
 
 
-class Prohibited(_Table, frozen=True, kw_only=True):
+class Prohibited(Table, frozen=True, kw_only=True):
     """Overrides channels; only an exception that names it lifts it."""
 
     id: Id
@@ -311,7 +308,7 @@ class Prohibited(_Table, frozen=True, kw_only=True):
     severity: Severity | None = None
 
 
-class Applies(_Table, frozen=True, kw_only=True):
+class Applies(Table, frozen=True, kw_only=True):
     """What an exception covers."""
 
     zone: str | None = None
@@ -319,7 +316,7 @@ class Applies(_Table, frozen=True, kw_only=True):
     service: Service | None = None
 
 
-class PolicyException(_Table, frozen=True, kw_only=True):
+class PolicyException(Table, frozen=True, kw_only=True):
     """A time-limited permission with its reason and owner."""
 
     id: Id
@@ -334,7 +331,7 @@ class PolicyException(_Table, frozen=True, kw_only=True):
     until: When
 
 
-class PlaceFact(_Table, frozen=True, kw_only=True):
+class PlaceFact(Table, frozen=True, kw_only=True):
     """The operator's own facts about addresses; facts may differ by date."""
 
     cidr: Cidr
@@ -352,74 +349,13 @@ class PlaceFact(_Table, frozen=True, kw_only=True):
     until: When | None = None
 
 
-class Severities(_Table, frozen=True, kw_only=True):
+class Severities(Table, frozen=True, kw_only=True):
     """Severity by verdict and label; what is not written has a default (see `judge`)."""
 
-    prohibited: dict[str, Severity] = {}
-    unapproved: dict[str, Severity] = {}
-    deviation: dict[str, Severity] = {}
-    indeterminate: dict[str, Severity] = {}
-
-
-class GivenTunnel(_Table, frozen=True, kw_only=True):
-    """One layer around the observation of an inline test."""
-
-    kind: Text
-    src: Address
-    dst: Address
-
-
-class Given(_Table, frozen=True, kw_only=True):
-    """The observation of an inline test."""
-
-    time: When
-    until: When | None = None
-    src: Address
-    dst: Address
-    proto: Proto = "tcp"
-    port: Port | None = None
-    opened_by: Literal["sender", "receiver"] = "sender"
-    sni: str | None = None
-    http_host: str | None = None
-    http_path: str | None = None
-    answers: tuple[str, ...] = ()
-    """Names for which the sender had a live answer with `dst`."""
-    ech: bool | None = None
-    tls_version: TlsVersion | None = None
-    clear: bool | None = None
-    bytes_out: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    attempted: bool = False
-    source: str = "test"
-    """The source it stands in, which decides its sensor."""
-    contains: tuple[str, ...] = ()
-    """Texts found in its payload, read in clear."""
-    asked: tuple[str, ...] = ()
-    """Hosts asked for, where `dst` is a proxy; `host:port` for a CONNECT."""
-    tunnel: tuple[GivenTunnel, ...] = ()
-    """What it was wrapped in, outer to inner."""
-    labels: tuple[LabelName, ...] | None = None
-    """Labels taken as given; None: classifiers decide."""
-    lookup: str | None = None
-    """A name asked for: the test is of a lookup, `dst` the resolver."""
-
-
-class Expected(_Table, frozen=True, kw_only=True):
-    """What an inline test expects; what is not written may be anything."""
-
-    verdict: Verdict | None = None
-    reasons: tuple[str, ...] = ()
-    rule: str | None = None
-    labels: tuple[LabelName, ...] = ()
-    """Labels it bears, `none` and `unread` among them; whatever the verdict, also where it is out of scope."""
-
-
-class Test(_Table, frozen=True, kw_only=True):
-    """One inline test of the policy."""
-
-    __test__ = False
-    name: Text
-    given: Given
-    expect: Expected
+    prohibited: dict[str, Severity] = msgspec.field(default_factory=dict)
+    unapproved: dict[str, Severity] = msgspec.field(default_factory=dict)
+    deviation: dict[str, Severity] = msgspec.field(default_factory=dict)
+    indeterminate: dict[str, Severity] = msgspec.field(default_factory=dict)
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):

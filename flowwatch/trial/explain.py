@@ -5,7 +5,8 @@ import msgspec
 from flowwatch.judge import Bench, Derivation, with_data_in_names
 from flowwatch.model import Instant, LookupDecision, Transmission
 from flowwatch.places import Locator
-from flowwatch.policy.terms import Given, Policy, PolicySet
+from flowwatch.policy.inline import Given
+from flowwatch.policy.terms import Policy, PolicySet
 from flowwatch.trial.given import Supposed, lookup, supposed
 from flowwatch.trial.inline import Locate
 

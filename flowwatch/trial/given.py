@@ -24,7 +24,8 @@ from flowwatch.model import (
     SeenName,
     Transmission,
 )
-from flowwatch.policy.terms import Given, Policy, Role
+from flowwatch.policy.inline import Given
+from flowwatch.policy.terms import Policy, Role
 
 _ALWAYS: Instant = -(2**62)
 _WITH_PORT = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^:]+):[0-9]{1,5}")

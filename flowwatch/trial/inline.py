@@ -7,7 +7,8 @@ import msgspec
 from flowwatch.judge import Bench, with_data_in_names
 from flowwatch.model import Decision, Instant, LookupDecision, Place, PolicyInfo
 from flowwatch.places import Locator
-from flowwatch.policy.terms import Expected, Policy, PolicySet, Test
+from flowwatch.policy.inline import Expected, Test
+from flowwatch.policy.terms import Policy, PolicySet
 from flowwatch.trial.given import lookup, supposed
 
 Locate = Callable[[str, Instant | None], Place]

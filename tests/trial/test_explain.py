@@ -5,7 +5,8 @@ import datetime as dt
 import pytest
 
 from flowwatch.policy import parse
-from flowwatch.policy.terms import Given, PolicySet
+from flowwatch.policy.inline import Given
+from flowwatch.policy.terms import PolicySet
 from flowwatch.trial import explain
 
 POLICY = """
