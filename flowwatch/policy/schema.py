@@ -13,11 +13,13 @@ from typing import Any, Final
 
 import msgspec
 
-from flowwatch.policy import document, terms
+from flowwatch.policy import document, inline, terms
 from flowwatch.policy.decode import is_derived
 from flowwatch.policy.match import Cidr, Clock, NamePattern, PortRange, Span
 
 _Schema = dict[str, Any]
+_TABLES: Final = (terms, inline, document)
+"""The modules whose tables a file can write."""
 
 
 def json_schema() -> _Schema:
@@ -58,7 +60,7 @@ def _table(name: str, part: _Schema) -> _Schema:
 
 
 def _struct(name: str) -> Any:  # noqa: ANN401 - a struct class
-    found = getattr(terms, name, None) or getattr(document, name, None)
+    found = next((getattr(module, name) for module in _TABLES if hasattr(module, name)), None)
     return found if isinstance(found, type) and issubclass(found, msgspec.Struct) else None
 
 
@@ -76,7 +78,7 @@ def _written(key: _Schema) -> _Schema:
 @functools.cache
 def _said() -> dict[str, dict[str, str]]:
     """The docstrings under the fields of every struct, by class and attribute."""
-    return {name: texts for module in (terms, document) for name, texts in _said_in(module).items()}
+    return {name: texts for module in _TABLES for name, texts in _said_in(module).items()}
 
 
 def _said_in(module: ModuleType) -> dict[str, dict[str, str]]:
