@@ -21,6 +21,8 @@ from flowwatch.model.traffic import (
     LookupsRecorded,
     OpenedBy,
     Transmission,
+    TransmissionColumns,
+    Transmissions,
 )
 from flowwatch.model.verdicts import (
     OF_THE_WHOLE,
@@ -83,6 +85,8 @@ __all__ = [
     "Sureness",
     "Tally",
     "Transmission",
+    "TransmissionColumns",
+    "Transmissions",
     "Truth",
     "Verdict",
 ]

@@ -89,6 +89,11 @@ class Timeline:
             if self._by_start[place].until >= start:
                 yield self._by_start[place].at(start, latest)
 
+    def changes(self, skew: int) -> list[Instant]:
+        """The instants from which on `live` (asked up to `skew` later) or `ended` may find others."""
+        answers = [answer for run in self._by_start for answer in run.answers]
+        return sorted({at for one in answers for at in (one.since - skew, one.until + 1)})
+
     def ended(self, start: Instant) -> Iterator[Bound]:
         """Answers whose life had ended before `start`, last ended first."""
         for place in range(bisect.bisect_left(self._ends, start) - 1, -1, -1):
@@ -113,6 +118,11 @@ class Answers:
     def names(self, address: str) -> bool:
         """Some answer gives the address."""
         return address in self._every
+
+    def changes(self, address: str) -> list[Instant]:
+        """The instants, in order, from which on other names may be live or ended; between two all stay the same."""
+        line = self._every.get(address)
+        return line.changes(self._skew) if line else []
 
     def same_client(self, address: str, client: str, start: Instant) -> Iterator[Bound]:
         """Answers with the address that this client got, live at `start`."""

@@ -108,7 +108,7 @@ def _across(rows: list[FlowRow], recorders: Mapping[str, object], skew: int) -> 
 
 def _portless(row: FlowRow) -> bool:
     """A log that leaves a port out: a proxy's leaves out its client's, and may leave out its own."""
-    if row.proto in _ICMP or (row.src_port is not None and row.dst_port is not None):
+    if row.proto in ICMP or (row.src_port is not None and row.dst_port is not None):
         return False
     return (row.src_port is None) != (row.dst_port is None) or row.name_source in PROXY_NAMES
 
@@ -155,7 +155,7 @@ class _Loose:
 
 def _pair(row: FlowRow) -> _Pair:
     """The protocol and both ends, in one order whoever is told as the initiator; ICMP has no ports."""
-    ported = row.proto not in _ICMP
+    ported = row.proto not in ICMP
     ends = [
         (ip, _number(port) if ported else 0) for ip, port in ((row.src_ip, row.src_port), (row.dst_ip, row.dst_port))
     ]
@@ -285,7 +285,7 @@ def _turned(row: FlowRow, like: FlowRow) -> FlowRow:
 
 
 def _same_end(ip: str, port: int | None, other_ip: str, other_port: int | None, proto: str) -> bool:
-    return ip == other_ip and (proto in _ICMP or port is None or other_port is None or port == other_port)
+    return ip == other_ip and (proto in ICMP or port is None or other_port is None or port == other_port)
 
 
 def _ends_fit(row: FlowRow, other: FlowRow) -> bool:
@@ -298,7 +298,7 @@ def _ends_fit(row: FlowRow, other: FlowRow) -> bool:
 
 
 _BOTH = (("src", "dst"), ("dst", "src"))
-_ICMP = ("icmp", "icmp6")
+ICMP = ("icmp", "icmp6")
 _CARRIED = ("src_packets", "dst_packets", "src_payload", "dst_payload", "src_acked", "dst_acked")
 
 
@@ -383,8 +383,9 @@ def _hosts_asked(row: FlowRow) -> set[str]:
 
 def _position(row: FlowRow) -> tuple[object, ...]:
     ends = (row.proto, row.src_ip, _number(row.src_port), row.dst_ip, _number(row.dst_port))
-    counts = (_number(row.start), _number(row.src_payload), _number(row.dst_payload))
-    return (row.source, row.first_record, _number(row.last_record), *ends, *counts, row.conn_id or "")
+    counts = (_number(row.src_payload), _number(row.dst_payload))
+    place = (row.source, row.first_record, _number(row.last_record), _number(row.start))
+    return (*place, *ends, *counts, row.conn_id or "")
 
 
 def _number(value: int | None) -> int:

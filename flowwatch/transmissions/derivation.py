@@ -3,8 +3,11 @@
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from flowwatch.alike import Flags, Numbers, among, firsts, flags, one_array, plain, together
 from flowwatch.model import (
     Account,
     Amount,
@@ -17,18 +20,29 @@ from flowwatch.model import (
     OpenedBy,
     SeenName,
     Transmission,
+    TransmissionColumns,
+    Transmissions,
 )
 from flowwatch.policy.terms import DnsBinding
 from flowwatch.transmissions.addresses import canonical
 from flowwatch.transmissions.answers import Answers
-from flowwatch.transmissions.connections import PROXY_NAMES, connections
-from flowwatch.transmissions.directions import Sent, Side, begun_before, both_seen, sent
+from flowwatch.transmissions.connections import ICMP, PROXY_NAMES
+from flowwatch.transmissions.directions import (
+    Plain,
+    Sent,
+    Side,
+    both_sides_seen,
+    counts,
+    openings_seen,
+    sent,
+    sent_columns,
+)
+from flowwatch.transmissions.joining import Joined, joined
 from flowwatch.transmissions.naming import BoundNames, responder_names
 from flowwatch.transmissions.parts import whole
 from flowwatch.transmissions.questions import questions
 from flowwatch.transmissions.recorders import recorders
-from flowwatch.transmissions.rows import FlowRow, flow_rows
-from flowwatch.transmissions.translation import untranslated
+from flowwatch.transmissions.rows import FlowRow
 
 _DEFAULT = DnsBinding()
 Recorded = Mapping[str, tuple[LookupsRecorded, ...]]
@@ -41,52 +55,149 @@ def derive(
     coverage: Sequence[Coverage],
     binding: DnsBinding = _DEFAULT,
     recorded: Recorded | None = None,
-) -> tuple[Transmission, ...]:
+) -> Transmissions:
     """One Transmission for each direction that carried payload, and each attempt, ordered by flow.
 
     `flows` and `lookups` have the schemas FLOWS and LOOKUPS; their order changes nothing. A flow's number is its place
     in the order of (source, first record). Both of a flow stand together, the initiator's first. `recorded`: of which
     clients sources hold lookups, where `lookups` are not all that were recorded; None: those tell it.
     """
-    skew = binding.skew.ns
-    rows = connections(untranslated(flow_rows(whole(flows)), skew), recorders(coverage), skew)
+    rows = joined(whole(flows), recorders(coverage), binding.skew.ns)
     asked = questions(lookups)
     told = _lookups_recorded(asked, coverage) if recorded is None else recorded
     recording = _Recording(rows, asked, coverage, binding, told)
-    return tuple(one for number, row in enumerate(rows) for one in recording.transmissions(number, row))
+    return Transmissions(recording.columns, recording.made)
 
 
 class _Recording:
-    """What is known of the whole recording while its flows are told one by one."""
+    """What is known of the whole recording while its flows are told."""
 
     def __init__(
         self,
-        rows: Iterable[FlowRow],
+        rows: Joined,
         asked: Sequence[Lookup],
         coverage: Sequence[Coverage],
         binding: DnsBinding,
         recorded: Recorded,
     ) -> None:
-        self._bound = BoundNames(Answers(asked, binding), by_zone=binding.client == "same_zone")
+        self._rows = rows
+        self._answers = Answers(asked, binding)
+        self._bound = BoundNames(self._answers, by_zone=binding.client == "same_zone")
         self._recorded = recorded
-        self._both = {row.source for row in rows if both_seen(row)} | _both_by_coverage(coverage)
         self._firsts = {one.source: one.first for one in coverage}
+        self._both = _recording_both(rows, coverage)
+        self.columns = self._columns()
 
-    def transmissions(self, number: int, row: FlowRow) -> Iterator[Transmission]:
-        """The two, one or none of a flow."""
-        for side in Side:
-            told, amount = sent(row, side, both_recorded=self._records_both(row))
-            if told is not Sent.NOTHING:
-                yield self._transmission(number, row, side, amount, attempted=told is Sent.ATTEMPT)
+    def _columns(self) -> TransmissionColumns:
+        """The transmissions as columns: every flow's two sides, those that sent nothing left out."""
+        flows = self._rows.flows
+        openings = openings_seen(flows)
+        both = self._records_both(flows)
+        sides = [self._side(side, openings, both) for side in Side]
+        kept = np.column_stack([one.payload | one.attempts for one in sides]).ravel()
+        row, forth = np.repeat(np.arange(len(flows)), 2)[kept], np.tile([True, False], len(flows))[kept]
+        attempted, least, most = (
+            np.column_stack([getattr(one, name) for one in sides]).ravel()[kept]
+            for name in ("attempts", "least", "most")
+        )
+        acked = np.column_stack([counts(flows[f"{side.value}_acked"]) for side in Side]).ravel()[kept]
+        start, end, timed = self._times(flows)
+        ends = _Ends(flows, row, forth)
+        before = ~openings
+        answers, cut = self._answered(ends, start[row], before[row])
+        return TransmissionColumns(
+            flows=flows,
+            start=start,
+            end=end,
+            timed=timed,
+            begun_before=before,
+            row=row,
+            forth=forth,
+            attempted=attempted,
+            least=least,
+            most=most,
+            acked=acked,
+            answers=answers,
+            names_cut=cut,
+            recorded=self._held(ends),
+        )
 
-    def _transmission(self, number: int, row: FlowRow, side: Side, amount: Amount, *, attempted: bool) -> Transmission:
-        forth = side is Side.SRC
+    def _side(self, side: Side, openings: Flags, both: Flags) -> Plain:
+        """What that side of every flow sent, as `sent` tells it."""
+        found = sent_columns(self._rows.flows, side, openings=openings, both_recorded=both)
+        found.known[list(self._rows.told)] = False
+        rest = np.flatnonzero(~found.known)
+        for place, row in zip(rest, self._rows.rows(rest), strict=True):
+            told, amount = sent(row, side, both_recorded=bool(both[place]))
+            found.payload[place], found.attempts[place] = told is Sent.PAYLOAD, told is Sent.ATTEMPT
+            found.least[place], found.most[place] = amount.least, -1 if amount.most is None else amount.most
+        return found
+
+    def _records_both(self, flows: pa.Table) -> Flags:
+        """Whether a source of the flow records both directions, by flow."""
+        found = among(flows["source"], sorted(self._both))
+        for place, row in self._rows.told.items():
+            found[place] |= any(one.source in self._both for parts in row.told or () for one in parts)
+        return found
+
+    def _times(self, flows: pa.Table) -> tuple[Numbers, Numbers, Flags]:
+        """Begin and end of each flow, and whether its source tells any.
+
+        The row's first time; where it has none, its last, else the source's first, else 1970.
+        """
+        since, until = (flows[name].cast(pa.int64()) for name in ("start", "end"))
+        known = pa.array(sorted(self._firsts), pa.utf8())
+        firsts = pa.array([self._firsts[source] for source in sorted(self._firsts)], pa.int64())
+        source_firsts = firsts.take(pc.index_in(flows["source"].cast(pa.utf8()), known).combine_chunks())
+        start = plain(pc.fill_null(pc.coalesce(since, until, source_firsts), 0))
+        end = np.maximum(start, plain(pc.fill_null(until, _EARLIEST)))
+        return start, end, flags(pc.is_valid(pc.coalesce(since, until)))
+
+    def _answered(self, ends: "_Ends", start: Numbers, before: Flags) -> tuple[Numbers, Flags]:
+        """What answers say of each receiver for its sender then, as numbers, and whether more was said than is kept."""
+        found, cuts = np.zeros(len(start), np.int64), np.zeros(len(start), np.bool_)
+        answered = np.array([self._answers.names(canonical(one) or one) for one in ends.addresses], np.bool_)
+        asked = np.flatnonzero(answered[ends.receiver]) if len(answered) else found
+        if not len(asked):
+            return found, cuts
+        since = np.zeros(len(asked), np.int64)
+        for receiver, places in _by_value(ends.receiver[asked]):
+            changes = self._answers.changes(canonical(ends.addresses[receiver]) or ends.addresses[receiver])
+            since[places] = np.searchsorted(np.array(changes, np.int64), start[asked[places]], side="right")
+        same = together([ends.receiver[asked], ends.sender[asked], since, before[asked].astype(np.int64)], len(asked))
+        said: dict[object, int] = {}
+        told, more = np.zeros(int(same.max()) + 1, np.int64), np.zeros(int(same.max()) + 1, np.bool_)
+        for number, place in enumerate(asked[firsts(same)]):
+            receiver, sender = ends.addresses[ends.receiver[place]], ends.addresses[ends.sender[place]]
+            names, more[number] = self._bound.at(receiver, sender, int(start[place]), before=bool(before[place]))
+            if names:
+                told[number] = said.setdefault((tuple(map(_saying, names)), bool(more[number])), len(said) + 1)
+        found[asked], cuts[asked] = told[same], more[same]
+        return found, cuts
+
+    def _held(self, ends: "_Ends") -> Numbers:
+        """Which sources hold the lookups of each sender, as numbers."""
+        known: dict[tuple[LookupsRecorded, ...], int] = {(): 0}
+        held = (self._recorded.get(canonical(one) or one, ()) for one in ends.addresses)
+        numbers = np.array([known.setdefault(one, len(known)) for one in held], np.int64)
+        return numbers[ends.sender] if len(numbers) else np.zeros(len(ends.sender), np.int64)
+
+    def made(self, places: Numbers) -> list[Transmission]:
+        """The transmissions at the places."""
+        columns = self.columns
+        rows = self._rows.rows(columns.row[places])
+        return [self._transmission(int(place), row) for place, row in zip(places, rows, strict=True)]
+
+    def _transmission(self, place: int, row: FlowRow) -> Transmission:
+        columns = self.columns
+        number, forth = int(columns.row[place]), bool(columns.forth[place])
         ends = ((row.src_ip, row.src_port), (row.dst_ip, row.dst_port))
         (sender, sender_port), (receiver, receiver_port) = ends if forth else ends[::-1]
-        start, before = self._start(row), begun_before(row)
+        start, before = int(columns.start[number]), bool(columns.begun_before[number])
         names, cut = self._names(row, sender, receiver, start, forth=forth, before=before)
         recorded = self._recorded.get(canonical(sender) or sender, ())
-        ported = row.proto not in _ICMP
+        most = int(columns.most[place])
+        ported = row.proto not in ICMP
         digests = row.src_payload_sha256 if forth else row.dst_payload_sha256
         return Transmission(
             flow=number,
@@ -101,11 +212,11 @@ class _Recording:
             opened_by=OpenedBy.SENDER if forth else OpenedBy.RECEIVER,
             direction_basis=row.direction_basis or "first_record",
             start=start,
-            end=start if row.end is None else max(row.end, start),
-            timed=(row.start, row.end) != (None, None),
+            end=int(columns.end[number]),
+            timed=bool(columns.timed[number]),
             begun_before=before,
-            attempted=attempted,
-            sent=amount,
+            attempted=bool(columns.attempted[place]),
+            sent=Amount(int(columns.least[place]), None if most < 0 else most),
             acked=row.src_acked if forth else row.dst_acked,
             state=row.state,
             names=names,
@@ -129,7 +240,7 @@ class _Recording:
             tunnel=tuple(_encapsulations(row, forth=forth)) if row.tunnel or row.tunnel_ends else (),
             community_id=row.community_id,
             conn_id=row.conn_id,
-            accounts=tuple(_accounts(row, side)),
+            accounts=tuple(_accounts(row, Side.SRC if forth else Side.DST)),
         )
 
     def _names(
@@ -139,14 +250,38 @@ class _Recording:
         bound, cut = self._bound.at(receiver, sender, start, before=before)
         return tuple(sorted([*own, *bound], key=lambda one: _RANK[one.evidence])), cut
 
-    def _records_both(self, row: FlowRow) -> bool:
-        rows = [row] if row.told is None else [one for parts in row.told for one in parts]
-        return any(one.source in self._both for one in rows)
 
-    def _start(self, row: FlowRow) -> Instant:
-        """The row's first time; where it has none, its last, else (`timed` is false) the source's first, else 1970."""
-        times = (row.start, row.end, self._firsts.get(row.source))
-        return next((time for time in times if time is not None), 0)
+class _Ends:
+    """The addresses of senders and receivers, by number."""
+
+    def __init__(self, flows: pa.Table, row: Numbers, forth: Flags) -> None:
+        sides = [flows[f"{side.value}_ip"].cast(pa.utf8()) for side in Side]
+        encoded = pa.chunked_array([chunk for side in sides for chunk in side.chunks], pa.utf8()).dictionary_encode()
+        array = one_array(encoded)
+        self.addresses: list[str] = array.dictionary.to_pylist()
+        src, dst = np.split(plain(array.indices), 2)
+        self.sender = np.where(forth, src[row], dst[row])
+        self.receiver = np.where(forth, dst[row], src[row])
+
+
+def _recording_both(rows: Joined, coverage: Sequence[Coverage]) -> set[str]:
+    """Sources that record both directions."""
+    shown = rows.flows["source"].filter(pa.array(both_sides_seen(rows.flows)))
+    return set(shown.unique().to_pylist()) | _both_by_coverage(coverage)
+
+
+def _by_value(values: Numbers) -> Iterator[tuple[int, Numbers]]:
+    """Each distinct value with its places."""
+    order = np.argsort(values, kind="stable")
+    edges = np.flatnonzero(np.diff(values[order], prepend=-1))
+    for places in np.split(order, edges[1:]):
+        yield int(values[places[0]]), places
+
+
+def _saying(name: SeenName) -> object:
+    """What of an answer any judgement can rest on: whose it was counts where it was not the sender's."""
+    others = None if name.evidence is NameClass.ANSWER_SAME_CLIENT else (name.client, name.ref and name.ref.source)
+    return name.name, name.evidence, name.chain, name.resolver, name.exact, name.from_before_capture, others
 
 
 def _lookups_recorded(asked: Iterable[Lookup], coverage: Sequence[Coverage]) -> dict[str, tuple[LookupsRecorded, ...]]:
@@ -194,4 +329,4 @@ def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
 
 
 _RANK = {kind: kind.rank for kind in NameClass}
-_ICMP = frozenset({"icmp", "icmp6"})
+_EARLIEST = -(1 << 63)

@@ -20,9 +20,15 @@ speaks of initiators the `conn_state` word does. Of SCTP neither is known: a flo
 """
 
 import enum
+from typing import NamedTuple
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flowwatch.alike import Flags, Numbers, among, plain
 from flowwatch.model import Amount
-from flowwatch.transmissions.rows import FlowRow
+from flowwatch.transmissions.rows import FlowRow, each
 
 
 class Side(enum.Enum):
@@ -59,6 +65,83 @@ def sent(row: FlowRow, side: Side, *, both_recorded: bool) -> tuple[Sent, Amount
     if side is Side.DST or not opening_seen(row):
         return Sent.NOTHING, amount
     return (Sent.ATTEMPT, amount) if both_recorded else (Sent.PAYLOAD, Amount(0, None))
+
+
+class Plain(NamedTuple):
+    """What `sent` says of rows where that is plain: counted payload, none, or octets that bound it."""
+
+    known: Flags
+    """The rest is to be asked of `sent`."""
+    payload: Flags
+    attempts: Flags
+    least: Numbers
+    most: Numbers
+    """-1: no upper bound."""
+
+
+def sent_columns(flows: pa.Table, side: Side, *, openings: Flags, both_recorded: Flags) -> Plain:
+    """The same as `sent` for all rows that are plain; `openings` is `opening_seen` of each."""
+    here, peer = side.value, "dst" if side is Side.SRC else "src"
+    payload, packets, octets, acked, others = (
+        counts(flows[name])
+        for name in (f"{here}_payload", f"{here}_packets", f"{here}_bytes", f"{here}_acked", f"{peer}_payload")
+    )
+    usual = (
+        ~among(flows["action"], ["deny"])
+        & ~among(flows["counter"], ["single_packet"])
+        & (counts(flows["sampled"]) <= 1)
+    )
+    connected = among(flows["proto"], sorted(_CONNECTED))
+    counted = usual & (payload > 0) & (packets != 0)
+    most = octets - packets * _header_lengths(flows)
+    bounded = usual & (payload < 0) & among(flows["bytes_scope"], ["ip", "frame"]) & (octets >= 0) & (most > 0)
+    bounded &= (
+        (packets > 0)
+        & (packets < 1 << 40)
+        & ~(among(flows["proto"], ["tcp"]) & among(flows["state"], sorted(_UNANSWERED)))
+    )
+    silent = usual & (payload == 0)
+    if side is Side.DST:
+        nothing = silent & (~connected | (packets != 0) | ((acked <= 0) & (others <= 0)))
+        tried = unknown = np.zeros(len(flows), np.bool_)
+    else:
+        opened = silent & connected & (packets != 0)
+        nothing = (silent & ~connected) | (opened & ~openings)
+        tried, unknown = opened & openings & both_recorded, opened & openings & ~both_recorded
+    return Plain(
+        known=counted | bounded | nothing | tried | unknown,
+        payload=counted | bounded | unknown,
+        attempts=tried,
+        least=np.where(counted, payload, 0),
+        most=np.where(counted, payload, np.where(bounded, most, np.where(unknown, -1, 0))),
+    )
+
+
+def openings_seen(flows: pa.Table) -> Flags:
+    """`opening_seen` of every row."""
+    return each(flows, ("proto", "direction_basis", "state"), opening_seen)
+
+
+def both_sides_seen(flows: pa.Table) -> Flags:
+    """`both_seen` of every row."""
+    counted = [counts(flows[f"{side.value}_{what}"]) for side in Side for what in ("packets", "payload")]
+    return each(flows, ("state",), both_seen, [np.sign(count) + 1 for count in counted])
+
+
+def counts(column: pa.ChunkedArray) -> Numbers:
+    """The counts; -1 for null."""
+    if column.null_count == len(column):
+        return np.full(len(column), -1, np.int64)
+    return plain(pc.fill_null(column.cast(pa.int64()), -1))
+
+
+def _header_lengths(flows: pa.Table) -> Numbers:
+    """`_least_headers` of every row."""
+    version6 = pc.match_substring(flows["src_ip"].cast(pa.utf8()), ":").combine_chunks()
+    lengths = np.where(version6.to_numpy(zero_copy_only=False), 40, 20)
+    for proto, header in _HEADERS.items():
+        lengths = lengths + np.where(among(flows["proto"], [proto]), header, 0)
+    return lengths
 
 
 def opening_seen(row: FlowRow) -> bool:

@@ -5,12 +5,14 @@ Promises: nulls stay None, times become nanoseconds, nothing is left out. Refuse
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
+from flowwatch.alike import Flags, Numbers, firsts, numbers, together
 from flowwatch.model import Instant, Ref
 
 
@@ -89,12 +91,22 @@ class FlowRow(msgspec.Struct, gc=False):
         return Ref(self.source, self.first_record, last, self.first_offset)
 
 
-_FLOW_COLUMNS = tuple(name for name in FlowRow.__struct_fields__ if name not in ("named_by", "told"))
+FLOW_COLUMNS = tuple(name for name in FlowRow.__struct_fields__ if name not in ("named_by", "told"))
+"""The columns of FLOWS that a row has."""
 
 
 def flow_rows(flows: pa.Table) -> list[FlowRow]:
     """Every row of FLOWS, in the order of the table."""
-    return list(itertools.starmap(FlowRow, columns(flows, _FLOW_COLUMNS)))
+    return list(itertools.starmap(FlowRow, columns(flows, FLOW_COLUMNS)))
+
+
+def each(
+    flows: pa.Table, names: Sequence[str], told: Callable[[FlowRow], bool], besides: Sequence[Numbers] = ()
+) -> Flags:
+    """What is told of every row, asked once of those that these columns (and the numbers besides) do not tell apart."""
+    alike = together([*(numbers(flows[name]) for name in names), *besides], len(flows))
+    found = [told(row) for row in flow_rows(flows.take(pa.array(firsts(alike))))]
+    return np.array(found, np.bool_)[alike]
 
 
 def columns(table: pa.Table, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:

@@ -4,11 +4,16 @@ Encrypted DNS is what ports and ALPN declare: port 853 (DNS over TLS, RFC 7858; 
 `doq`. DNS over HTTPS looks like any HTTPS: a resolver's name as SNI is no proof of it, so it is not counted.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 
-from flowwatch.model import Coverage, Transmission
+from flowwatch.alike import Flags, Numbers, flags, one_array, plain, total
+from flowwatch.model import Coverage, TransmissionColumns, Transmissions
+from flowwatch.transmissions.naming import responder_names
+from flowwatch.transmissions.rows import FlowRow, each
 
 _NO_PROXY = "requests to a proxy whose address neither this log nor the policy tells (role proxy)"
 _ASSUMED = "{} x request to a proxy nobody saw: taken as the only one that the policy names"
@@ -17,7 +22,7 @@ _NONE: Mapping[str, int] = {}
 
 def with_names(
     coverage: Sequence[Coverage],
-    transmissions: Iterable[Transmission],
+    sent: Transmissions,
     left_out: Mapping[str, int] = _NONE,
     assumed: Mapping[str, int] = _NONE,
 ) -> tuple[Coverage, ...]:
@@ -29,11 +34,8 @@ def with_names(
     Counted are flows by their initiator's transmission (a responder's peer has no name to expect); bytes are payload
     sent, the least known.
     """
-    found: dict[str, _Unseen] = {}
-    for one in transmissions:
-        found.setdefault(one.ref.source, _Unseen()).take(one)
-    told = (found.get(one.source, _Unseen()).told(one) for one in coverage)
-    return tuple(_asked(one, left_out.get(one.source, 0), assumed.get(one.source, 0)) for one in told)
+    counted = _Unseen(sent.columns)
+    return tuple(_asked(counted.told(one), left_out.get(one.source, 0), assumed.get(one.source, 0)) for one in coverage)
 
 
 def _asked(coverage: Coverage, left_out: int, assumed: int) -> Coverage:
@@ -44,43 +46,58 @@ def _asked(coverage: Coverage, left_out: int, assumed: int) -> Coverage:
 
 
 class _Unseen:
-    """Counts of one source."""
+    """Counts by source."""
 
-    def __init__(self) -> None:
-        self.unnamed: set[int] = set()
-        self.unnamed_bytes = 0
-        self.encrypted_dns: set[int] = set()
-        self.ech: set[int] = set()
-        self.cut: set[int] = set()
+    def __init__(self, sent: TransmissionColumns) -> None:
+        sources = one_array(sent.flows["source"].cast(pa.utf8()))
+        self._places = {source: place for place, source in enumerate(sources.dictionary.to_pylist())}
+        source = plain(sources.indices)[sent.row]
+        unnamed = sent.forth & (sent.answers == 0) & ~_named(sent.flows)[sent.row]
+        self._unnamed = self._flows(source, sent.row, unnamed)
+        self._unnamed_bytes = total(sent.least, source, unnamed)
+        self._encrypted_dns = self._flows(source, sent.row, _encrypted_dns(sent.flows)[sent.row] & ~sent.attempted)
+        self._ech = self._flows(source, sent.row, flags(sent.flows["ech"])[sent.row])
+        self._cut = self._flows(source, sent.row, sent.names_cut)
 
-    def take(self, one: Transmission) -> None:
-        """Counts one transmission."""
-        if one.responder_is_receiver and not one.names:
-            self.unnamed.add(one.flow)
-            self.unnamed_bytes += one.sent.least
-        if _encrypted_dns(one):
-            self.encrypted_dns.add(one.flow)
-        if one.ech:
-            self.ech.add(one.flow)
-        if one.names_cut:
-            self.cut.add(one.flow)
+    def _flows(self, source: Numbers, row: Numbers, those: Flags) -> Numbers:
+        """By source the flows of those transmissions: they follow one another."""
+        first = those & ~np.concatenate(([False], (row[1:] == row[:-1]) & those[:-1]))[: len(row)]
+        return np.bincount(source[first], minlength=len(self._places))
 
     def told(self, coverage: Coverage) -> Coverage:
         """The source's Coverage with the counts."""
+        place = self._places.get(coverage.source)
+        if place is None:
+            return coverage
         limits = dict(coverage.limits)
-        if self.cut:
-            limits["names_per_receiver"] = len(self.cut)
+        if self._cut[place]:
+            limits["names_per_receiver"] = int(self._cut[place])
         return msgspec.structs.replace(
             coverage,
-            unnamed_flows=len(self.unnamed),
-            unnamed_bytes=self.unnamed_bytes,
-            encrypted_dns_flows=len(self.encrypted_dns),
-            ech_flows=len(self.ech),
+            unnamed_flows=int(self._unnamed[place]),
+            unnamed_bytes=self._unnamed_bytes.get(place, 0),
+            encrypted_dns_flows=int(self._encrypted_dns[place]),
+            ech_flows=int(self._ech[place]),
             limits=limits,
         )
 
 
-def _encrypted_dns(one: Transmission) -> bool:
-    """It carried DNS that cannot be read; an attempt carried nothing."""
-    at_port = one.proto in ("tcp", "udp") and one.service_port == 853
-    return not one.attempted and (at_port or not {"dot", "doq"}.isdisjoint(one.alpn))
+def _named(flows: pa.Table) -> Flags:
+    """The flow itself names its responder."""
+    return each(
+        flows, ("sni", "ech", "http_host", "http_hosts", "name", "name_source", "tls_version", "cert_names"), _has_name
+    )
+
+
+def _has_name(row: FlowRow) -> bool:
+    return bool(responder_names(row))
+
+
+def _encrypted_dns(flows: pa.Table) -> Flags:
+    """It carries DNS that cannot be read, if it carries anything."""
+    return each(flows, ("proto", "dst_port", "alpn"), _by_port_or_alpn)
+
+
+def _by_port_or_alpn(row: FlowRow) -> bool:
+    at_port = row.proto in ("tcp", "udp") and row.dst_port == 853
+    return at_port or not {"dot", "doq"}.isdisjoint(row.alpn or ())

@@ -56,7 +56,7 @@ def test_the_order_of_rows_changes_nothing(rows, chance: random.Random):
     table = _table(rows)
     found = derive(flows(*table), lookups(), ())
     chance.shuffle(table)
-    assert derive(flows(*table), lookups(), ()) == found
+    assert list(derive(flows(*table), lookups(), ())) == list(found)
 
 
 @given(_rows)
@@ -89,7 +89,7 @@ def test_coverage_that_counts_one_way_flows_tells_of_a_sensor_of_both_directions
 
 
 def test_nothing_gives_nothing():
-    assert derive(flows(), lookups(), ()) == ()
+    assert not derive(flows(), lookups(), ())
 
 
 def test_what_it_was_wrapped_in_is_turned_to_the_direction():

@@ -37,7 +37,7 @@ def test_alone_it_is_of_the_only_proxy_or_it_is_counted(proxies, expected):
 def test_that_a_proxy_was_taken_from_the_policy_is_told():
     assert placed(flows(unplaced()), ONE, 0).assumed == {"proxy.log": 1}
     assert placed(flows(unplaced(), flow(**PROXIED)), ONE, 0).assumed == {}
-    (told,) = with_names([Coverage(source="proxy.log", events=1)], (), {}, {"proxy.log": 2})
+    (told,) = with_names([Coverage(source="proxy.log", events=1)], derive(flows(), lookups(), ()), {}, {"proxy.log": 2})
     assert "2 x request" in told.notes[0]
     assert not told.incomplete
 
@@ -68,7 +68,7 @@ def test_rows_that_name_their_receiver_stay_as_they_are():
 
 
 def test_a_source_with_requests_that_are_left_out_is_incomplete():
-    (told,) = with_names([Coverage(source="proxy.log", events=1)], (), {"proxy.log": 2})
+    (told,) = with_names([Coverage(source="proxy.log", events=1)], derive(flows(), lookups(), ()), {"proxy.log": 2})
     assert told.incomplete
     assert "role proxy" in told.shortfalls[0]
 

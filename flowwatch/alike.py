@@ -1,0 +1,120 @@
+"""Which rows of a table are alike: a number for each distinct value, and for each combination of values.
+
+Promises: equal values, and null, have one number, distinct values never the same; numbers count from 0, those of
+combinations in the order in which each first comes. Lists are compared element by element. Refuses to sort: the order
+of values is not that of numbers.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Numbers = npt.NDArray[np.int64]
+"""A whole number a row."""
+Flags = npt.NDArray[np.bool_]
+_ROOM = 1 << 62
+
+
+def numbers(column: pa.ChunkedArray | pa.Array) -> Numbers:
+    """The number of each value of a column: 0 for null."""
+    if column.null_count == len(column):
+        return np.zeros(len(column), np.int64)
+    whole = one_array(column)
+    if pa.types.is_list(whole.type):
+        return _lists(whole)
+    if pa.types.is_struct(whole.type):
+        held = [numbers(whole.field(place)) for place in range(whole.type.num_fields)]
+        return np.where(_valid(whole), together(held, len(whole)) + 1, 0)
+    encoded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
+    return plain(pc.fill_null(encoded.indices.cast(pa.int64()), -1)) + 1
+
+
+def together(columns: Iterable[Numbers], count: int) -> Numbers:
+    """The number of each of `count` combinations of what the columns number."""
+    found, size = np.zeros(count, np.int64), 1
+    for column in columns:
+        most = int(column.max(initial=0)) + 1
+        if most == 1:
+            continue
+        if size * most >= _ROOM:
+            found = _dense(found)
+            size = int(found.max(initial=0)) + 1
+        if size * most >= _ROOM:
+            column = _dense(column)  # noqa: PLW2901 - the same with smaller numbers
+            most = int(column.max(initial=0)) + 1
+        found = found * most + column
+        size *= most
+    return _dense(found)
+
+
+def firsts(combinations: Numbers) -> Numbers:
+    """The first row of each number that `together` gave, in order."""
+    return np.flatnonzero(np.diff(np.maximum.accumulate(combinations), prepend=-1))
+
+
+def plain(values: pa.Array | pa.ChunkedArray) -> Numbers:
+    """Numbers of a column without nulls, as numpy has them."""
+    return np.asarray(one_array(values).to_numpy(zero_copy_only=False), np.int64)
+
+
+def flags(values: pa.Array | pa.ChunkedArray) -> Flags:
+    """Truths of a column as numpy has them; null is false."""
+    return np.asarray(pc.fill_null(one_array(values), fill_value=False).to_numpy(zero_copy_only=False), np.bool_)
+
+
+def among(column: pa.ChunkedArray, words: Sequence[str]) -> Flags:
+    """The value is one of the words; null is none."""
+    if column.null_count == len(column):
+        return np.zeros(len(column), np.bool_)
+    return flags(pc.is_in(column.cast(pa.utf8()), pa.array(words, pa.utf8())))
+
+
+def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """The column as one array; text is numbered before, since one array holds two GiB of it."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if pa.types.is_string(column.type):
+        column = column.dictionary_encode()
+    chunks = column.unify_dictionaries().chunks
+    return pa.concat_arrays(chunks) if chunks else pa.array([], column.type)
+
+
+def total(values: Numbers, groups: Numbers, those: Flags) -> dict[int, int]:
+    """By group the exact sum of those values (0 and more); nothing of a group that has none of them."""
+    kept, sums = groups[those], {}
+    parts = [np.bincount(kept, (values[those] >> shift) & _PART) for shift in (0, 21, 42)]
+    for group in np.unique(kept).tolist():
+        sums[group] = sum(int(part[group]) << shift for part, shift in zip(parts, (0, 21, 42), strict=True))
+    return sums
+
+
+_PART = (1 << 21) - 1
+"""What of a number is added at once: floating-point sums of 2^31 of them are exact."""
+
+
+def _dense(values: Numbers) -> Numbers:
+    """The same distinctions, counted from 0 as they come."""
+    return plain(pa.array(values).dictionary_encode().indices)
+
+
+def _valid(whole: pa.Array) -> npt.NDArray[np.bool_]:
+    return flags(whole.is_valid())
+
+
+def _lists(whole: pa.ListArray) -> Numbers:
+    """Numbers of lists: those of equal length are told apart by one element after the other."""
+    lengths = plain(pc.fill_null(pc.list_value_length(whole), -1))
+    elements = numbers(whole.flatten())
+    starts = np.concatenate(([0], np.cumsum(np.maximum(lengths, 0))))[:-1]
+    found = together([lengths + 1], len(whole))
+    rows = np.flatnonzero(lengths > 0)
+    place = 0
+    while len(rows):
+        pairs = together([found[rows], elements[starts[rows] + place]], len(rows))
+        found[rows] = int(found.max()) + 1 + pairs
+        place += 1
+        rows = rows[lengths[rows] > place]
+    return np.where(lengths < 0, 0, together([found], len(whole)) + 1)
