@@ -82,15 +82,26 @@ def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
     return pa.concat_arrays(chunks) if chunks else pa.array([], column.type)
 
 
-def total(values: Numbers, groups: Numbers, those: Flags) -> dict[int, int]:
-    """By group the exact sum of those values (0 and more); nothing of a group that has none of them."""
-    kept, sums = groups[those], {}
-    parts = [np.bincount(kept, (values[those] >> shift) & _PART) for shift in (0, 21, 42)]
-    for group in np.unique(kept).tolist():
-        sums[group] = sum(int(part[group]) << shift for part, shift in zip(parts, (0, 21, 42), strict=True))
-    return sums
+def shared(*columns: pa.ChunkedArray) -> tuple[list[str], list[Numbers]]:
+    """The distinct texts of several columns of one length, and of each column which of them its rows have.
+
+    The columns have no nulls.
+    """
+    texts = [column.cast(pa.utf8()) for column in columns]
+    encoded = one_array(pa.chunked_array([chunk for text in texts for chunk in text.chunks], pa.utf8()))
+    return encoded.dictionary.to_pylist(), np.split(plain(encoded.indices), len(columns))
 
 
+def sums(values: Numbers, groups: Numbers, count: int) -> list[int]:
+    """The exact sum of the values (0 and more) of each of `count` groups."""
+    parts = [np.bincount(groups, (values >> shift) & _PART, minlength=count) for shift in _SHIFTS]
+    low, middle, high = (part.astype(np.int64).tolist() for part in parts)
+    return [
+        one + (two << _SHIFTS[1]) + (three << _SHIFTS[2]) for one, two, three in zip(low, middle, high, strict=True)
+    ]
+
+
+_SHIFTS = (0, 21, 42)
 _PART = (1 << 21) - 1
 """What of a number is added at once: floating-point sums of 2^31 of them are exact."""
 

@@ -62,6 +62,7 @@ def audit(
         findings=judged.findings,
         destinations=judged.destinations,
         verdicts=judged.verdicts,
+        out_of_scope=judged.out_of_scope,
         lookup_verdicts=judged.lookup_verdicts,
         unused=judged.unused,
     )

@@ -10,6 +10,7 @@ from flowwatch.judge.carried_in_names import below, bytes_in_names, with_data_in
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.findings import finding_of, findings_of, merged_names
+from flowwatch.judge.held import one_by_one
 from flowwatch.judge.observation import observe, ties
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.judge.rulebook import Rulebook
@@ -29,6 +30,7 @@ __all__ = [
     "judge",
     "merged_names",
     "observe",
+    "one_by_one",
     "remedy_of",
     "ties",
     "with_data_in_names",

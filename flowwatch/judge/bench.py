@@ -14,7 +14,7 @@ from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.transmission import Locate, derive_in, without_policy
 from flowwatch.judge.versions import Versions
 from flowwatch.model import Instant, Lookup, LookupDecision, OpenedBy, Reason, Transmission, Verdict
-from flowwatch.policy.terms import PolicySet
+from flowwatch.policy.terms import PolicySet, Severities
 
 _CLOCK = (Reason.CLOCK,)
 
@@ -25,7 +25,7 @@ class Bench:
     def __init__(self, policies: PolicySet | None, locate: Locate) -> None:
         self._versions = Versions(Rulebook.of(version) for version in (policies.versions if policies else ()))
         self._stand_in = Rulebook.without_policy()
-        self._locate = locate
+        self.locate = locate
 
     def derive(
         self, transmission: Transmission, opening: Transmission | None = None, given: tuple[str, ...] | None = None
@@ -46,7 +46,7 @@ class Bench:
         """What the source tells no time of is judged only by a policy that is always valid."""
         always = self._versions.always()
         if always is None:
-            return without_policy(transmission, self.books[0], self._locate, Reason.UNSEEN)
+            return without_policy(transmission, self.books[0], self.locate, Reason.UNSEEN)
         return self._by(always, transmission, opening, given)
 
     def lookup(self, lookup: Lookup) -> LookupDecision:
@@ -69,6 +69,16 @@ class Bench:
         """The versions in order of validity."""
         return self._versions.books
 
+    @property
+    def judging(self) -> tuple[Rulebook, ...]:
+        """The versions, or what stands in where no policy is given."""
+        return self.books or (self._stand_in,)
+
+    @property
+    def severities(self) -> dict[str, Severities]:
+        """The tables of severities, by version."""
+        return {book.policy.policy.version: book.policy.severity for book in self.books}
+
     def within(self, start: Instant, end: Instant) -> tuple[Rulebook, ...]:
         """The versions in force at some instant from start to end, in order."""
         return self._versions.within(start, end)
@@ -80,7 +90,7 @@ class Bench:
         opening: Transmission | None,
         given: tuple[str, ...] | None,
     ) -> Derivation:
-        return derive_in(transmission, book, self._locate, lambda: self._opening(book, transmission, opening), given)
+        return derive_in(transmission, book, self.locate, lambda: self._opening(book, transmission, opening), given)
 
     def _opening(self, book: Rulebook, answer: Transmission, opening: Transmission | None) -> Derivation | None:
         """The derivation of the direction that opened the flow, where `answer` is the answering one."""
@@ -89,13 +99,13 @@ class Bench:
         opened = opening or unrecorded_opening(answer)
         if book.vantages.of(opened.ref.source).sender_zone(opened) is None:
             return None
-        return derive_in(opened, book, self._locate)
+        return derive_in(opened, book, self.locate)
 
     def _unjudged(self, transmission: Transmission) -> Derivation:
         """Judged by no version for some of its time."""
         if not self.books:
-            return without_policy(transmission, self._stand_in, self._locate, Reason.NONE_GIVEN)
+            return without_policy(transmission, self._stand_in, self.locate, Reason.NONE_GIVEN)
         begun = self._versions.covered(transmission.start, transmission.start)
         ends_outside = (Reason.ENDS_OUTSIDE,) if begun else ()
         nearest = self._versions.last_begun(transmission.start)
-        return without_policy(transmission, nearest, self._locate, Reason.NONE_IN_FORCE, *ends_outside)
+        return without_policy(transmission, nearest, self.locate, Reason.NONE_IN_FORCE, *ends_outside)

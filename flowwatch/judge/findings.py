@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from flowwatch.judge.carried_in_names import BULK, bytes_in_names
+from flowwatch.judge.held import Held, Together, position, record
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.model import (
-    Amount,
     Check,
     Coverage,
     Decision,
@@ -25,7 +25,6 @@ from flowwatch.model import (
     Label,
     Lookup,
     LookupDecision,
-    OpenedBy,
     Reason,
     Ref,
     Rule,
@@ -62,17 +61,17 @@ class _Key(msgspec.Struct, frozen=True):
 
 
 def findings_of(
-    decisions: Iterable[Decision], lookups: Iterable[LookupDecision], coverage: Iterable[Coverage]
+    decisions: Iterable[Held], lookups: Iterable[LookupDecision], coverage: Iterable[Coverage]
 ) -> tuple[Finding, ...]:
     """The findings, most severe first, then by bytes sent, then id."""
     sources = {one.source: one for one in coverage}
-    sent: dict[_Key, list[Decision]] = {}
-    for decision in decisions:
-        if _worth_telling(decision.verdict, decision.reasons):
-            sent.setdefault(_key(decision), []).append(decision)
+    sent: dict[_Key, list[Held]] = {}
+    for one in decisions:
+        if worth_telling(one.decision):
+            sent.setdefault(_key(one.decision), []).append(one)
     asked: dict[_Key, list[LookupDecision]] = {}
     for lookup in lookups:
-        if _worth_telling(lookup.verdict, lookup.reasons):
+        if worth_telling(lookup):
             asked.setdefault(_lookup_key(lookup), []).append(lookup)
     found = [_finding(key, group, sources) for key, group in sent.items()]
     found += [_lookup_finding(key, group, sources) for key, group in asked.items()]
@@ -86,7 +85,7 @@ def most_severe_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def finding_of(decision: Decision | LookupDecision) -> str | None:
     """The id of the finding that tells the decision; None where it is not worth telling."""
-    if not _worth_telling(decision.verdict, decision.reasons):
+    if not worth_telling(decision):
         return None
     return (_key(decision) if isinstance(decision, Decision) else _lookup_key(decision)).id
 
@@ -102,9 +101,9 @@ def service_of(transmission: Transmission) -> str:
     return transmission.proto if port is None else f"{transmission.proto}/{port}"
 
 
-def _worth_telling(verdict: Verdict, reasons: tuple[Reason, ...]) -> bool:
+def worth_telling(decision: Decision | LookupDecision) -> bool:
     """Without a policy nothing differs from anything: all is listed as destinations, nothing is a finding."""
-    return verdict.group in _TOLD and Reason.NONE_GIVEN not in reasons
+    return decision.verdict.group in _TOLD and Reason.NONE_GIVEN not in decision.reasons
 
 
 def _key(decision: Decision) -> _Key:
@@ -140,46 +139,48 @@ def _keyed(rule: Rule | None, reasons: tuple[Reason, ...], zone: str | None, whe
     return _Key(policy, entry, reasons[0].value, zone or "", where, service)
 
 
-def _finding(key: _Key, group: list[Decision], sources: Mapping[str, Coverage]) -> Finding:
+def _finding(key: _Key, group: list[Held], sources: Mapping[str, Coverage]) -> Finding:
     """One finding over the transmissions of a key; the worst (then earliest) one shows the details."""
-    worst = min(group, key=lambda one: (-one.verdict.rank, -one.severity.rank, _position(one.transmission)))
-    transmissions = sorted((one.transmission for one in group), key=_position)
+    group = sorted(group, key=lambda one: position(one.decision.transmission))
+    decisions = [one.decision for one in group]
+    worst = max(decisions, key=lambda one: (one.verdict.rank, one.severity.rank))
+    earliest = sorted((sent for one in group for sent in one.earliest), key=position)
+    together = Together.of(group)
+    tally = together.tally
     sureness, why = _confidence(worst)
-    sent = Amount.total(one.sent for one in transmissions)
-    acked = [one.acked for one in transmissions if one.acked is not None]
-    openers = {one.opened_by for one in transmissions}
+    openers = {one.transmission.opened_by for one in decisions}
     return Finding(
         id=key.id,
         kind=worst.reasons[0],
         verdict=worst.verdict,
-        severity=max((one.severity for one in group), key=lambda severity: severity.rank),
+        severity=max((one.severity for one in decisions), key=lambda severity: severity.rank),
         confidence=sureness,
         confidence_why=why,
-        title=_title(worst, attempts_only=all(one.attempted for one in transmissions)),
-        first_seen=min((one.start for one in transmissions if one.timed), default=None),
-        last_seen=max((one.end for one in transmissions if one.timed), default=None),
-        count=len(group),
-        attempts=sum(one.attempted for one in transmissions),
-        bytes_sent=sent.least,
-        bytes_most=sent.most,
-        bytes_unknown=sum(one.sent.exact is None for one in transmissions),
-        bytes_acked=sum(acked) if acked else None,
+        title=_title(worst, attempts_only=tally.attempts == tally.count),
+        first_seen=together.first,
+        last_seen=together.last,
+        count=tally.count,
+        attempts=tally.attempts,
+        bytes_sent=tally.bytes,
+        bytes_most=tally.bytes_most,
+        bytes_unknown=tally.bytes_unknown,
+        bytes_acked=together.acked,
         sender_zone=worst.sender_zone,
-        senders=tuple(sorted({one.sender_ip for one in transmissions})),
+        senders=tuple(sorted(together.senders)),
         receiver=_endpoint(worst),
         service=_service(worst),
         opened_by=openers.pop() if len(openers) == 1 else None,
         server=worst.server,
         asked=worst.asked,
         via=worst.via,
-        names=() if worst.far_end else merged_names(transmissions),
+        names=() if worst.far_end else merged_names(earliest),
         place=worst.place,
-        labels=merged_labels(group),
+        labels=merged_labels(decisions),
         rule=worst.rule,
         checks=worst.checks,
-        notes=tuple(dict.fromkeys(note for one in group for note in one.notes)),
+        notes=tuple(dict.fromkeys(note for one in decisions for note in one.notes)),
         remedy=remedy_of(worst.reasons[0]),
-        evidence=_evidence(transmissions, sources),
+        evidence=_evidence(earliest, sources),
     )
 
 
@@ -192,7 +193,7 @@ def _endpoint(worst: Decision) -> Endpoint:
 
 def _lookup_finding(key: _Key, group: list[LookupDecision], sources: Mapping[str, Coverage]) -> Finding:
     """One finding over the lookups of a key."""
-    group = sorted(group, key=lambda one: _ref(one.lookup.ref))
+    group = sorted(group, key=lambda one: record(one.lookup.ref))
     worst = max(group, key=lambda one: (one.verdict.rank, one.severity.rank))
     times = [one.lookup.time for one in group if one.lookup.time is not None]
     exact = worst.lookup.name_exact
@@ -293,24 +294,16 @@ def _from(zone: str | None) -> str:
     return f"zone {zone}" if zone is not None else "a sender"
 
 
-def _position(transmission: Transmission) -> tuple[object, ...]:
-    return (transmission.start, *_ref(transmission.ref), transmission.opened_by is OpenedBy.RECEIVER, transmission.flow)
-
-
-def _ref(ref: Ref) -> tuple[str, int, int]:
-    return ref.source, ref.first_record, ref.last_record
-
-
 def _evidence(transmissions: list[Transmission], sources: Mapping[str, Coverage]) -> tuple[Evidence, ...]:
     """The records of the first transmissions, those of other sources with them, and of what named their receiver."""
     shown = transmissions[:EVIDENCE_MOST]
     found = [_record(one.ref, _time(one), _how(one), sources, one.community_id) for one in shown]
     also = {account.ref: one for one in shown for account in one.accounts if account.ref != one.ref}
-    others = sorted(also.items(), key=lambda item: _ref(item[0]))[:EVIDENCE_MOST]
+    others = sorted(also.items(), key=lambda item: record(item[0]))[:EVIDENCE_MOST]
     found += [_record(ref, _time(one), _how(one), sources, one.community_id) for ref, one in others]
     own = {one.ref for one in shown} | also.keys()
     naming = {name.ref: name for one in shown for name in one.names if name.ref is not None and name.ref not in own}
-    for ref in sorted(naming, key=_ref)[: EVIDENCE_MOST // 2]:
+    for ref in sorted(naming, key=record)[: EVIDENCE_MOST // 2]:
         name = naming[ref]
         found.append(_record(ref, name.live_from, f"{name.evidence}: {name.name}", sources))
     return tuple(found)

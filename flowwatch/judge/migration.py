@@ -13,11 +13,24 @@ import itertools
 from collections.abc import Iterable, Mapping
 
 import msgspec
+import numpy as np
 
+from flowwatch.alike import Numbers, numbers, together
+from flowwatch.judge.decisions import Decisions
 from flowwatch.judge.labels import read_in_clear
 from flowwatch.judge.severity import severity_of
 from flowwatch.judge.truth import UNSEEN
-from flowwatch.model import Check, Decision, Group, Instant, Reason, Severity, Transmission, Verdict
+from flowwatch.model import (
+    Check,
+    Decision,
+    Group,
+    Instant,
+    Reason,
+    Severity,
+    Transmission,
+    TransmissionColumns,
+    Verdict,
+)
 from flowwatch.policy.terms import Severities
 
 SOON = 30 * 10**9
@@ -64,14 +77,45 @@ def with_migrations(decisions: Iterable[Decision], severities: Mapping[str, Seve
     )
 
 
+def migrated(decisions: Decisions, severities: Mapping[str, Severities]) -> Decisions:
+    """The same decisions, those on flows that may have moved indeterminate."""
+    moving = decisions.where(lambda one: _without_initial(one.transmission) and _worse(one))
+    if not len(moving):
+        return decisions
+    approved = decisions.where(_opened_with_approval)
+    moving, approved = _of_one_client(decisions.sent.columns, moving, approved)
+    flows = np.unique(decisions.sent.columns.row[moving])
+    both = np.flatnonzero(np.isin(decisions.sent.columns.row, flows))
+    places = np.union1d(both, approved)
+    given = decisions.pick(places)
+    found = with_migrations(given, severities)
+    changed = [at for at, (one, before) in enumerate(zip(found, given, strict=True)) if one is not before]
+    return decisions.replaced(places[changed], [found[at] for at in changed]) if changed else decisions
+
+
+def _of_one_client(columns: TransmissionColumns, moving: Numbers, approved: Numbers) -> tuple[Numbers, Numbers]:
+    """Those of either that a client has who has some of both."""
+    senders, ports = numbers(columns.flows["src_ip"]), numbers(columns.flows["dst_port"])
+    both = np.concatenate([moving, approved])
+    row = columns.row[both]
+    client = together([senders[row], ports[row]], len(both))
+    common = np.intersect1d(client[: len(moving)], client[len(moving) :])
+    kept = np.isin(client, common)
+    return moving[kept[: len(moving)]], approved[kept[len(moving) :]]
+
+
 def _approved(decisions: Iterable[Decision]) -> dict[_Client, _Approved]:
     """The QUIC flows that their senders opened with approval, by client."""
     found: dict[_Client, list[Transmission]] = {}
     for one in decisions:
-        sent = one.transmission
-        if sent.app == "quic" and one.verdict.group is Group.CONFORMS and sent.responder_is_receiver:
-            found.setdefault(_client(sent), []).append(sent)
+        if _opened_with_approval(one):
+            found.setdefault(_client(one.transmission), []).append(one.transmission)
     return {client: _Approved(flows) for client, flows in found.items()}
+
+
+def _opened_with_approval(decision: Decision) -> bool:
+    sent = decision.transmission
+    return sent.app == "quic" and decision.verdict.group is Group.CONFORMS and sent.responder_is_receiver
 
 
 def _continued(decision: Decision, approved: Mapping[_Client, _Approved]) -> Transmission | None:

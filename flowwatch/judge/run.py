@@ -4,15 +4,23 @@ Promises: pure (no input or output, inputs untouched) and order-free: permuted r
 sorted by where each fact stands in its source.
 """
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
+import numpy as np
 
+from flowwatch.alike import Numbers, firsts
 from flowwatch.judge.bench import Bench
 from flowwatch.judge.carried_in_names import with_data_in_names
+from flowwatch.judge.cohorts import cohorts
+from flowwatch.judge.decisions import Decisions
+from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.destinations import destinations_of
 from flowwatch.judge.findings import findings_of, most_severe_first
-from flowwatch.judge.migration import with_migrations
+from flowwatch.judge.held import one_by_one
+from flowwatch.judge.migration import migrated, with_migrations
 from flowwatch.judge.night import judge_the_night
 from flowwatch.judge.transmission import Locate
 from flowwatch.judge.unused import Uses
@@ -28,20 +36,25 @@ from flowwatch.model import (
     Rule,
     Tally,
     Transmission,
+    Transmissions,
     Verdict,
 )
 from flowwatch.policy.terms import PolicySet
+
+_T = TypeVar("_T")
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What a Report says of traffic: decisions, findings, destinations, tallies, unused entries."""
 
-    decisions: tuple[Decision, ...]
+    decisions: Sequence[Decision]
     lookups: tuple[LookupDecision, ...]
     findings: tuple[Finding, ...]
     destinations: tuple[Destination, ...]
     verdicts: dict[Verdict, Tally]
     """Every verdict is a key."""
+    out_of_scope: dict[str, Tally]
+    """By reason."""
     lookup_verdicts: dict[Verdict, int]
     """Every verdict is a key."""
     unused: tuple[Rule, ...]
@@ -62,14 +75,15 @@ def judge(
     bench = Bench(policies, locate)
     uses = Uses()
     decisions, asked = decide(transmissions, lookups, bench, uses)
+    held = decisions.held() if isinstance(decisions, Decisions) else one_by_one(decisions)
+    tallies = _tallies(decisions, _verdict)
     return Judgement(
         decisions=decisions,
         lookups=asked,
-        findings=most_severe_first(
-            (*findings_of(decisions, asked, coverage), *judge_the_night(decisions, bench, coverage))
-        ),
-        destinations=destinations_of(decisions),
-        verdicts=_tallies(decisions),
+        findings=most_severe_first((*findings_of(held, asked, coverage), *judge_the_night(decisions, bench, coverage))),
+        destinations=destinations_of(held),
+        verdicts={verdict: tallies.get(verdict, Tally()) for verdict in Verdict},
+        out_of_scope={reason: tally for reason, tally in sorted(_tallies(decisions, _scope).items()) if reason},
         lookup_verdicts={verdict: sum(one.verdict is verdict for one in asked) for verdict in Verdict},
         unused=tuple(uses.unused(bench)),
     )
@@ -77,22 +91,53 @@ def judge(
 
 def decide(
     transmissions: Sequence[Transmission], lookups: Sequence[Lookup], bench: Bench, uses: Uses | None = None
-) -> tuple[tuple[Decision, ...], tuple[LookupDecision, ...]]:
+) -> tuple[Sequence[Decision], tuple[LookupDecision, ...]]:
     """The decisions alone, in order of source and record; `uses` is told what they used."""
     uses = uses or Uses()
-    severities = {book.policy.policy.version: book.policy.severity for book in bench.books}
-    decisions = with_migrations(_decisions(transmissions, bench, uses), severities)
+    decisions: Sequence[Decision]
+    if isinstance(transmissions, Transmissions):
+        decisions = _by_cohort(transmissions, bench, uses)
+    else:
+        decisions = _each(transmissions, bench, uses)
     return decisions, with_data_in_names(tuple(_asked(lookups, bench, uses)), bench)
 
 
-def _decisions(transmissions: Sequence[Transmission], bench: Bench, uses: Uses) -> Iterator[Decision]:
+def _each(transmissions: Sequence[Transmission], bench: Bench, uses: Uses) -> tuple[Decision, ...]:
     """The decision on each transmission, in order of source and record; an answer knows what opened its flow."""
     openings = {one.flow: one for one in transmissions if one.opened_by is OpenedBy.SENDER}
+    decisions = []
     for transmission in sorted(transmissions, key=_position):
         opening = openings.get(transmission.flow) if transmission.opened_by is OpenedBy.RECEIVER else None
         derivation = bench.derive(transmission, opening)
         uses.transmission(derivation)
-        yield derivation.decision
+        decisions.append(derivation.decision)
+    return with_migrations(decisions, bench.severities)
+
+
+def _by_cohort(sent: Transmissions, bench: Bench, uses: Uses) -> Decisions:
+    """The same, of each cohort the first judged for all."""
+    cohort = cohorts(sent, bench.judging)
+    alike = []
+    for derivation in _derived(sent, firsts(cohort), bench):
+        uses.transmission(derivation)
+        alike.append(derivation.decision)
+    uses.spanning(sent.columns)
+    decisions = Decisions(sent, cohort, alike, functools.partial(_derive, sent, bench), bench.locate)
+    return migrated(decisions, bench.severities)
+
+
+def _derive(sent: Transmissions, bench: Bench, places: Numbers) -> list[Decision]:
+    return [one.decision for one in _derived(sent, places, bench)]
+
+
+def _derived(sent: Transmissions, places: Numbers, bench: Bench) -> Iterator[Derivation]:
+    """The derivations of the transmissions at the places, each told what opened its flow."""
+    columns = sent.columns
+    before = np.maximum(places - 1, 0)
+    answers = ~columns.forth[places] & columns.forth[before] & (columns.row[before] == columns.row[places])
+    openings = iter(sent.pick(before[answers]))
+    for transmission, answer in zip(sent.pick(places), answers, strict=True):
+        yield bench.derive(transmission, next(openings) if answer else None)
 
 
 def _asked(lookups: Sequence[Lookup], bench: Bench, uses: Uses) -> Iterator[LookupDecision]:
@@ -110,9 +155,20 @@ def _ref(ref: Ref) -> tuple[str, int, int]:
     return ref.source, ref.first_record, ref.last_record
 
 
-def _tallies(decisions: Sequence[Decision]) -> dict[Verdict, Tally]:
-    tallies = {}
-    for verdict in Verdict:
-        those = [one.transmission for one in decisions if one.verdict is verdict]
-        tallies[verdict] = Tally.of(those)
-    return tallies
+def _tallies(decisions: Sequence[Decision], of: Callable[[Decision], _T]) -> dict[_T, Tally]:
+    """The tally of each thing that decisions are counted by."""
+    if isinstance(decisions, Decisions):
+        return decisions.tallies(of)
+    groups: dict[_T, list[Transmission]] = {}
+    for one in decisions:
+        groups.setdefault(of(one), []).append(one.transmission)
+    return {thing: Tally.of(those) for thing, those in groups.items()}
+
+
+def _verdict(decision: Decision) -> Verdict:
+    return decision.verdict
+
+
+def _scope(decision: Decision) -> str:
+    """Why it is out of scope; nothing where it is in scope."""
+    return decision.reasons[0].value if decision.verdict is Verdict.OUT_OF_SCOPE else ""

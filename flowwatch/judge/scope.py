@@ -12,15 +12,14 @@ from flowwatch.judge.rulebook import PRIVATE, Rulebook
 from flowwatch.model import Reason, Transmission
 from flowwatch.policy.match import Cidr, Networks, address_key, is_nat64
 
-_KINDS = Networks(
-    [
-        (Cidr.parse("224.0.0.0/4"), Reason.MULTICAST),
-        (Cidr.parse("ff00::/8"), Reason.MULTICAST),
-        (Cidr.parse("169.254.0.0/16"), Reason.LINK_LOCAL),
-        (Cidr.parse("fe80::/10"), Reason.LINK_LOCAL),
-        (Cidr.parse("255.255.255.255/32"), Reason.BROADCAST),
-    ]
-)
+SPECIAL = {
+    Cidr.parse("224.0.0.0/4"): Reason.MULTICAST,
+    Cidr.parse("ff00::/8"): Reason.MULTICAST,
+    Cidr.parse("169.254.0.0/16"): Reason.LINK_LOCAL,
+    Cidr.parse("fe80::/10"): Reason.LINK_LOCAL,
+    Cidr.parse("255.255.255.255/32"): Reason.BROADCAST,
+}
+_KINDS = Networks(SPECIAL.items())
 """RFC 5771, RFC 4291, RFC 3927, RFC 919."""
 _PRIVATE = Networks((Cidr.parse(text), True) for text in PRIVATE)
 _ICMP_ERRORS = {"icmp": frozenset({3, 4, 5, 11, 12}), "icmp6": frozenset({1, 2, 3, 4})}

@@ -10,7 +10,7 @@ from flowwatch.judge.bench import Bench
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.truth import TRUE
-from flowwatch.model import Instant, LookupDecision, Rule
+from flowwatch.model import Instant, LookupDecision, Rule, TransmissionColumns
 
 _Entry = tuple[str, str, str]
 """Version, kind, id."""
@@ -23,6 +23,11 @@ class Uses:
         self._used: set[_Entry] = set()
         self._resolvers: set[str] = set()
         self._times: set[Instant] = set()
+
+    def spanning(self, sent: TransmissionColumns) -> None:
+        """Takes note of the time in which all of these were sent."""
+        if sent.timed.any():
+            self._times |= {int(sent.start[sent.timed].min()), int(sent.end[sent.timed].max())}
 
     def transmission(self, derivation: Derivation) -> None:
         """Counts what one derivation used."""

@@ -79,7 +79,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Empty when no policy was given."""
     coverage: tuple[Coverage, ...]
     reference: tuple[ReferenceData, ...]
-    decisions: tuple[Decision, ...]
+    decisions: Sequence[Decision]
     lookups: tuple[LookupDecision, ...]
     findings: tuple[Finding, ...]
     """Most severe first, then by bytes sent, then id."""
@@ -87,6 +87,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Worst verdict first, then by bytes sent."""
     verdicts: dict[Verdict, Tally]
     """Over transmissions; every verdict is a key."""
+    out_of_scope: dict[str, Tally]
+    """Over transmissions that are not judged, by reason, in its order."""
     lookup_verdicts: dict[Verdict, int]
     unused: tuple[Rule, ...] = ()
     """Policy entries that nothing in this recording used."""
@@ -96,11 +98,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         if group is not Group.OUT_OF_SCOPE:
             held = {verdict.value: tally for verdict, tally in self.verdicts.items() if verdict.group is group}
             return {name: tally for name, tally in held.items() if tally.count}
-        reasons: dict[str, list[Decision]] = {}
-        for one in self.decisions:
-            if one.verdict.group is group:
-                reasons.setdefault(one.reasons[0].value, []).append(one)
-        return {reason: _tally(reasons[reason]) for reason in sorted(reasons)}
+        return self.out_of_scope
 
     def group(self, group: Group) -> Tally:
         """The tally of one verdict group."""
@@ -133,7 +131,3 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     def decisions_frame(self) -> "pd.DataFrame":
         """One row a transmission, approved ones included; columns as `flowwatch.model.frames.DECISIONS`."""
         return frames.frame(frames.decisions_table(self.decisions))
-
-
-def _tally(decisions: list[Decision]) -> Tally:
-    return Tally.of([one.transmission for one in decisions])

@@ -175,6 +175,8 @@ class TransmissionColumns(msgspec.Struct, frozen=True, kw_only=True):
     names_cut: Flags
     recorded: Numbers
     """Which sources hold the sender's lookups: equal numbers, the same; 0 none."""
+    recorded_since: frozenset[Instant]
+    """When those sources begin."""
 
 
 class Transmissions(Sequence[Transmission]):

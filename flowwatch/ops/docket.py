@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from flowwatch import transmissions
-from flowwatch.judge import Bench, decide, finding_of, findings_of
+from flowwatch.judge import Bench, decide, finding_of, findings_of, one_by_one
 from flowwatch.model import (
     FLOWS,
     LOOKUPS,
@@ -190,7 +190,7 @@ class Docket:
                 shares[finding] = shares[finding].plus(share)
         sent = [one for one, _ in fresh if isinstance(one, Decision)]
         asked = [one for one, _ in fresh if isinstance(one, LookupDecision)]
-        for found in findings_of(sent, asked, ()):
+        for found in findings_of(one_by_one(sent), asked, ()):
             self._findings.seen(_as_read(found), shares[found.id], self._check)
 
     def _history(self, seen: Iterable[tuple[str, str, str, Instant]]) -> None:

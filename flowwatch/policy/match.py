@@ -31,7 +31,7 @@ def address_key(text: str) -> tuple[int, int] | None:
 def is_nat64(text: str) -> bool:
     """The address stands for an IPv4 one behind a translator (64:ff9b::/96, RFC 6052)."""
     key = address_key(text)
-    return key is not None and _inside_nat64(key) is not None
+    return key is not None and inside_nat64(key) is not None
 
 
 class Cidr(msgspec.Struct, frozen=True, order=True):
@@ -61,7 +61,7 @@ class Cidr(msgspec.Struct, frozen=True, order=True):
         if key is None:
             return False
         if self.version == 4:
-            key = _inside_nat64(key) or key
+            key = inside_nat64(key) or key
         return key[0] == self.version and self.first <= key[1] <= self.last
 
     @property
@@ -104,7 +104,7 @@ def _network_fault(address: str, length: str) -> str:
     return f"the prefix length is 0 to {most}, not {length}"
 
 
-def _inside_nat64(key: tuple[int, int]) -> tuple[int, int] | None:
+def inside_nat64(key: tuple[int, int]) -> tuple[int, int] | None:
     """The IPv4 address that a NAT64 one stands for; None for any other."""
     version, number = key
     return (4, number & 0xFFFF_FFFF) if version == 6 and number >> 32 == _NAT64 else None
@@ -148,7 +148,7 @@ class Networks(Generic[V]):
         key = address_key(address)
         if key is None:
             return
-        found, inner = list(self._covering(*key)), _inside_nat64(key)
+        found, inner = list(self._covering(*key)), inside_nat64(key)
         if inner is not None:
             found = sorted([*found, *self._covering(*inner)], key=lambda one: -one[0])
         yield from (value for _, value in found)

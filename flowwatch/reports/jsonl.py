@@ -8,7 +8,7 @@ An alert is one such line too, `flowwatch.alert/1`, described by `alert.schema.j
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any, Literal
@@ -35,7 +35,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def lines(report: Report) -> Iterator[bytes]:
     """The Report's lines, each ending in a newline."""
-    parts: dict[str, tuple[msgspec.Struct, ...]] = {
+    parts: dict[str, Sequence[msgspec.Struct]] = {
         "coverage": report.coverage,
         "finding": report.findings,
         "destination": report.destinations,

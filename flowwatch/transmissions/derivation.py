@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch.alike import Flags, Numbers, among, firsts, flags, one_array, plain, together
+from flowwatch.alike import Flags, Numbers, among, firsts, flags, plain, shared, together
 from flowwatch.model import (
     Account,
     Amount,
@@ -120,6 +120,7 @@ class _Recording:
             answers=answers,
             names_cut=cut,
             recorded=self._held(ends),
+            recorded_since=frozenset(one.start for told in self._recorded.values() for one in told),
         )
 
     def _side(self, side: Side, openings: Flags, both: Flags) -> Plain:
@@ -255,11 +256,7 @@ class _Ends:
     """The addresses of senders and receivers, by number."""
 
     def __init__(self, flows: pa.Table, row: Numbers, forth: Flags) -> None:
-        sides = [flows[f"{side.value}_ip"].cast(pa.utf8()) for side in Side]
-        encoded = pa.chunked_array([chunk for side in sides for chunk in side.chunks], pa.utf8()).dictionary_encode()
-        array = one_array(encoded)
-        self.addresses: list[str] = array.dictionary.to_pylist()
-        src, dst = np.split(plain(array.indices), 2)
+        self.addresses, (src, dst) = shared(flows["src_ip"], flows["dst_ip"])
         self.sender = np.where(forth, src[row], dst[row])
         self.receiver = np.where(forth, dst[row], src[row])
 

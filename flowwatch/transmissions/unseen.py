@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from flowwatch.alike import Flags, Numbers, flags, one_array, plain, total
+from flowwatch.alike import Flags, Numbers, flags, shared, sums
 from flowwatch.model import Coverage, TransmissionColumns, Transmissions
 from flowwatch.transmissions.naming import responder_names
 from flowwatch.transmissions.rows import FlowRow, each
@@ -49,12 +49,12 @@ class _Unseen:
     """Counts by source."""
 
     def __init__(self, sent: TransmissionColumns) -> None:
-        sources = one_array(sent.flows["source"].cast(pa.utf8()))
-        self._places = {source: place for place, source in enumerate(sources.dictionary.to_pylist())}
-        source = plain(sources.indices)[sent.row]
+        texts, (by_flow,) = shared(sent.flows["source"])
+        self._places = {source: place for place, source in enumerate(texts)}
+        source = by_flow[sent.row]
         unnamed = sent.forth & (sent.answers == 0) & ~_named(sent.flows)[sent.row]
         self._unnamed = self._flows(source, sent.row, unnamed)
-        self._unnamed_bytes = total(sent.least, source, unnamed)
+        self._unnamed_bytes = sums(sent.least[unnamed], source[unnamed], len(self._places))
         self._encrypted_dns = self._flows(source, sent.row, _encrypted_dns(sent.flows)[sent.row] & ~sent.attempted)
         self._ech = self._flows(source, sent.row, flags(sent.flows["ech"])[sent.row])
         self._cut = self._flows(source, sent.row, sent.names_cut)
@@ -75,7 +75,7 @@ class _Unseen:
         return msgspec.structs.replace(
             coverage,
             unnamed_flows=int(self._unnamed[place]),
-            unnamed_bytes=self._unnamed_bytes.get(place, 0),
+            unnamed_bytes=self._unnamed_bytes[place],
             encrypted_dns_flows=int(self._encrypted_dns[place]),
             ech_flows=int(self._ech[place]),
             limits=limits,

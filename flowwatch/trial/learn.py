@@ -76,7 +76,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Judged(NamedTuple):
-    sent: tuple[Decision, ...]
+    sent: Sequence[Decision]
     asked: tuple[LookupDecision, ...]
     book: judge.Rulebook
 

@@ -81,5 +81,5 @@ def test_the_port_is_told_only_where_the_policy_names_one(judged):
 @pytest.mark.parametrize("policy", ["", POLICY + SECOND_PROXY])
 def test_where_nobody_tells_the_proxy_the_log_is_incomplete_and_nothing_is_guessed(judged, policy):
     report = judged(policy)
-    assert report.decisions == ()
+    assert not report.decisions
     assert report.coverage[0].incomplete

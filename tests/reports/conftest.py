@@ -501,6 +501,7 @@ def rich_report() -> Report:
         findings=_findings(),
         destinations=_destinations(),
         verdicts=tallies,
+        out_of_scope={"scope.within_zone": Tally(41, 0, 90_000, 90_000)},
         lookup_verdicts={Verdict.APPROVED: 39, Verdict.UNAPPROVED: 1},
         unused=(RULE, Rule("exception", "EX-2026-031", "county-results", "2026.11.1")),
     )
@@ -518,6 +519,7 @@ def empty_report() -> Report:
         findings=(),
         destinations=(),
         verdicts={verdict: Tally() for verdict in Verdict},
+        out_of_scope={},
         lookup_verdicts={},
     )
 

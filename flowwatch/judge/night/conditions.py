@@ -11,6 +11,7 @@ import msgspec
 
 from flowwatch.judge.bench import Bench
 from flowwatch.judge.findings import EVIDENCE_MOST, evidence_of, finding_of, findings_of
+from flowwatch.judge.held import one_by_one
 from flowwatch.judge.night import order, standby, volume
 from flowwatch.judge.night.heard import Failing, Night, channels_of
 from flowwatch.judge.night.presence import silent
@@ -38,7 +39,7 @@ def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Seque
     night = Night(decisions, bench.books, coverage)
     anew = _all_told(list(_differing(night)))
     shown = _shown(anew, {one.source: one for one in coverage})
-    found = findings_of((decision for decision, _ in anew), (), coverage)
+    found = findings_of(one_by_one(decision for decision, _ in anew), (), coverage)
     told = (msgspec.structs.replace(one, evidence=(*one.evidence, *shown.get(one.id, ()))) for one in found)
     return (*told, *silent(night))
 
@@ -50,7 +51,7 @@ def _differing(night: Night) -> Iterator[_Anew]:
         for one in (found for condition in CONDITIONS for found in condition(night, book, channel)):
             failed.setdefault(one.place, {}).setdefault(channel.id, []).append(one)
     for place in sorted(failed):
-        decision = night.decisions[place]
+        decision = night.heard[place]
         if failed[place].keys() >= set(channels_of(decision)):
             yield from _judged_anew(decision, failed[place], night)
 

@@ -1,9 +1,11 @@
 """What each channel carried: the approved transmissions, under every channel that approves them."""
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
+from flowwatch.judge.decisions import Decisions
 from flowwatch.judge.night.recorded import Recorded
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.model import Check, Coverage, Decision, Instant, Reason, Transmission, Verdict
@@ -33,21 +35,26 @@ class Night:
 
     def __init__(self, decisions: Sequence[Decision], books: Sequence[Rulebook], coverage: Sequence[Coverage]) -> None:
         self.books = {book.policy.policy.version: book for book in books}
-        self.decisions = decisions
         self.recorded = Recorded(coverage)
+        self.heard: dict[int, Decision] = {}
+        """By place what channels that ask for it approve."""
         self._on: dict[tuple[str, str], list[Heard]] = {}
         self._carried: dict[str, list[Transmission]] = {}
         self._nearly: dict[str, list[Transmission]] = {}
         asked = {name for _, channel in self.channels() for name in _asked_for(channel)}
-        for place, one in enumerate(decisions if asked else ()):
-            if one.rule is None or one.rule.kind != "channel":
-                continue
-            approving = channels_of(one)
-            for channel in asked.intersection(approving):
-                self._on.setdefault((one.rule.policy_version, channel), []).append(Heard(place, one))
-                self._carried.setdefault(channel, []).append(one.transmission)
-            if not approving and one.verdict is not Verdict.APPROVED:
-                self._nearly.setdefault(one.rule.id, []).append(one.transmission)
+        for place, one in _told(decisions, asked) if asked else ():
+            self._take(place, one, asked)
+
+    def _take(self, place: int, one: Decision, asked: AbstractSet[str]) -> None:
+        rule = one.rule
+        assert rule is not None  # noqa: S101  # it is told by one
+        approving = channels_of(one)
+        for channel in (channel for channel in approving if channel in asked):
+            self.heard[place] = one
+            self._on.setdefault((rule.policy_version, channel), []).append(Heard(place, one))
+            self._carried.setdefault(channel, []).append(one.transmission)
+        if not approving and one.verdict is not Verdict.APPROVED:
+            self._nearly.setdefault(rule.id, []).append(one.transmission)
 
     def channels(self) -> Iterator[tuple[Rulebook, Channel]]:
         """Every channel of every version, in order."""
@@ -89,6 +96,21 @@ class Sides:
     def outside(self, sent: Transmission) -> bool:
         """The sender's address is a translated one."""
         return self._translated.lookup(sent.sender_ip) is not None
+
+
+def _told(decisions: Sequence[Decision], asked: AbstractSet[str]) -> Iterator[tuple[int, Decision]]:
+    """The decisions by a channel that was asked for, with their places."""
+
+    def wanted(one: Decision) -> bool:
+        if one.rule is None or one.rule.kind != "channel":
+            return False
+        return not asked.isdisjoint((one.rule.id, *one.other_channels))
+
+    if isinstance(decisions, Decisions):
+        places = decisions.where(wanted)
+        yield from zip(places.tolist(), decisions.like(places), strict=True)
+    else:
+        yield from ((place, one) for place, one in enumerate(decisions) if wanted(one))
 
 
 def _asked_for(channel: Channel) -> Iterator[str]:

@@ -1,0 +1,248 @@
+"""Transmissions that no rule can tell apart: they are judged once, by the first of them.
+
+Two are of one cohort where everything a rule of any version looks at is the same. What rules only compare with bounds
+counts by where it lies among the bounds: times among the edges of windows and validities, sizes among the thresholds of
+classifiers, the initiator's address among the networks that the policy names. All else counts as it is.
+
+Promises: judging a cohort's first gives the verdict of each (`judge(list(sent))` is the oracle). Refuses to look at
+what only words tell: the conditions of another member are to be written anew.
+"""
+
+import bisect
+import datetime as dt
+import zoneinfo
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from flowwatch.alike import Numbers, among, flags, numbers, one_array, plain, together
+from flowwatch.judge.rulebook import PRIVATE, Rulebook
+from flowwatch.judge.scope import SPECIAL
+from flowwatch.model import Instant, TransmissionColumns, Transmissions
+from flowwatch.policy.match import Cidr, address_key, inside_nat64
+from flowwatch.policy.terms import Expectation, Window
+from flowwatch.policy.windows import opening
+
+_COLUMNS = (
+    *("proto", "dst_port", "app", "sni", "alpn", "tls_version", "ech", "cert_spki_sha256", "cert_issuer", "cert_names"),
+    *("http_host", "http_method", "http_hosts", "name", "name_source", "src_clear", "dst_clear"),
+    *("src_markers", "dst_markers", "tunnel", "tunnel_ends"),
+)
+"""What counts as it is."""
+_DAY = 86_400 * 10**9
+_ADDRESSED_BY_PORT = [67, 68, 546, 547]
+"""Ports of address configuration, of which both sides' count (`scope`)."""
+_NOWHERE = Expectation()
+
+
+def cohorts(sent: Transmissions, books: Sequence[Rulebook]) -> Numbers:
+    """The number of each transmission's cohort, counted as they come; `books` are all that may judge them."""
+    columns = sent.columns
+    flows = columns.flows
+    alike = [
+        *(numbers(flows[name]) for name in _COLUMNS),
+        _by_value(flows["source"], lambda source: tuple(_sensor(book, source) for book in books)),
+        *_addresses(columns, books),
+        _initiator_ports(columns),
+        *_times(columns, books),
+        *_sizes(columns, books),
+        *(
+            _by_side(columns, one, forth=forth)
+            for one in (columns.answers, columns.recorded)
+            for forth in (True, False)
+        ),
+        *_content(flows, books),
+    ]
+    flow = together(alike, len(flows))
+    return together([flow[columns.row], columns.forth.astype(np.int64)], len(sent))
+
+
+def _sensor(book: Rulebook, source: str) -> str | None:
+    sensor = book.vantages.of(source).sensor
+    return None if sensor is None else sensor.id
+
+
+def _by_value(column: pa.ChunkedArray, of: Callable[[str], object]) -> Numbers:
+    """By row what its value comes to, asked once a value; 0 for null."""
+    encoded = one_array(column.cast(pa.utf8()))
+    known: dict[object, int] = {}
+    found = [known.setdefault(of(value), len(known)) + 1 for value in encoded.dictionary.to_pylist()]
+    indices = encoded.indices.fill_null(len(found))
+    return np.array([*found, 0], np.int64)[plain(indices)]
+
+
+def _by_side(columns: TransmissionColumns, values: Numbers, *, forth: bool) -> Numbers:
+    """By flow the value of its transmission of that direction, 0 where there is none."""
+    found = np.zeros(len(columns.flows), np.int64)
+    those = columns.forth if forth else ~columns.forth
+    found[columns.row[those]] = values[those]
+    return found
+
+
+def _initiator_ports(columns: TransmissionColumns) -> Numbers:
+    """The initiator's port where a rule may look at it, and whether who opened the flow is only guessed."""
+    flows = columns.flows
+    port = numbers(flows["src_port"])
+    guessed = columns.begun_before & among(flows["direction_basis"], ["first_record"])
+    configuring = np.isin(plain(flows["src_port"].cast(pa.int64()).fill_null(-1)), _ADDRESSED_BY_PORT)
+    counts = guessed | configuring | among(flows["proto"], ["icmp", "icmp6"])
+    return np.where(counts, port + 1, 0) * 2 + guessed
+
+
+# Addresses
+
+
+def _addresses(columns: TransmissionColumns, books: Sequence[Rulebook]) -> Iterator[Numbers]:
+    """The responder's address as it is, the initiator's by the networks of the policy, unless its place counts."""
+    flows = columns.flows
+    yield numbers(flows["dst_ip"])
+    networks = _Networks(books)
+    named = _by_side(columns, columns.answers, forth=False) > 0
+    whole = named | flags(flows["tunnel"].is_valid()) | flags(flows["tunnel_ends"].is_valid())
+    yield np.where(whole, numbers(flows["src_ip"]), 0)
+    yield _by_value(flows["src_ip"], networks.between)
+
+
+class _Networks:
+    """Where an address lies among all networks that rules name."""
+
+    def __init__(self, books: Sequence[Rulebook]) -> None:
+        self._placed = [
+            cidr
+            for book in books
+            for server in book.policy.servers
+            if server.expect != _NOWHERE
+            for cidr in server.match.cidrs
+        ]
+        points: dict[int, set[int]] = {4: set(), 6: set()}
+        named = (cidr for book in books for cidr in _named(book.policy))
+        for cidr in (*named, *SPECIAL, *map(Cidr.parse, PRIVATE)):
+            points[cidr.version] |= {cidr.first, cidr.last + 1}
+        for version, address in (one for book in books for one in book.broadcasts):
+            points[version] |= {address, address + 1}
+        self._points = {version: sorted(found) for version, found in points.items()}
+
+    def between(self, address: str) -> object:
+        """Equal where no network holds one address and not the other; the address itself where its place counts."""
+        key = address_key(address)
+        if key is None or any(cidr.covers(address) for cidr in self._placed):
+            return address
+        inner = inside_nat64(key)
+        return tuple((version, bisect.bisect(self._points[version], at)) for version, at in filter(None, (key, inner)))
+
+
+def _named(part: object) -> Iterator[Cidr]:
+    """Every network in a policy."""
+    if isinstance(part, Cidr):
+        yield part
+    elif isinstance(part, msgspec.Struct):
+        for name in part.__struct_fields__:
+            yield from _named(getattr(part, name))
+    elif isinstance(part, tuple | list):
+        for one in part:
+            yield from _named(one)
+
+
+# Times
+
+
+def _times(columns: TransmissionColumns, books: Sequence[Rulebook]) -> Iterator[Numbers]:
+    """Begin and end among the instants at which a rule changes."""
+    flows = columns.flows
+    if not len(flows):
+        return
+    span = int(columns.start.min()), int(columns.end.max())
+    edges = np.array(sorted(set(_edges(books, span, columns.recorded_since))), np.int64)
+    for times in (columns.start, columns.end):
+        yield np.searchsorted(edges, times, side="right")
+    yield columns.timed.astype(np.int64) * 2 + columns.begun_before
+    errors = {sensor.clock_error.ns for book in books for sensor in book.policy.sensors} - {0}
+    if errors and len(books) > 1:  # which version is nearer is a matter of nanoseconds there
+        yield from _near(columns, books, max(errors))
+
+
+def _near(columns: TransmissionColumns, books: Sequence[Rulebook], error: int) -> Iterator[Numbers]:
+    ends = (getattr(book.policy.policy, name) for book in books for name in ("valid_from", "valid_until"))
+    edges = [at for at in ends if at is not None]
+    for times in (columns.start, columns.end):
+        close = np.zeros(len(times), np.bool_)
+        for at in edges:
+            close |= (times >= at - 2 * error) & (times <= at + 2 * error)
+        yield np.where(close, numbers(pa.array(times)), 0)
+
+
+def _edges(books: Sequence[Rulebook], span: tuple[Instant, Instant], since: Iterable[Instant]) -> Iterator[Instant]:
+    """Every instant from which on a rule may hold that did not before, or no longer does."""
+    for book in books:
+        policy, errors = book.policy, {0}
+        for sensor in policy.sensors:
+            errors |= {sensor.clock_error.ns, -sensor.clock_error.ns}
+        told = [*_declared(book), *_daily(book, span, max(errors))]
+        yield from (at + error for at in told for error in errors if -_FAR < at + error < _FAR)
+        yield from (at + policy.defaults.dns_binding.ttl_cap.ns for at in since)
+        if any(server.expect != _NOWHERE for server in policy.servers):  # data ages by days
+            yield from range(span[0] // _DAY * _DAY, span[1] + _DAY, _DAY)
+
+
+_FAR = 1 << 62
+
+
+def _declared(book: Rulebook) -> Iterator[Instant]:
+    policy = book.policy
+    told = [policy.policy.valid_from, policy.policy.valid_until]
+    for window in (window for channel in policy.channels for window in channel.when):
+        told += [window.from_, window.until]
+    for exception in policy.exceptions:
+        told += [exception.from_, exception.until]
+    for place in policy.places:
+        told += [place.from_, place.until]
+    yield from (at for at in told if at is not None)
+
+
+def _daily(book: Rulebook, span: tuple[Instant, Instant], error: int) -> Iterator[Instant]:
+    """The instants at which daily windows open and close around the span."""
+    zone = zoneinfo.ZoneInfo(book.policy.policy.timezone)
+    windows = {_clocked(window) for channel in book.policy.channels for window in channel.when if window.days}
+    if not windows:
+        return
+    first, last = (dt.date(1970, 1, 1) + dt.timedelta(days=at // _DAY) for at in span)
+    around = 3 + error // _DAY
+    for day in range(first.toordinal() - around, last.toordinal() + around + 1):
+        for window in windows:
+            yield from opening(window, dt.date.fromordinal(day), zone)
+
+
+def _clocked(window: Window) -> Window:
+    """The hours alone: many windows share them."""
+    return Window(start=window.start, end=window.end)
+
+
+# Sizes and content
+
+
+def _sizes(columns: TransmissionColumns, books: Sequence[Rulebook]) -> Iterator[Numbers]:
+    """By direction what was sent, and how much among the thresholds that rules compare it with."""
+    terms = [term for book in books for one in book.policy.classifiers for term in one.any_]
+    bounds = {1, *(book.policy.defaults.unread_min for book in books)}
+    bounds |= {term.bytes_out_min for term in terms if term.bytes_out_min is not None}
+    edges = np.array(sorted(bounds), np.int64)
+    exact = (columns.least == columns.most).astype(np.int64)
+    for forth in (True, False):
+        yield _by_side(columns, 1 + columns.attempted.astype(np.int64), forth=forth)
+        for amount in (columns.least, columns.most):
+            cell = np.where(amount < 0, len(edges) + 1, np.searchsorted(edges, amount, side="right"))
+            yield _by_side(columns, cell, forth=forth)
+        yield _by_side(columns, exact, forth=forth)
+
+
+def _content(flows: pa.Table, books: Sequence[Rulebook]) -> Iterator[Numbers]:
+    """Paths and digests, as far as classifiers and proxies look at them."""
+    terms = [term for book in books for one in book.policy.classifiers for term in one.any_]
+    prefixes = sorted({term.http_path for term in terms if term.http_path is not None})
+    yield _by_value(flows["http_path"], lambda path: tuple(map(path.startswith, prefixes)))
+    connect = among(flows["http_method"], ["CONNECT"])
+    yield np.where(connect, numbers(flows["http_path"]), 0)
+    if any(term.file_sha256_list is not None for term in terms):
+        yield from (numbers(flows[f"{side}_payload_sha256"]) for side in ("src", "dst"))

@@ -1,0 +1,188 @@
+"""The decisions on all transmissions, kept as the decision on each cohort and made when they are asked for.
+
+Promises: the same as judging one by one, in the same order.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar, overload
+
+import msgspec
+import numpy as np
+
+from flowwatch.alike import Numbers, firsts, shared, sums, together
+from flowwatch.judge.findings import EVIDENCE_MOST, worth_telling
+from flowwatch.judge.held import Held
+from flowwatch.judge.transmission import Locate
+from flowwatch.model import (
+    Decision,
+    Instant,
+    Tally,
+    Transmission,
+    TransmissionColumns,
+    Transmissions,
+    Verdict,
+)
+
+Derive = Callable[[Numbers], list[Decision]]
+"""The decisions on the transmissions at some places."""
+_PORTION = 1 << 12
+_T = TypeVar("_T")
+
+
+class Decisions(Sequence[Decision]):
+    """The decision on each transmission."""
+
+    def __init__(
+        self, sent: Transmissions, cohort: Numbers, alike: Sequence[Decision], derive: Derive, locate: Locate
+    ) -> None:
+        self.sent = sent
+        self.cohort = cohort
+        """By transmission."""
+        self.alike = alike
+        """By cohort the decision on its first."""
+        self._derive = derive
+        self._locate = locate
+        self._alone = np.bincount(cohort, minlength=len(alike)) == 1
+
+    def replaced(self, places: Numbers, decisions: Sequence[Decision]) -> "Decisions":
+        """The same but for those at the places, each a cohort of its own."""
+        cohort = self.cohort.copy()
+        cohort[places] = np.arange(len(places)) + len(self.alike)
+        return Decisions(self.sent, cohort, [*self.alike, *decisions], self._derive, self._locate)
+
+    def where(self, wanted: Callable[[Decision], bool]) -> Numbers:
+        """The places of the decisions for which it holds; it must not ask for what differs within a cohort."""
+        found = np.array([wanted(one) for one in self.alike], np.bool_)
+        return np.flatnonzero(found[self.cohort]) if len(found) else np.zeros(0, np.int64)
+
+    def like(self, places: Numbers) -> list[Decision]:
+        """The decisions at the places, their conditions in the words of another of the cohort."""
+        return [self._like(int(place), sent) for place, sent in zip(places, self.sent.pick(places), strict=True)]
+
+    def _like(self, place: int, sent: Transmission) -> Decision:
+        decision = self.alike[int(self.cohort[place])]
+        located = decision.place
+        if located is not None and decision.far_end is None and decision.asked is None:
+            located = self._locate(sent.receiver_ip, sent.start)
+        return msgspec.structs.replace(decision, transmission=sent, place=located)
+
+    def pick(self, places: Numbers) -> list[Decision]:
+        """The decisions at the places."""
+        alone = self._alone[self.cohort[places]]
+        derived = iter(self._derive(places[~alone]))
+        own = (self.alike[cohort] for cohort in self.cohort[places[alone]])
+        return [next(own) if one else next(derived) for one in alone]
+
+    def __len__(self) -> int:
+        return len(self.cohort)
+
+    @overload
+    def __getitem__(self, place: int) -> Decision: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Decision]: ...
+    def __getitem__(self, place: int | slice) -> Decision | list[Decision]:
+        if isinstance(place, slice):
+            return self.pick(np.arange(len(self))[place])
+        (found,) = self.pick(np.arange(len(self))[[place]])
+        return found
+
+    def __iter__(self) -> Iterator[Decision]:
+        for begin in range(0, len(self), _PORTION):
+            yield from self.pick(np.arange(begin, min(begin + _PORTION, len(self))))
+
+    def tallies(self, of: Callable[[Decision], _T]) -> dict[_T, Tally]:
+        """The tally of each thing that decisions are counted by; it must not differ within a cohort."""
+        known: dict[_T, int] = {}
+        group = np.array([known.setdefault(of(one), len(known)) for one in self.alike], np.int64)
+        if not len(group):
+            return {}
+        figures = _Figures(self.sent.columns, np.arange(len(self)), group[self.cohort], len(known))
+        return {thing: figures.tally(place) for thing, place in known.items()}
+
+    def held(self) -> list[Held]:
+        """What is in scope, by cohort and receiver, as they come."""
+        columns = self.sent.columns
+        judged = self.where(lambda one: one.verdict is not Verdict.OUT_OF_SCOPE)
+        if not len(judged):
+            return []
+        row, forth = columns.row[judged], columns.forth[judged]
+        addresses, (src, dst) = shared(columns.flows["src_ip"], columns.flows["dst_ip"])
+        sender, receiver = np.where(forth, src[row], dst[row]), np.where(forth, dst[row], src[row])
+        cell = together([self.cohort[judged], receiver], len(judged))
+        first = judged[firsts(cell)]
+        figures = _Figures(columns, judged, cell, len(first))
+        senders = _senders(cell, sender, addresses, len(first))
+        earliest = self._earliest(judged, cell, first)
+        told = np.array([len(places) > 0 for places in earliest])
+        exact = iter(self.pick(np.array([places[0] for places in earliest if len(places)], np.int64)))
+        alike = iter(self.like(first[~told]))
+        shown = self.sent.pick(np.concatenate(earliest))
+        ends = np.cumsum([len(places) for places in earliest])
+        return [
+            Held(
+                decision=next(exact) if told[at] else next(alike),
+                tally=figures.tally(at),
+                acked=figures.acked[at],
+                first=figures.first[at],
+                last=figures.last[at],
+                senders=senders[at],
+                earliest=tuple(shown[ends[at] - len(earliest[at]) : ends[at]]),
+            )
+            for at in range(len(first))
+        ]
+
+    def _earliest(self, judged: Numbers, cell: Numbers, first: Numbers) -> list[Numbers]:
+        """By cell the places of its earliest, where its decision is worth telling; else none."""
+        nothing = np.zeros(0, np.int64)
+        told = np.array([worth_telling(self.alike[one]) for one in self.cohort[first]], np.bool_)
+        found = [nothing] * len(first)
+        among = np.flatnonzero(told[cell])
+        start = self.sent.columns.start[self.sent.columns.row[judged[among]]]
+        among = among[np.lexsort((among, start, cell[among]))]
+        edges = np.flatnonzero(np.diff(cell[among], prepend=-1))
+        for places in np.split(among, edges[1:]) if len(among) else ():
+            found[cell[places[0]]] = judged[places[:EVIDENCE_MOST]]
+        return found
+
+
+class _Figures:
+    """Sums and edges by group of some transmissions."""
+
+    def __init__(self, columns: TransmissionColumns, places: Numbers, group: Numbers, count: int) -> None:
+        least, most, acked = columns.least[places], columns.most[places], columns.acked[places]
+        self._count = np.bincount(group, minlength=count).tolist()
+        self._attempts = np.bincount(group[columns.attempted[places]], minlength=count).tolist()
+        self._least = sums(least, group, count)
+        self._most = sums(np.maximum(most, 0), group, count)
+        self._unbounded = (np.bincount(group[most < 0], minlength=count) > 0).tolist()
+        self._unknown = np.bincount(group[least != most], minlength=count).tolist()
+        counted = acked >= 0
+        told = (np.bincount(group[counted], minlength=count) > 0).tolist()
+        added = sums(acked[counted], group[counted], count)
+        self.acked = [value if one else None for value, one in zip(added, told, strict=True)]
+        row = columns.row[places]
+        timed = columns.timed[row]
+        self.first = _edge(np.minimum, columns.start[row[timed]], group[timed], count)
+        self.last = _edge(np.maximum, columns.end[row[timed]], group[timed], count)
+
+    def tally(self, at: int) -> Tally:
+        """Of one group."""
+        most = None if self._unbounded[at] else self._most[at]
+        return Tally(self._count[at], self._attempts[at], self._least[at], most, self._unknown[at])
+
+
+def _edge(of: np.ufunc, times: Numbers, group: Numbers, count: int) -> list[Instant | None]:
+    """The earliest or latest time of each group; None of one without."""
+    found = np.full(count, (1 << 63) - 1 if of is np.minimum else -(1 << 63), np.int64)
+    of.at(found, group, times)
+    known = np.bincount(group, minlength=count) > 0
+    return [value if one else None for value, one in zip(found.tolist(), known.tolist(), strict=True)]
+
+
+def _senders(cell: Numbers, sender: Numbers, addresses: Sequence[str], count: int) -> list[frozenset[str]]:
+    """The distinct senders of each cell."""
+    pair = firsts(together([cell, sender], len(cell)))
+    found: list[set[str]] = [set() for _ in range(count)]
+    for at, one in zip(cell[pair].tolist(), sender[pair].tolist(), strict=True):
+        found[at].add(addresses[one])
+    return list(map(frozenset, found))
