@@ -37,7 +37,7 @@ def leads_from(channel: Channel, zones: Sequence[str], address: str | None) -> b
 
 def channels_considered(seen: Observation, book: Rulebook, locate: Locate) -> Iterator[Considered]:
     """Every channel from this sender, once a target, in order of id."""
-    for channel in book.channels:
+    for channel in book.channels_of(seen.zones):
         if leads_from(channel, seen.zones, seen.transmission.sender_ip):
             for target in channel.to:
                 yield _considered(channel, target, seen, book, locate)

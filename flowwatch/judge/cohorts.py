@@ -25,10 +25,9 @@ from flowwatch.policy.match import Cidr, address_key, inside_nat64
 from flowwatch.policy.terms import Expectation, Window
 from flowwatch.policy.windows import opening
 
-_COLUMNS = (
+_OF_FLOW = (
     *("proto", "dst_port", "app", "sni", "alpn", "tls_version", "ech", "cert_spki_sha256", "cert_issuer", "cert_names"),
-    *("http_host", "http_method", "http_hosts", "name", "name_source", "src_clear", "dst_clear"),
-    *("src_markers", "dst_markers", "tunnel", "tunnel_ends"),
+    *("http_host", "http_method", "http_hosts", "name", "name_source", "tunnel", "tunnel_ends"),
 )
 """What counts as it is."""
 _DAY = 86_400 * 10**9
@@ -41,22 +40,34 @@ def cohorts(sent: Transmissions, books: Sequence[Rulebook]) -> Numbers:
     """The number of each transmission's cohort, counted as they come; `books` are all that may judge them."""
     columns = sent.columns
     flows = columns.flows
-    alike = [
-        *(numbers(flows[name]) for name in _COLUMNS),
-        _by_value(flows["source"], lambda source: tuple(_sensor(book, source) for book in books)),
-        *_addresses(columns, books),
-        _initiator_ports(columns),
-        *_times(columns, books),
-        *_sizes(columns, books),
-        *(
-            _by_side(columns, one, forth=forth)
-            for one in (columns.answers, columns.recorded)
-            for forth in (True, False)
-        ),
-        *_content(flows, books),
-    ]
-    flow = together(alike, len(flows))
-    return together([flow[columns.row], columns.forth.astype(np.int64)], len(sent))
+    networks = _Networks(books)
+    both = together(
+        [
+            *(numbers(flows[name]) for name in _OF_FLOW),
+            _by_value(flows["source"], lambda source: tuple(_sensor(book, source) for book in books)),
+            *_addresses(columns, networks),
+            _initiator_ports(columns),
+            *_times(columns, books),
+            *_paths(flows, books),
+        ],
+        len(flows),
+    )
+    forth, back = ([*_of_side(columns, books, side)] for side in ("src", "dst"))
+    opening = together([both, *forth], len(flows))
+    answer = together([opening, *back], len(flows))
+    row = columns.row
+    return together([np.where(columns.forth, opening[row], answer[row]), columns.forth.astype(np.int64)], len(sent))
+
+
+def _of_side(columns: TransmissionColumns, books: Sequence[Rulebook], side: str) -> Iterator[Numbers]:
+    """What counts of one direction, 0 where there is nothing of it; an answer is judged with its opening."""
+    flows, forth = columns.flows, side == "src"
+    yield from (numbers(flows[f"{side}_{what}"]) for what in ("clear", "markers"))
+    yield from (_by_side(columns, one, forth=forth) for one in (columns.answers, columns.recorded))
+    yield from _sizes(columns, books, forth=forth)
+    terms = [term for book in books for one in book.policy.classifiers for term in one.any_]
+    if any(term.file_sha256_list is not None for term in terms):
+        yield numbers(flows[f"{side}_payload_sha256"])
 
 
 def _sensor(book: Rulebook, source: str) -> str | None:
@@ -94,11 +105,10 @@ def _initiator_ports(columns: TransmissionColumns) -> Numbers:
 # Addresses
 
 
-def _addresses(columns: TransmissionColumns, books: Sequence[Rulebook]) -> Iterator[Numbers]:
+def _addresses(columns: TransmissionColumns, networks: "_Networks") -> Iterator[Numbers]:
     """The responder's address as it is, the initiator's by the networks of the policy, unless its place counts."""
     flows = columns.flows
     yield numbers(flows["dst_ip"])
-    networks = _Networks(books)
     named = _by_side(columns, columns.answers, forth=False) > 0
     whole = named | flags(flows["tunnel"].is_valid()) | flags(flows["tunnel_ends"].is_valid())
     yield np.where(whole, numbers(flows["src_ip"]), 0)
@@ -219,30 +229,24 @@ def _clocked(window: Window) -> Window:
     return Window(start=window.start, end=window.end)
 
 
-# Sizes and content
+# Sizes and paths
 
 
-def _sizes(columns: TransmissionColumns, books: Sequence[Rulebook]) -> Iterator[Numbers]:
-    """By direction what was sent, and how much among the thresholds that rules compare it with."""
+def _sizes(columns: TransmissionColumns, books: Sequence[Rulebook], *, forth: bool) -> Iterator[Numbers]:
+    """Whether anything was sent, and how much among the thresholds that rules compare it with."""
     terms = [term for book in books for one in book.policy.classifiers for term in one.any_]
     bounds = {1, *(book.policy.defaults.unread_min for book in books)}
     bounds |= {term.bytes_out_min for term in terms if term.bytes_out_min is not None}
     edges = np.array(sorted(bounds), np.int64)
-    exact = (columns.least == columns.most).astype(np.int64)
-    for forth in (True, False):
-        yield _by_side(columns, 1 + columns.attempted.astype(np.int64), forth=forth)
-        for amount in (columns.least, columns.most):
-            cell = np.where(amount < 0, len(edges) + 1, np.searchsorted(edges, amount, side="right"))
-            yield _by_side(columns, cell, forth=forth)
-        yield _by_side(columns, exact, forth=forth)
+    yield _by_side(columns, 1 + columns.attempted.astype(np.int64), forth=forth)
+    for amount in (columns.least, columns.most):
+        cell = np.where(amount < 0, len(edges) + 1, np.searchsorted(edges, amount, side="right"))
+        yield _by_side(columns, cell, forth=forth)
 
 
-def _content(flows: pa.Table, books: Sequence[Rulebook]) -> Iterator[Numbers]:
-    """Paths and digests, as far as classifiers and proxies look at them."""
+def _paths(flows: pa.Table, books: Sequence[Rulebook]) -> Iterator[Numbers]:
+    """Paths, as far as classifiers and proxies look at them."""
     terms = [term for book in books for one in book.policy.classifiers for term in one.any_]
     prefixes = sorted({term.http_path for term in terms if term.http_path is not None})
     yield _by_value(flows["http_path"], lambda path: tuple(map(path.startswith, prefixes)))
-    connect = among(flows["http_method"], ["CONNECT"])
-    yield np.where(connect, numbers(flows["http_path"]), 0)
-    if any(term.file_sha256_list is not None for term in terms):
-        yield from (numbers(flows[f"{side}_payload_sha256"]) for side in ("src", "dst"))
+    yield np.where(among(flows["http_method"], ["CONNECT"]), numbers(flows["http_path"]), 0)

@@ -8,7 +8,7 @@ from flowwatch.judge.considered import Considered
 from flowwatch.judge.destination import recognise
 from flowwatch.judge.observation import Observation
 from flowwatch.judge.rulebook import Rulebook
-from flowwatch.judge.truth import FALSE, TRUE
+from flowwatch.judge.truth import FALSE, TRUE, together
 from flowwatch.model import Check, Reason
 from flowwatch.policy.terms import PolicyException
 
@@ -26,19 +26,27 @@ def expired(considered: Considered) -> bool:
 
 
 def _considered(exception: PolicyException, seen: Observation, book: Rulebook) -> Considered:
-    notes: tuple[Reason, ...] = ()
-    checks: tuple[Check, ...] = ()
-    if exception.applies.zone is not None:
-        checks += (zone_check(exception.applies.zone, seen),)
-    if (to := book.conditions.get(f"exception:{exception.id}")) is not None:
-        found = recognise(to, seen, inspect=book.policy.defaults.dns_binding.cname == "inspect_all")
-        checks, notes = checks + found.checks, found.notes
-    checks += service_checks(exception.applies.service, seen)
-    checks += (carries_check(exception.carries, seen),)
-    in_force, by_clock = span_check(exception.from_, exception.until, seen)
-    checks, notes = (*checks, in_force), notes + by_clock
+    """With its conditions up to the first of zone and receiver that does not hold."""
+    checks, notes = _covers(exception, seen, book)
+    if together(checks) is not FALSE:
+        in_force, by_clock = span_check(exception.from_, exception.until, seen)
+        service = service_checks(exception.applies.service, seen)
+        checks = (*checks, *service, carries_check(exception.carries, seen), in_force)
+        notes += by_clock
     rule = book.rule("exception", exception.id)
     return Considered.of(rule, checks, notes, carries=exception.carries, lifts=exception.lifts)
+
+
+def _covers(
+    exception: PolicyException, seen: Observation, book: Rulebook
+) -> tuple[tuple[Check, ...], tuple[Reason, ...]]:
+    """Zone and receiver."""
+    zone = () if exception.applies.zone is None else (zone_check(exception.applies.zone, seen),)
+    to = book.conditions.get(f"exception:{exception.id}")
+    if to is None or together(zone) is FALSE:
+        return zone, ()
+    found = recognise(to, seen, inspect=book.policy.defaults.dns_binding.cname == "inspect_all")
+    return (*zone, *found.checks), found.notes
 
 
 def zone_check(zone: str, seen: Observation) -> Check:

@@ -5,7 +5,7 @@ a loaded policy is well-formed.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -26,6 +26,7 @@ from flowwatch.policy.terms import (
 )
 
 _MEMO = 65_536
+_T = TypeVar("_T")
 
 
 class Matcher:
@@ -77,6 +78,12 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
     """By server id."""
     conditions: dict[str, Matcher]
     """The `to` of `prohibited:ID` and `exception:ID`."""
+    addresses: Networks[str]
+    """Server ids by their addresses."""
+    by_zones: dict[tuple[str, ...], tuple[Channel, ...]]
+    """What `channels_of` found."""
+    by_name: dict[str, tuple[str, ...]]
+    """What `listed_names` found."""
     resolvers: Networks[str]
     proxies: Networks[str]
     tunnels: Networks[str]
@@ -104,6 +111,9 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
             servers=servers,
             matchers={name: Matcher(server.match) for name, server in servers.items()},
             conditions={name: Matcher(to) for name, to in rules.items() if to is not None},
+            addresses=Networks(_addresses(servers)),
+            by_zones={},
+            by_name={},
             resolvers=Networks(_addresses(servers, Role.RESOLVER)),
             proxies=Networks(_addresses(servers, Role.PROXY)),
             tunnels=Networks(_addresses(servers, Role.TUNNEL)),
@@ -137,7 +147,23 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
 
     def listed_addresses(self, address: str) -> tuple[str, ...]:
         """Ids of the servers whose `cidrs` hold the address."""
-        return tuple(name for name, matcher in self.matchers.items() if matcher.address(address))
+        return tuple(sorted(set(self.addresses.all(address))))
+
+    def channels_of(self, zones: tuple[str, ...]) -> tuple[Channel, ...]:
+        """The channels that start in one of the zones, or at addresses."""
+        found = self.by_zones.get(zones)
+        if found is None:
+            found = tuple(one for one in self.channels if one.from_cidrs or not set(zones).isdisjoint(one.from_))
+            self.by_zones[zones] = found
+        return found
+
+    def listed_names(self, name: str) -> tuple[str, ...]:
+        """Ids of the servers whose `names` cover the name."""
+        found = self.by_name.get(name)
+        if found is None:
+            found = tuple(one for one, matcher in self.matchers.items() if matcher.name(name))
+            _keep(self.by_name, name, found)
+        return found
 
     def rule(self, kind: str, id_: str) -> Rule:
         """The entry as a Rule of this policy version."""
@@ -160,7 +186,7 @@ def listed(values: Iterable[object]) -> str:
     return ", ".join(str(value) for value in values) or "none"
 
 
-def _keep(memo: dict[str, bool], key: str, found: bool) -> bool:  # noqa: FBT001  # what is remembered
+def _keep(memo: dict[str, _T], key: str, found: _T) -> _T:
     if len(memo) >= _MEMO:
         memo.clear()
     memo[key] = found
@@ -171,10 +197,10 @@ def _by_target(channel: Channel) -> Channel:
     return msgspec.structs.replace(channel, to=tuple(sorted(channel.to)))
 
 
-def _addresses(servers: dict[str, Server], role: Role) -> Iterator[tuple[Cidr, str]]:
-    """The networks of the servers of a role, with their ids."""
+def _addresses(servers: dict[str, Server], role: Role | None = None) -> Iterator[tuple[Cidr, str]]:
+    """The networks of the servers of a role, or of all, with their ids."""
     for name, server in servers.items():
-        if server.role is role:
+        if role is None or server.role is role:
             yield from ((cidr, name) for cidr in server.match.cidrs)
 
 

@@ -177,7 +177,12 @@ def _used_listed(one: Considered, seen: Observation, book: Rulebook) -> bool:
 
 def _of_other_zones(seen: Observation, book: Rulebook) -> Conclusion | None:
     """The receiver is, or goes by the name of, a server that no channel from this sender leads to."""
-    standings = {name: recognise(matcher, seen) for name, matcher in book.matchers.items()}
+    names = [one.text for one in seen.used] + [one.name for one in (*seen.bound, *seen.live)]
+    near = {
+        *book.listed_addresses(seen.transmission.receiver_ip),
+        *(server for name in names for server in book.listed_names(name)),
+    }
+    standings = {name: recognise(book.matchers[name], seen) for name in sorted(near)}
     for standing, reason in _OTHERS.items():
         for name, found in standings.items():
             if found.standing is standing:

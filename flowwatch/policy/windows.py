@@ -209,6 +209,7 @@ def words(windows: Sequence[Window], timezone: str) -> str:
     return " or ".join(_words_of(window, timezone) for window in windows) or "any time"
 
 
+@functools.lru_cache(maxsize=4096)
 def _words_of(window: Window, timezone: str) -> str:
     parts = []
     if window.days:
@@ -221,6 +222,7 @@ def _words_of(window: Window, timezone: str) -> str:
     return " ".join(parts)
 
 
+@functools.lru_cache(maxsize=4096)
 def written(instant: Instant) -> str:
     """The instant as UTC text to the second."""
     return f"{_UTC_START + dt.timedelta(seconds=instant // _SECOND):%Y-%m-%dT%H:%M:%SZ}"

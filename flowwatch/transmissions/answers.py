@@ -94,6 +94,10 @@ class Timeline:
         answers = [answer for run in self._by_start for answer in run.answers]
         return sorted({at for one in answers for at in (one.since - skew, one.until + 1)})
 
+    def first(self, skew: int) -> Instant:
+        """The instant from which on `live` or `ended` may find any."""
+        return self._starts[0] - skew
+
     def ended(self, start: Instant) -> Iterator[Bound]:
         """Answers whose life had ended before `start`, last ended first."""
         for place in range(bisect.bisect_left(self._ends, start) - 1, -1, -1):
@@ -119,10 +123,13 @@ class Answers:
         """Some answer gives the address."""
         return address in self._every
 
-    def changes(self, address: str) -> list[Instant]:
-        """The instants, in order, from which on other names may be live or ended; between two all stay the same."""
-        line = self._every.get(address)
-        return line.changes(self._skew) if line else []
+    def changes(self, address: str, client: str | None) -> list[Instant]:
+        """The instants, in order, from which on other names are live for the client, or for anybody (None).
+
+        The first is the one from which on any are known of the address, which some answer gives.
+        """
+        line = self._every[address] if client is None else self._own.get((address, client))
+        return sorted({self._every[address].first(self._skew), *(line.changes(self._skew) if line else ())})
 
     def same_client(self, address: str, client: str, start: Instant) -> Iterator[Bound]:
         """Answers with the address that this client got, live at `start`."""

@@ -82,7 +82,8 @@ class _Recording:
     ) -> None:
         self._rows = rows
         self._answers = Answers(asked, binding)
-        self._bound = BoundNames(self._answers, by_zone=binding.client == "same_zone")
+        self._by_zone = binding.client == "same_zone"
+        self._bound = BoundNames(self._answers, by_zone=self._by_zone)
         self._recorded = recorded
         self._firsts = {one.source: one.first for one in coverage}
         self._both = _recording_both(rows, coverage)
@@ -161,10 +162,7 @@ class _Recording:
         asked = np.flatnonzero(answered[ends.receiver]) if len(answered) else found
         if not len(asked):
             return found, cuts
-        since = np.zeros(len(asked), np.int64)
-        for receiver, places in _by_value(ends.receiver[asked]):
-            changes = self._answers.changes(canonical(ends.addresses[receiver]) or ends.addresses[receiver])
-            since[places] = np.searchsorted(np.array(changes, np.int64), start[asked[places]], side="right")
+        since = self._since(ends, asked, start[asked])
         same = together([ends.receiver[asked], ends.sender[asked], since, before[asked].astype(np.int64)], len(asked))
         said: dict[object, int] = {}
         told, more = np.zeros(int(same.max()) + 1, np.int64), np.zeros(int(same.max()) + 1, np.bool_)
@@ -172,9 +170,34 @@ class _Recording:
             receiver, sender = ends.addresses[ends.receiver[place]], ends.addresses[ends.sender[place]]
             names, more[number] = self._bound.at(receiver, sender, int(start[place]), before=bool(before[place]))
             if names:
-                told[number] = said.setdefault((tuple(map(_saying, names)), bool(more[number])), len(said) + 1)
+                told[number] = said.setdefault((self._saying(names), bool(more[number])), len(said) + 1)
         found[asked], cuts[asked] = told[same], more[same]
         return found, cuts
+
+    def _since(self, ends: "_Ends", asked: Numbers, start: Numbers) -> Numbers:
+        """How many times what answers say of the receiver for the sender had changed by the start."""
+        receiver, sender = ends.receiver[asked], ends.sender[asked]
+        pair = together([receiver, sender if not self._by_zone else np.zeros_like(sender)], len(asked))
+        pairs = firsts(pair)
+        between = [(canonical(ends.addresses[one]) or ends.addresses[one]) for one in (receiver[pairs])]
+        clients = [(canonical(ends.addresses[one]) or ends.addresses[one]) for one in (sender[pairs])]
+        changes = [
+            self._answers.changes(address, None if self._by_zone else client)
+            for address, client in zip(between, clients, strict=True)
+        ]
+        once = np.array([len(one) == 1 for one in changes], np.bool_)
+        found = (start >= np.array([one[0] for one in changes], np.int64)[pair]).astype(np.int64)
+        often = np.flatnonzero(~once[pair])
+        for one, places in _by_value(pair[often]):
+            found[often[places]] = np.searchsorted(np.array(changes[one], np.int64), start[often[places]], side="right")
+        return found
+
+    def _saying(self, names: Iterable[SeenName]) -> object:
+        """What of the answers a judgement can rest on: those the sender got, or where zones count, any live one."""
+        own = (one for one in names if one.evidence is NameClass.ANSWER_SAME_CLIENT)
+        told = [(one.name, one.chain, one.resolver, one.exact, one.from_before_capture) for one in own]
+        others = [one for one in names if one.evidence is NameClass.ANSWER_OTHER_CLIENT] if self._by_zone else []
+        return (*told, *((one.name, one.chain, one.resolver, one.exact, one.client, one.ref) for one in others))
 
     def _held(self, ends: "_Ends") -> Numbers:
         """Which sources hold the lookups of each sender, as numbers."""
@@ -273,12 +296,6 @@ def _by_value(values: Numbers) -> Iterator[tuple[int, Numbers]]:
     edges = np.flatnonzero(np.diff(values[order], prepend=-1))
     for places in np.split(order, edges[1:]):
         yield int(values[places[0]]), places
-
-
-def _saying(name: SeenName) -> object:
-    """What of an answer any judgement can rest on: whose it was counts where it was not the sender's."""
-    others = None if name.evidence is NameClass.ANSWER_SAME_CLIENT else (name.client, name.ref and name.ref.source)
-    return name.name, name.evidence, name.chain, name.resolver, name.exact, name.from_before_capture, others
 
 
 def _lookups_recorded(asked: Iterable[Lookup], coverage: Sequence[Coverage]) -> dict[str, tuple[LookupsRecorded, ...]]:
