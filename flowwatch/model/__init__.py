@@ -6,6 +6,7 @@ say", never zero.
 """
 
 from flowwatch.model.alerts import Alert, AlertKind, Life
+from flowwatch.model.columns import TransmissionColumns, Transmissions
 from flowwatch.model.findings import Destination, Endpoint, Evidence, Finding
 from flowwatch.model.names import Name, NameClass, SeenName
 from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
@@ -21,8 +22,6 @@ from flowwatch.model.traffic import (
     LookupsRecorded,
     OpenedBy,
     Transmission,
-    TransmissionColumns,
-    Transmissions,
 )
 from flowwatch.model.verdicts import (
     OF_THE_WHOLE,

@@ -292,6 +292,8 @@ def _recording_both(rows: Joined, coverage: Sequence[Coverage]) -> set[str]:
 
 def _by_value(values: Numbers) -> Iterator[tuple[int, Numbers]]:
     """Each distinct value with its places."""
+    if not len(values):
+        return
     order = np.argsort(values, kind="stable")
     edges = np.flatnonzero(np.diff(values[order], prepend=-1))
     for places in np.split(order, edges[1:]):

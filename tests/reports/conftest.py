@@ -501,7 +501,7 @@ def rich_report() -> Report:
         findings=_findings(),
         destinations=_destinations(),
         verdicts=tallies,
-        out_of_scope={"scope.within_zone": Tally(41, 0, 90_000, 90_000)},
+        out_of_scope={"scope.within_zone": Tally(1, 0, 1_234_567, 1_234_567)},
         lookup_verdicts={Verdict.APPROVED: 39, Verdict.UNAPPROVED: 1},
         unused=(RULE, Rule("exception", "EX-2026-031", "county-results", "2026.11.1")),
     )
