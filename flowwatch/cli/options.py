@@ -113,7 +113,8 @@ def load_policy(given: Path | None) -> "PolicySet":
 
     chosen = policy_or_default(given)
     if chosen is None:
-        raise UsageError("no policy given and no ./flowwatch.policy.toml here", hint="name the file")
+        hint = "name the file; `flowwatch policy learn` and `flowwatch policy first` write one to begin with"
+        raise UsageError("no policy given and no ./flowwatch.policy.toml here", hint=hint)
     return load(chosen)
 
 

@@ -105,15 +105,14 @@ def _told(one: "Expected", expected: "Expected") -> str:
 @app.command(short_help="Print shipped classifiers.")
 def classifiers(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which to print.")] = None) -> None:
     """Print the names of the shipped classifiers, or one of them, to be kept beside a policy and included by it."""
-    from importlib import resources
+    from flowwatch.policy import shipped
 
-    shelf = resources.files("flowwatch.policy").joinpath("classifiers")
-    shipped = {one.name.removesuffix(".toml"): one for one in shelf.iterdir() if one.name.endswith(".toml")}
+    shelf = shipped()
     if name is None:
-        for known in sorted(shipped):
-            about = shipped[known].read_text("utf-8").partition("\n")[0].removeprefix("# ")
+        for known in sorted(shelf):
+            about = shelf[known].read_text("utf-8").partition("\n")[0].removeprefix("# ")
             typer.echo(f"{known:<15} {about}")
-    elif name in shipped:
-        typer.echo(shipped[name].read_text("utf-8"), nl=False)
+    elif name in shelf:
+        typer.echo(shelf[name].read_text("utf-8"), nl=False)
     else:
-        raise UsageError(f"no classifiers are shipped as {name!r}", hint=f"there are {', '.join(sorted(shipped))}")
+        raise UsageError(f"no classifiers are shipped as {name!r}", hint=f"there are {', '.join(sorted(shelf))}")

@@ -16,7 +16,7 @@ import msgspec
 
 from flowwatch.model import Instant
 from flowwatch.policy import lint_ways, lint_wide
-from flowwatch.policy.check import RESERVED_LABELS
+from flowwatch.policy.check import RESERVED_LABELS, outward
 from flowwatch.policy.decode import meant
 from flowwatch.policy.files import unchanged
 from flowwatch.policy.line import Path as Inside
@@ -134,6 +134,19 @@ def _overlapping(policy: Policy, _now: Instant) -> Warnings:
             if shared is not None:
                 words = f"it shares {shared} with server {other.id!r}, so a transmission may count as either"
                 yield Told("server.overlap", ("server", number), server.id, words)
+
+
+def _nested(policy: Policy, _now: Instant) -> Warnings:
+    """Zones whose networks lie inside another's, without `within` to say so."""
+    for number, zone in enumerate(policy.zones):
+        around = set(outward(zone.id, {one.id: one.within for one in policy.zones}))
+        for place, cidr in enumerate(zone.cidrs):
+            holders = [other.id for other in policy.zones for one in other.cidrs if one.holds(cidr) and one != cidr]
+            other = next((one for one in holders if one != zone.id and one not in around), None)
+            if other is not None:
+                words = f"{cidr} lies inside zone {other!r}, whose channels do not lead from it"
+                words += f'; write within = "{other}" where they should'
+                yield Told("zone.nested", ("zone", number, "cidrs", place), zone.id, words)
 
 
 def _labels(policy: Policy, _now: Instant) -> Warnings:
@@ -287,6 +300,7 @@ _CHECKS: Final[tuple[Check, ...]] = (
     _empty,
     _shadowed,
     _overlapping,
+    _nested,
     *lint_ways.CHECKS,
     _labels,
     _severity_labels,
