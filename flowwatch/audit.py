@@ -63,7 +63,7 @@ def audit(
         destinations=judged.destinations,
         verdicts=judged.verdicts,
         lookup_verdicts=judged.lookup_verdicts,
-        unused=judged.unused,
+        uses=judged.uses,
     )
 
 

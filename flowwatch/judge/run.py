@@ -25,16 +25,16 @@ from flowwatch.model import (
     LookupDecision,
     OpenedBy,
     Ref,
-    Rule,
     Tally,
     Transmission,
+    Use,
     Verdict,
 )
 from flowwatch.policy.terms import PolicySet
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """What a Report says of traffic: decisions, findings, destinations, tallies, unused entries."""
+    """What a Report says of traffic: decisions, findings, destinations, tallies, uses of entries."""
 
     decisions: tuple[Decision, ...]
     lookups: tuple[LookupDecision, ...]
@@ -44,8 +44,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """Every verdict is a key."""
     lookup_verdicts: dict[Verdict, int]
     """Every verdict is a key."""
-    unused: tuple[Rule, ...]
-    """Entries of the versions that judged something which nothing used."""
+    uses: tuple[Use, ...]
+    """How often each entry of the versions in force within the recorded time was used."""
 
 
 def judge(
@@ -71,7 +71,7 @@ def judge(
         destinations=destinations_of(decisions),
         verdicts=_tallies(decisions),
         lookup_verdicts={verdict: sum(one.verdict is verdict for one in asked) for verdict in Verdict},
-        unused=tuple(uses.unused(bench)),
+        uses=tuple(uses.of(bench)),
     )
 
 
