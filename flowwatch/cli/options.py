@@ -62,6 +62,11 @@ AllowUndecided = Annotated[
 ]
 
 
+PolicyArgument = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="Policy file or folder [default: ./flowwatch.policy.toml].")
+]
+
+
 def keep_inputs(inputs: Sequence[str | Path | None], outputs: Sequence[Path | None]) -> None:
     """Refuse to write over what is to be read, or one output over another: UsageError."""
     read = [Path(one) for one in inputs if one is not None]

@@ -70,7 +70,7 @@ class Uses:
         """Every entry of the versions in force within the recorded time, by kind and id, with its uses."""
         if self._first is not None and self._last is not None:
             for book in bench.within(self._first, self._last):
-                yield from (self._use(rule, book) for rule in _entries(book))
+                yield from (self._use(book.rule(kind, id_), book) for kind, id_ in book.policy.entries)
 
     def _use(self, rule: Rule, book: Rulebook) -> Use:
         version, total = rule.policy_version, _Count()
@@ -113,16 +113,3 @@ def _used_by(derivation: Derivation) -> set[_Entry]:
 
 def _entry(version: str, kind: str, id_: str | None) -> set[_Entry]:
     return set() if id_ is None else {(version, kind, id_)}
-
-
-def _entries(book: Rulebook) -> Iterator[Rule]:
-    kinds = {
-        "zone": [one.id for one in book.policy.zones],
-        "server": [one.id for one in book.policy.servers],
-        "channel": [one.id for one in book.channels],
-        "lookup": [one.id for one in book.lookups],
-        "prohibited": [one.id for one in book.prohibitions],
-        "exception": [one.id for one in book.exceptions],
-    }
-    for kind, ids in kinds.items():
-        yield from (book.rule(kind, id_) for id_ in sorted(ids))
