@@ -326,3 +326,14 @@ def test_marks_are_found_in_parts_too(tmp_path):
     part.write_text('# REVIEW\n[[lookup]]\nnames = ["a.example"]\n')
     [told] = lint(load(file), TODAY)
     assert (told.code, told.file, told.line) == ("policy.review", str(part), 1)
+
+
+def test_a_warning_names_the_part_that_its_entry_is_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("p.toml").write_text('include = ["a.toml", "b.toml"]\n' + CLEAN)
+    Path("a.toml").write_text('[[lookup]]\nnames = ["a.example"]\n')
+    Path("b.toml").write_text('[[lookup]]\nnames = ["b.example"]\n\n[[lookup]]\nnames = ["**.example.org"]\n')
+    (told,) = lint(load(Path("p.toml")), TODAY)
+    assert str(told).startswith("b.toml:5: lookup lookup-3: **.example.org covers")
+    Path("p.toml").write_text('include = ["a.toml", "b.toml"]\n' + until("2026-10-15"))
+    assert [str(one).partition(" ")[0] for one in lint(load(Path("p.toml")), TODAY)] == ["b.toml:5:", "p.toml:6:"]
