@@ -13,7 +13,7 @@ from flowwatch.judge.bench import Bench
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.truth import TRUE
-from flowwatch.model import Instant, LookupDecision, Rule, Use
+from flowwatch.model import Instant, LookupDecision, Use
 
 _Entry = tuple[str, str, str]
 """Version, kind, id."""
@@ -70,19 +70,22 @@ class Uses:
         """Every entry of the versions in force within the recorded time, by kind and id, with its uses."""
         if self._first is not None and self._last is not None:
             for book in bench.within(self._first, self._last):
-                yield from (self._use(book.rule(kind, id_), book) for kind, id_ in book.policy.entries)
+                totals = self._totals(book)
+                for kind, id_ in book.policy.entries:
+                    total = totals[kind, id_]
+                    yield Use(book.rule(kind, id_), total.count, total.last)
 
-    def _use(self, rule: Rule, book: Rulebook) -> Use:
-        version, total = rule.policy_version, _Count()
-        ids = [rule.id]
-        if rule.kind == "zone":
-            ids = [zone for zone, chain in book.chains.items() if rule.id in chain]
-        parts = [self._entries[key] for id_ in ids if (key := (version, rule.kind, id_)) in self._entries]
-        if rule.kind == "server":
-            parts += [one for address, one in self._resolvers.items() if rule.id in book.resolvers.all(address)]
-        for one in parts:
-            total.add(one.count, one.last)
-        return Use(rule, total.count, total.last)
+    def _totals(self, book: Rulebook) -> defaultdict[tuple[str, str], _Count]:
+        """By kind and id the uses of one version's entries, those of inner zones and of resolvers' answers too."""
+        totals: defaultdict[tuple[str, str], _Count] = defaultdict(_Count)
+        for (version, kind, id_), one in self._entries.items():
+            if version == book.policy.policy.version:
+                for used in book.chains.get(id_, (id_,)) if kind == "zone" else (id_,):
+                    totals[kind, used].add(one.count, one.last)
+        for address, one in self._resolvers.items():
+            for id_ in book.resolvers.all(address):
+                totals["server", id_].add(one.count, one.last)
+        return totals
 
     def _recorded(self, first: Instant, last: Instant) -> None:
         self._first = first if self._first is None else min(self._first, first)
