@@ -64,7 +64,7 @@ def audit(
         verdicts=judged.verdicts,
         out_of_scope=judged.out_of_scope,
         lookup_verdicts=judged.lookup_verdicts,
-        unused=judged.unused,
+        uses=judged.uses,
     )
 
 

@@ -30,6 +30,7 @@ def of_report(report: "Report", fail_on: "Severity", allow_undecided: int) -> Ex
 def shortcomings(report: "Report", allow_undecided: int) -> tuple[str, ...]:
     """Why the run is incomplete, in words; empty when it is not. An audit of nothing is never a pass."""
     from flowwatch.model import OF_THE_WHOLE, Group, Verdict
+    from flowwatch.reports.phrases import plural
 
     undecided = report.group(Group.CANNOT_TELL).count
     whole = sum(one.kind in OF_THE_WHOLE and one.verdict is Verdict.INDETERMINATE for one in report.findings)
@@ -38,8 +39,8 @@ def shortcomings(report: "Report", allow_undecided: int) -> tuple[str, ...]:
         "no policy in force": not report.policies,
         **dict.fromkeys(unread(report.coverage), True),
         "nothing in scope": not report.judged and not asked,
-        f"{undecided} transmissions could not be told": undecided > allow_undecided,
-        f"{whole} findings of the recording as a whole could not be told": whole > 0,
+        f"{plural(undecided, 'transmission')} could not be told": undecided > allow_undecided,
+        f"{plural(whole, 'finding')} of the recording as a whole could not be told": whole > 0,
     }
     return tuple(words for words, holds in reasons.items() if holds)
 

@@ -62,6 +62,11 @@ AllowUndecided = Annotated[
 ]
 
 
+PolicyArgument = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="Policy file or folder [default: ./flowwatch.policy.toml].")
+]
+
+
 def keep_inputs(inputs: Sequence[str | Path | None], outputs: Sequence[Path | None]) -> None:
     """Refuse to write over what is to be read, or one output over another: UsageError."""
     read = [Path(one) for one in inputs if one is not None]
@@ -113,7 +118,8 @@ def load_policy(given: Path | None) -> "PolicySet":
 
     chosen = policy_or_default(given)
     if chosen is None:
-        raise UsageError("no policy given and no ./flowwatch.policy.toml here", hint="name the file")
+        hint = "name the file; `flowwatch policy learn` and `flowwatch policy first` write one to begin with"
+        raise UsageError("no policy given and no ./flowwatch.policy.toml here", hint=hint)
     return load(chosen)
 
 

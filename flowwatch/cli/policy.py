@@ -1,14 +1,13 @@
-"""`flowwatch policy`: print a first one, check one, run its inline tests, explain, compare two, draft one."""
+"""`flowwatch policy`: print a first one, check one, run its inline tests, explain, compare two, draft one, list it."""
 
 import datetime as dt
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flowwatch.cli import difference, explain, learn
-from flowwatch.cli.options import load_policy
+from flowwatch.cli import difference, explain, learn, register
+from flowwatch.cli.options import PolicyArgument, load_policy
 from flowwatch.cli.terminal import printable
 from flowwatch.errors import UsageError
 
@@ -22,13 +21,12 @@ app.command("explain", short_help="Explain a verdict.")(explain.explain)
 app.command("diff", short_help="Compare two policies over recordings.")(difference.diff)
 app.command("learn", short_help="Draft a policy from recordings.")(learn.learn)
 
-File = Annotated[
-    Path | None, typer.Argument(metavar="FILE", help="Policy file or folder [default: ./flowwatch.policy.toml].")
-]
+app.command("uses", short_help="List when each entry was last used.")(register.uses)
+app.command("exceptions", short_help="List the exceptions with age and expiry.")(register.exceptions)
 
 
 @app.command(short_help="Check a policy and run its tests.")
-def check(file: File = None) -> None:
+def check(file: PolicyArgument = None) -> None:
     """Check a policy: its form, what looks unintended, then its inline tests."""
     from flowwatch.policy import lint
     from flowwatch.reports.phrases import plural
@@ -50,7 +48,7 @@ def check(file: File = None) -> None:
 
 
 @app.command("test", short_help="Run the inline tests of a policy.")
-def inline_tests(file: File = None) -> None:
+def inline_tests(file: PolicyArgument = None) -> None:
     """Run the inline tests of a policy; print which rule decided; exit 1 when one fails."""
     failed = _run(load_policy(file), only_failed=False)
     raise typer.Exit(1 if failed else 0)
@@ -105,15 +103,14 @@ def _told(one: "Expected", expected: "Expected") -> str:
 @app.command(short_help="Print shipped classifiers.")
 def classifiers(name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which to print.")] = None) -> None:
     """Print the names of the shipped classifiers, or one of them, to be kept beside a policy and included by it."""
-    from importlib import resources
+    from flowwatch.policy import shipped
 
-    shelf = resources.files("flowwatch.policy").joinpath("classifiers")
-    shipped = {one.name.removesuffix(".toml"): one for one in shelf.iterdir() if one.name.endswith(".toml")}
+    shelf = shipped()
     if name is None:
-        for known in sorted(shipped):
-            about = shipped[known].read_text("utf-8").partition("\n")[0].removeprefix("# ")
+        for known in sorted(shelf):
+            about = shelf[known].read_text("utf-8").partition("\n")[0].removeprefix("# ")
             typer.echo(f"{known:<15} {about}")
-    elif name in shipped:
-        typer.echo(shipped[name].read_text("utf-8"), nl=False)
+    elif name in shelf:
+        typer.echo(shelf[name].read_text("utf-8"), nl=False)
     else:
-        raise UsageError(f"no classifiers are shipped as {name!r}", hint=f"there are {', '.join(sorted(shipped))}")
+        raise UsageError(f"no classifiers are shipped as {name!r}", hint=f"there are {', '.join(sorted(shelf))}")

@@ -1,4 +1,4 @@
-"""A table of records for a person at a terminal: the columns one reads first, everything escaped."""
+"""A table for a person at a terminal: of records the columns one reads first, everything escaped."""
 
 import datetime as dt
 import io
@@ -10,6 +10,8 @@ from rich.table import Table
 from flowwatch.cli.terminal import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
 
 _ALWAYS = {
@@ -29,19 +31,25 @@ _WIDEST = 4000
 def show(kind: str, table: "pa.Table", file: BinaryIO) -> None:
     """Write the first rows as a table; a last line says how many there are and how to get all of them."""
     columns = _columns(kind, table)
+    rows = _milliseconds(table.slice(0, _MOST).select(columns)).to_pylist()
+    draw(columns, [[_cell(row[name]) for name in columns] for row in rows], file)
+    more = f" (the first {_MOST} shown; --format jsonl prints all)" if table.num_rows > _MOST else ""
+    file.write(f"{table.num_rows} {kind}{more}\n".encode())
+
+
+def draw(columns: "Sequence[str]", rows: "Sequence[Sequence[str]]", file: BinaryIO) -> None:
+    """Write cells, which are printable, below the names of their columns."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        right = name.endswith(("payload", "acked", "port", "bytes", "total"))
+        right = name.endswith(("payload", "acked", "port", "bytes", "total", "days"))
         grid.add_column(name, justify="right" if right else "left", no_wrap=True)
-    for row in _milliseconds(table.slice(0, _MOST).select(columns)).to_pylist():
-        grid.add_row(*(_cell(row[name]) for name in columns))
+    for cells in rows:
+        grid.add_row(*cells)
     drawn = io.StringIO()
     console = Console(file=drawn, force_terminal=file.isatty(), width=_WIDEST, markup=False, emoji=False)
     console.print(grid, highlight=False)
     lines = (line.rstrip() for line in drawn.getvalue().splitlines())
     file.writelines(f"{line}\n".encode("ascii", "backslashreplace") for line in lines)
-    more = f" (the first {_MOST} shown; --format jsonl prints all)" if table.num_rows > _MOST else ""
-    file.write(f"{table.num_rows} {kind}{more}\n".encode())
 
 
 def _columns(kind: str, table: "pa.Table") -> list[str]:

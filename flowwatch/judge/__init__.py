@@ -15,6 +15,7 @@ from flowwatch.judge.observation import observe, ties
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.run import Judgement, decide, judge
+from flowwatch.judge.unused import Uses
 
 __all__ = [
     "Bench",
@@ -22,6 +23,7 @@ __all__ = [
     "Derivation",
     "Judgement",
     "Rulebook",
+    "Uses",
     "below",
     "bytes_in_names",
     "decide",

@@ -171,6 +171,17 @@ class _Figures:
         return Tally(self._count[at], self._attempts[at], self._least[at], most, self._unknown[at])
 
 
+def spans_of(
+    columns: TransmissionColumns, group: Numbers
+) -> tuple[list[int], list[Instant | None], list[Instant | None]]:
+    """How many transmissions are in each group, and when the first began and the last ended."""
+    count = int(group.max(initial=-1)) + 1
+    timed = columns.timed[columns.row]
+    row = columns.row[timed]
+    first = _edge(np.minimum, columns.start[row], group[timed], count)
+    return np.bincount(group, minlength=count).tolist(), first, _edge(np.maximum, columns.end[row], group[timed], count)
+
+
 def _edge(of: np.ufunc, times: Numbers, group: Numbers, count: int) -> list[Instant | None]:
     """The earliest or latest time of each group; None of one without."""
     found = np.full(count, (1 << 63) - 1 if of is np.minimum else -(1 << 63), np.int64)

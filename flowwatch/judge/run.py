@@ -15,7 +15,7 @@ from flowwatch.alike import Numbers, firsts
 from flowwatch.judge.bench import Bench
 from flowwatch.judge.carried_in_names import with_data_in_names
 from flowwatch.judge.cohorts import cohorts
-from flowwatch.judge.decisions import Decisions
+from flowwatch.judge.decisions import Decisions, spans_of
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.destinations import destinations_of
 from flowwatch.judge.findings import findings_of, most_severe_first
@@ -33,10 +33,10 @@ from flowwatch.model import (
     LookupDecision,
     OpenedBy,
     Ref,
-    Rule,
     Tally,
     Transmission,
     Transmissions,
+    Use,
     Verdict,
 )
 from flowwatch.policy.terms import PolicySet
@@ -45,7 +45,7 @@ _T = TypeVar("_T")
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """What a Report says of traffic: decisions, findings, destinations, tallies, unused entries."""
+    """What a Report says of traffic: decisions, findings, destinations, tallies, uses of entries."""
 
     decisions: Sequence[Decision]
     lookups: tuple[LookupDecision, ...]
@@ -57,8 +57,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """By reason."""
     lookup_verdicts: dict[Verdict, int]
     """Every verdict is a key."""
-    unused: tuple[Rule, ...]
-    """Entries of the versions that judged something which nothing used."""
+    uses: tuple[Use, ...]
+    """How often each entry of the versions in force within the recorded time was used."""
 
 
 def judge(
@@ -85,7 +85,7 @@ def judge(
         verdicts={verdict: tallies.get(verdict, Tally()) for verdict in Verdict},
         out_of_scope={reason: tally for reason, tally in sorted(_tallies(decisions, _scope).items()) if reason},
         lookup_verdicts={verdict: sum(one.verdict is verdict for one in asked) for verdict in Verdict},
-        unused=tuple(uses.unused(bench)),
+        uses=tuple(uses.of(bench)),
     )
 
 
@@ -118,10 +118,10 @@ def _by_cohort(sent: Transmissions, bench: Bench, uses: Uses) -> Decisions:
     """The same, of each cohort the first judged for all."""
     cohort = cohorts(sent, bench.judging)
     alike = []
-    for derivation in _derived(sent, firsts(cohort), bench):
-        uses.transmission(derivation)
+    spans = spans_of(sent.columns, cohort)
+    for derivation, count, first, last in zip(_derived(sent, firsts(cohort), bench), *spans, strict=True):
+        uses.transmissions(derivation, count, first, last)
         alike.append(derivation.decision)
-    uses.spanning(sent.columns)
     decisions = Decisions(sent, cohort, alike, functools.partial(_derive, sent, bench), bench.locate)
     return migrated(decisions, bench.severities)
 

@@ -11,7 +11,7 @@ from flowwatch.model.findings import Destination, Endpoint, Evidence, Finding
 from flowwatch.model.names import Name, NameClass, SeenName
 from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
 from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, Marker, ReadOptions, Ref, Skip
-from flowwatch.model.report import PolicyInfo, ReferenceData, Report, Tally
+from flowwatch.model.report import PolicyInfo, ReferenceData, Report, Tally, Use
 from flowwatch.model.time import Instant
 from flowwatch.model.traffic import (
     Account,
@@ -87,5 +87,6 @@ __all__ = [
     "TransmissionColumns",
     "Transmissions",
     "Truth",
+    "Use",
     "Verdict",
 ]

@@ -70,6 +70,16 @@ class PolicyInfo(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...]
 
 
+class Use(msgspec.Struct, frozen=True):
+    """How often a policy entry was used: it held for something, decided it, or names a side of it."""
+
+    rule: Rule
+    count: int
+    """Transmissions and lookups."""
+    last: Instant | None
+    """When something last used it; None: nothing did, or no source tells when."""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The one thing every writer reads: everything that was read, judged and could not be told."""
 
@@ -90,8 +100,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     out_of_scope: dict[str, Tally]
     """Over transmissions that are not judged, by reason, in its order."""
     lookup_verdicts: dict[Verdict, int]
-    unused: tuple[Rule, ...] = ()
-    """Policy entries that nothing in this recording used."""
+    uses: tuple[Use, ...] = ()
+    """How often each policy entry was used, by kind and id."""
 
     def within(self, group: Group) -> dict[str, Tally]:
         """What a group is made of: its verdicts, or the reasons for being out of scope; none that is empty."""
@@ -104,6 +114,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """The tally of one verdict group."""
         parts = [tally for verdict, tally in self.verdicts.items() if verdict.group is group]
         return Tally.sum(parts)
+
+    @property
+    def unused(self) -> tuple[Rule, ...]:
+        """Policy entries that nothing in these recordings used."""
+        return tuple(one.rule for one in self.uses if not one.count)
 
     @property
     def judged(self) -> int:

@@ -1,4 +1,4 @@
-"""Kept rows judged, and what changes by it: decisions, findings, the history of servers.
+"""Kept rows judged, and what changes by it: decisions, findings, the history of servers, uses of policy entries.
 
 Promises: each row is judged once, with all that hangs together with it; where later evidence gives another decision,
 the earlier one stands in `changes`, its share leaves its finding, and the later one takes its place. Counts of
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from flowwatch import transmissions
-from flowwatch.judge import Bench, decide, finding_of, findings_of, one_by_one
+from flowwatch.judge import Bench, Uses, decide, finding_of, findings_of, one_by_one
 from flowwatch.model import (
     FLOWS,
     LOOKUPS,
@@ -28,6 +28,7 @@ from flowwatch.model import (
     SeenName,
     Verdict,
 )
+from flowwatch.ops import uses
 from flowwatch.ops.kept import CURSOR, STREAM, Kept, Row, table
 from flowwatch.ops.life import Findings, Share, share_of, share_of_lookup
 from flowwatch.ops.state import State
@@ -51,6 +52,7 @@ class Docket:
     """Judges kept rows within the caller's transaction, as of one check."""
 
     def __init__(self, state: State, kept: Kept, policies: PolicySet, locate: Locate, check: int, now: Instant) -> None:
+        self._state = state
         self._db = state.db
         self._kept = kept
         self._findings = Findings(state)
@@ -108,7 +110,9 @@ class Docket:
         }
         coverage = _coverage(rows.values(), streams)
         sent = transmissions.derive(placed.flows, asked, coverage, self._binding, self._kept.recorded(hosts))
-        decisions, _ = decide(sent, (), self._bench)
+        used = Uses()
+        decisions, _ = decide(sent, (), self._bench, used)
+        uses.keep(self._state, used.of(self._bench), self._now)
         of = _Numbers(rows)
         return {(of.row(one), _SIDES[one.transmission.opened_by]): one for one in decisions}
 
@@ -122,7 +126,9 @@ class Docket:
         clients_told = {row["source"] for row in rows.values() if row[STREAM] in set(told)}
         asked = transmissions.questions(table(rows.values(), LOOKUPS), clients_told)
         places = {id(lookup): number for number, lookup in zip(rows, asked, strict=True)}
-        _, decisions = decide((), asked, self._bench)
+        used = Uses()
+        _, decisions = decide((), asked, self._bench, used)
+        uses.keep(self._state, used.of(self._bench), self._now)
         before = {
             number: (verdict, reason, finding, share)
             for number, verdict, reason, finding, share in self._db.execute(_ASKED, (json.dumps(list(rows)),))

@@ -98,7 +98,12 @@ CREATE TABLE checks (
     number INTEGER PRIMARY KEY, started INTEGER NOT NULL, ended INTEGER, exit INTEGER, words TEXT
 ) STRICT;
 """
-MIGRATIONS = (_VERSION_1,)
+_USES = """
+CREATE TABLE uses (
+    kind TEXT NOT NULL, id TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (kind, id)
+) STRICT, WITHOUT ROWID;
+"""
+MIGRATIONS = (_VERSION_1, _USES)
 """What brings a state from each version to the next; never edited, only added to."""
 
 

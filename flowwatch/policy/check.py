@@ -129,7 +129,7 @@ def _zones(_document: Document, parts: Sequence[Part]) -> Faults:
     for spot, zone in zones:
         if zone.within is not None:
             yield from _known("zone", zone.within, outer, spot / "within")
-        if zone.id in _outward(zone.id, outer):
+        if zone.id in outward(zone.id, outer):
             yield (spot / "within").error(f"the zone {zone.id!r} would lie within itself")
         for number, cidr in enumerate(zone.cidrs):
             if owner.setdefault(cidr, zone.id) != zone.id:
@@ -140,7 +140,7 @@ def _zones(_document: Document, parts: Sequence[Part]) -> Faults:
 
 def _translated(spot: Spot, zone: Zone, zones: Mapping[str, Zone]) -> Faults:
     """What a zone looks like from outside is no other zone's, but may be a part of one that it lies within."""
-    around = set(_outward(zone.id, {one.id: one.within for one in zones.values()}))
+    around = set(outward(zone.id, {one.id: one.within for one in zones.values()}))
     others = [(one.id, cidr) for one in zones.values() if one.id != zone.id for cidr in (*one.cidrs, *one.nat)]
     for number, nat in enumerate(zone.nat):
         for name, cidr in others:
@@ -150,7 +150,7 @@ def _translated(spot: Spot, zone: Zone, zones: Mapping[str, Zone]) -> Faults:
                 yield (spot / "nat" / number).error(message, hint=hint)
 
 
-def _outward(zone: str, outer: Mapping[str, str | None]) -> Iterator[str]:
+def outward(zone: str, outer: Mapping[str, str | None]) -> Iterator[str]:
     """The zones it lies within, innermost first, until one comes again."""
     seen: set[str] = set()
     step = outer[zone]

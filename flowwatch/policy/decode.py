@@ -16,6 +16,7 @@ import msgspec
 from msgspec import inspect
 
 from flowwatch.errors import PolicyError
+from flowwatch.policy import countries
 from flowwatch.policy.document import LATER_KEYS, LATER_VALUES
 from flowwatch.policy.line import Spot
 from flowwatch.policy.match import Cidr, Clock, NamePattern, PortRange, Span
@@ -213,6 +214,16 @@ def _address(value: object, spot: Spot) -> str:
         raise spot.error(f"{_shown(value)} is not an address") from None
 
 
+def _country(value: object, spot: Spot) -> str:
+    """A country code in capitals."""
+    if not isinstance(value, str):
+        raise _wrong("a country code", value, spot, hint="write it in quotes, as in 'XA'")
+    if not _COUNTRY.fullmatch(value):
+        words = f"{_shown(value)} is not a country code of two letters A-Z, as in 'XA'"
+        raise spot.error(words, hint=countries.meant(value))
+    return value
+
+
 def _wrong(expected: str, value: object, spot: Spot, *, hint: str | None = None) -> PolicyError:
     return spot.error(f"expected {expected}, found {_named(value)}", hint=hint)
 
@@ -250,6 +261,7 @@ def _plain(value: object) -> bool:
 
 
 _MOST_FAULTS = 32
+_COUNTRY = re.compile("[A-Z]{2}")
 _FIRST_YEAR, _LAST_YEAR = 1971, 2261  # nanoseconds of the tables end in 2262
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _NAMES = {
@@ -261,7 +273,11 @@ _NAMES = {
     dt.time: "the time",
 }
 
-_WRITTEN: Final[dict[str, Callable[[object, Spot], object]]] = {"instant": _instant, "address": _address}
+_WRITTEN: Final[dict[str, Callable[[object, Spot], object]]] = {
+    "instant": _instant,
+    "address": _address,
+    "country": _country,
+}
 
 _PARSED: Final[dict[type, tuple[Any, str, Callable[[Any], object]]]] = {
     Cidr: (str, 'a network, as in "192.0.2.0/24"', Cidr.parse),

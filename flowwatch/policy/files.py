@@ -8,6 +8,8 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -126,9 +128,18 @@ def _content(path: Path) -> bytes:
 def _unread(fault: OSError | ValueError, path: Path, by: Spot | None) -> PolicyError:
     words = (fault.strerror if isinstance(fault, OSError) else None) or str(fault)
     words = words[:1].lower() + words[1:]
-    return (
-        by.error(f"{path} cannot be read: {words}") if by else PolicyError(f"cannot be read: {words}", file=str(path))
-    )
+    if by is None:
+        return PolicyError(f"cannot be read: {words}", file=str(path))
+    name = path.name.removesuffix(".toml")
+    command = f"`flowwatch policy classifiers {name} > {path}` prints the shipped one"
+    hint = command if name in shipped() else f"paths begin in the folder of {by.file}"
+    return by.error(f"{path} cannot be read: {words}", hint=hint)
+
+
+def shipped() -> dict[str, Traversable]:
+    """The classifiers that come with flowwatch, by name: each a file to be kept beside a policy and included."""
+    shelf = resources.files("flowwatch.policy").joinpath("classifiers")
+    return {one.name.removesuffix(".toml"): one for one in shelf.iterdir() if one.name.endswith(".toml")}
 
 
 def parts_of(content: bytes, file: str, files: Files) -> tuple[Document, list[Part]]:
@@ -201,6 +212,8 @@ _PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
 _HINTS = {
     "Invalid value": 'a value is "text" in quotes, a number, true, false, a date-time, a list or a table',
     "Illegal character '\\n'": "a text ends with its quote on the same line",
+    "Unclosed array": "a list ends with `]`; look at the lines above",
+    "Unclosed inline table": "a table in braces ends with `}`; look at the lines above",
     "Cannot overwrite": "the key stands here twice",
     "Cannot declare": "the table stands here twice; write [[name]] for one more of a kind",
 }

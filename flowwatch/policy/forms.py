@@ -27,9 +27,8 @@ LabelName: TypeAlias = Annotated[
     str,
     msgspec.Meta(pattern="^[a-z0-9][a-z0-9._-]{0,99}$", extra={"words": "a label: a-z, digits, `.`, `_` and `-`"}),
 ]
-Country: TypeAlias = Annotated[
-    str, msgspec.Meta(pattern="^[A-Z]{2}$", extra={"words": "a country code of two letters A-Z, as in 'XA'"})
-]
+Country: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$", extra={"written": "country"})]
+"""The two letters of ISO 3166-1, or of those it leaves to its users, as `XA`."""
 Asn: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=4_294_967_295, extra={"words": "an AS number"})]
 Port: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=65_535, extra={"words": "a port"})]
 Sha256: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$", extra={"words": _SHA256_WORDS})]

@@ -1,13 +1,14 @@
 """`lint(policies, today)`: what a policy that can be used says that its author may not mean, in neutral words.
 
 Promises: warnings only, in the order of `_CHECKS` within each version (marks of a draft first), then those between
-versions; nothing here changes a verdict. File and line are given when the policy is one file that still has the bytes
-it was read from.
+versions; nothing here changes a verdict. File and line are given while the files are still as they were read.
 """
 
+import contextlib
 import datetime as dt
 import itertools
 import re
+import tomllib
 import zoneinfo
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -16,7 +17,7 @@ import msgspec
 
 from flowwatch.model import Instant
 from flowwatch.policy import lint_ways, lint_wide
-from flowwatch.policy.check import RESERVED_LABELS
+from flowwatch.policy.check import RESERVED_LABELS, outward
 from flowwatch.policy.decode import meant
 from flowwatch.policy.files import unchanged
 from flowwatch.policy.line import Path as Inside
@@ -39,7 +40,7 @@ class Warning_(msgspec.Struct, frozen=True, kw_only=True):  # noqa: N801 - Warni
     message: str
     version: str
     path: Inside = ()
-    """Inside the file, when the policy is one file."""
+    """Inside the file."""
     file: str | None = None
     line: int | None = None
 
@@ -72,19 +73,33 @@ def _midnight(policy: Policy, today: dt.date) -> Instant:
 
 def _placed(policy: Policy, told: Sequence[Told]) -> Iterator[Warning_]:
     """The warnings with file and line where those are known."""
-    text = _text(policy) if told else None
+    texts = _tables(policy) if told else []
     for one in told:
         entry = " ".join(part for part in (str(one.path[0]), one.name) if part)
         warning = Warning_(code=one.code, entry=entry, message=one.message, version=policy.policy.version)
-        if text is not None:
-            place = {"path": one.path, "file": policy.info.files[0], "line": line_of(text, one.path)}
-            warning = msgspec.structs.replace(warning, **place)
-        yield warning
+        yield _found(one.path, texts, warning)
 
 
-def _text(policy: Policy) -> bytes | None:
-    """The bytes of a policy of one file, if they are still the ones read."""
-    return next((content for _, content in unchanged(policy.info)), None) if len(policy.info.files) == 1 else None
+def _tables(policy: Policy) -> list[tuple[str, bytes, dict[str, object]]]:
+    """(file, bytes, tables) of the policy and its parts in order; none if they are not the ones read."""
+    found = []
+    for file, content in unchanged(policy.info):
+        with contextlib.suppress(ValueError, RecursionError):  # a list file
+            found.append((file, content, tomllib.loads(content.decode())))
+    return found
+
+
+def _found(path: Inside, texts: Sequence[tuple[str, bytes, dict[str, object]]], warning: Warning_) -> Warning_:
+    """The warning with the file that holds the entry, where that is known; entries are numbered through all files."""
+    key, *rest = path
+    for file, content, tables in texts:
+        held = tables.get(str(key))
+        if isinstance(held, list) and rest and isinstance(rest[0], int) and rest[0] >= len(held):
+            rest[0] -= len(held)
+        elif held is not None:
+            inside = (key, *rest)
+            return msgspec.structs.replace(warning, path=inside, file=file, line=line_of(content, inside))
+    return warning
 
 
 def _awaiting(policy: Policy) -> Iterator[Warning_]:
@@ -134,6 +149,19 @@ def _overlapping(policy: Policy, _now: Instant) -> Warnings:
             if shared is not None:
                 words = f"it shares {shared} with server {other.id!r}, so a transmission may count as either"
                 yield Told("server.overlap", ("server", number), server.id, words)
+
+
+def _nested(policy: Policy, _now: Instant) -> Warnings:
+    """Zones whose networks lie inside another's, without `within` to say so."""
+    for number, zone in enumerate(policy.zones):
+        around = set(outward(zone.id, {one.id: one.within for one in policy.zones}))
+        for place, cidr in enumerate(zone.cidrs):
+            holders = [other.id for other in policy.zones for one in other.cidrs if one.holds(cidr) and one != cidr]
+            other = next((one for one in holders if one != zone.id and one not in around), None)
+            if other is not None:
+                words = f"{cidr} lies inside zone {other!r}, whose channels do not lead from it"
+                words += f'; write within = "{other}" where they should'
+                yield Told("zone.nested", ("zone", number, "cidrs", place), zone.id, words)
 
 
 def _labels(policy: Policy, _now: Instant) -> Warnings:
@@ -287,6 +315,7 @@ _CHECKS: Final[tuple[Check, ...]] = (
     _empty,
     _shadowed,
     _overlapping,
+    _nested,
     *lint_ways.CHECKS,
     _labels,
     _severity_labels,

@@ -30,6 +30,16 @@ def _unused_zones(policy: Policy, _now: Instant) -> Warnings:
             yield Told("zone.unused", ("zone", number), zone.id, "no channel leads from it or to it")
 
 
+def _from_nowhere(policy: Policy, _now: Instant) -> Warnings:
+    """Channels that start from a network in no zone: what is sent from there is out of scope."""
+    own = [cidr for zone in policy.zones for cidr in (*zone.cidrs, *zone.nat)]
+    for number, channel in enumerate(policy.channels):
+        for cidr in channel.from_cidrs:
+            if not any(cidr.overlaps(one) for one in own):
+                words = f"{cidr} lies in no zone, so nothing sent from there is judged"
+                yield Told("channel.never", ("channel", number, "from"), channel.id, words)
+
+
 def _proxies(policy: Policy, _now: Instant) -> Warnings:
     """Proxies that nothing may be asked of, and channels through a proxy that cannot tell their server there."""
     through = {proxy for channel in policy.channels for proxy in channel.via}
@@ -127,6 +137,7 @@ def _starts_in(zone: Zone, channel: Channel, zones: Mapping[str, Zone]) -> bool:
 CHECKS: Final[tuple[Check, ...]] = (
     _unused_servers,
     _unused_zones,
+    _from_nowhere,
     _proxies,
     _sensors,
     _limits,

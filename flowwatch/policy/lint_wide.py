@@ -1,4 +1,4 @@
-"""Lint of what covers more than its author may mean: networks, names, and markers that ordinary payload holds.
+"""Lint of what covers more than its author may mean, or nothing: networks, names, markers, country codes.
 
 Promises: warnings only; a marker is compared with a few texts that every protocol of its kind writes and with the names
 the policy lists, never with recordings.
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from flowwatch.model import Instant
+from flowwatch.policy import countries
 from flowwatch.policy.line import Path as Inside
 from flowwatch.policy.match import Cidr, NamePattern
 from flowwatch.policy.terms import Policy, ServerMatch
@@ -78,5 +79,27 @@ def _met_everywhere(pattern: bytes, names: Sequence[bytes]) -> str | None:
     return "it looks for one byte repeated, which is mostly padding" if len(set(pattern)) == 1 else None
 
 
-CHECKS: Final[tuple[Check, ...]] = (_wide, _markers)
+def _countries(policy: Policy, _now: Instant) -> Warnings:
+    """Codes that no location data holds, so that what is expected there can never be shown."""
+    for path, name, code in _codes(policy):
+        if not countries.assigned(code):
+            hint = countries.meant(code)
+            words = f"{code!r} is no country code of ISO 3166-1" + (f" ({hint})" if hint else "")
+            yield Told("country.unassigned", path, name, words)
+
+
+def _codes(policy: Policy) -> Iterator[tuple[Inside, str, str]]:
+    """(path, id, code) wherever a country is named."""
+    for number, server in enumerate(policy.servers):
+        for place, code in enumerate(server.expect.countries):
+            yield ("server", number, "expect", "countries", place), server.id, code
+    for number, zone in enumerate(policy.zones):
+        if zone.location is not None and zone.location.country is not None:
+            yield ("zone", number, "location", "country"), zone.id, zone.location.country
+    for number, fact in enumerate(policy.places):
+        given = {"country": fact.country, "registered": fact.registered}
+        yield from ((("place", number, key), str(fact.cidr), code) for key, code in given.items() if code is not None)
+
+
+CHECKS: Final[tuple[Check, ...]] = (_wide, _markers, _countries)
 """In the order they are told."""

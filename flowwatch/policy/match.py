@@ -230,6 +230,9 @@ def _split_wildcard(text: str) -> tuple[str, str]:
 
 def _labels(suffix: str, text: str) -> tuple[str, ...]:
     """The A-labels of a name written in ASCII or Unicode."""
+    if "/" in suffix:
+        host = suffix.rpartition("://")[2].partition("/")[0].partition(":")[0]
+        raise ValueError(f"{text[:80]!r} is not a host name; write the host alone, as {host[:80]!r}")
     if not suffix.isascii():
         suffix = _mapped(suffix, text)
     labels = tuple(_label(label, text) for label in suffix.lower().removesuffix(".").split("."))
@@ -350,7 +353,9 @@ class Clock(msgspec.Struct, frozen=True, order=True):
         found = _CLOCK.fullmatch(text)
         minutes = int(found[1]) * 60 + int(found[2]) if found else DAY + 1
         if not found or int(found[2]) > 59 or minutes > DAY:
-            raise ValueError(f"{text!r} is not a time of day; write hours and minutes, '00:00' to '24:00'")
+            raise ValueError(
+                f"{text!r} is not a time of day; write hours and minutes in two digits each, '00:00' to '24:00'"
+            )
         return cls(minutes)
 
     def __str__(self) -> str:

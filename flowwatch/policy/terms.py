@@ -376,6 +376,19 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severities = Severities()
     tests: tuple[Test, ...] = ()
 
+    @property
+    def entries(self) -> tuple[tuple[str, str], ...]:
+        """Kind and id of each entry whose use is counted, by kind, then id."""
+        kinds: dict[str, list[str]] = {
+            "zone": [one.id for one in self.zones],
+            "server": [one.id for one in self.servers],
+            "channel": [one.id for one in self.channels],
+            "lookup": [one.id for one in self.lookups],
+            "prohibited": [one.id for one in self.prohibitions],
+            "exception": [one.id for one in self.exceptions],
+        }
+        return tuple((kind, id_) for kind, ids in kinds.items() for id_ in sorted(ids))
+
 
 class ProxyPlace(msgspec.Struct, frozen=True, order=True):
     """Where a proxy of a policy is."""

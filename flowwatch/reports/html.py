@@ -28,7 +28,7 @@ TOLD = {
 }
 """Of each list the most rows, and the most bytes of them, that the page is made with: it stays below 2 MB."""
 EVIDENCE_TOLD = 20
-UNUSED_TOLD = 200
+USES_TOLD = 200
 UNPLACED_TOLD = 60
 
 _FINDINGS_DATA = 120_000
@@ -231,7 +231,7 @@ def _words() -> dict[str, Any]:
         "row_names": rows.names,
         "place": rows.place,
         "seen": rows.seen,
-        "told": {"evidence": EVIDENCE_TOLD, "unused": UNUSED_TOLD, "unplaced": UNPLACED_TOLD},
+        "told": {"evidence": EVIDENCE_TOLD, "uses": USES_TOLD, "unplaced": UNPLACED_TOLD},
     }
 
 

@@ -92,6 +92,7 @@ def _head(report: Report) -> dict[str, Any]:
         "lookups_by_verdict": report.lookup_verdicts,
         "policies": report.policies,
         "reference": report.reference,
+        "uses": report.uses,
         "unused": report.unused,
     }
     told: dict[str, Any] = _plain(msgspec.to_builtins(head))

@@ -45,8 +45,8 @@ LONGEST_TOLD = 1_400
 OPENED_ITSELF = "which opened the flow itself"
 LOOKUPS_ALONE = "From lookups alone it cannot be told whether anything was sent."
 NO_POLICY = (
-    "No policy was given, so no transmission could be told. Begin with `flowwatch policy first > "
-    "flowwatch.policy.toml`, fill it in, and run again."
+    "No policy was given, so no transmission could be told. Begin with `flowwatch policy learn` over recordings known "
+    "to be good, or with `flowwatch policy first`; review what it writes, keep it as flowwatch.policy.toml, run again."
 )
 
 

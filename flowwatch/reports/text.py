@@ -76,7 +76,7 @@ def render(report: Report, console: Console) -> None:
     _findings(report, console)
     _destinations(report.destinations, console)
     _lookups(report, console)
-    _unused(report, console)
+    _uses(report, console)
     _basis(report, console)
     if not report.policies:
         console.print()
@@ -194,13 +194,18 @@ def _lookups(report: Report, console: Console) -> None:
     _say(console, Text(f"{said}. {phrases.LOOKUPS_ALONE}" if report.lookups else said))
 
 
-def _unused(report: Report, console: Console) -> None:
-    if not report.unused:
+def _uses(report: Report, console: Console) -> None:
+    if not report.uses:
         return
-    _heading(console, "UNUSED", f"{phrases.plural(len(report.unused), 'policy entry', 'policy entries')} not used here")
-    entries = [f"{one.kind} {one.id}" for one in report.unused[:ENTRIES_TOLD]]
-    _say(console, _seen(", ".join(entries)))
-    _say_more(console, len(report.unused) - ENTRIES_TOLD)
+    used = len(report.uses) - len(report.unused)
+    _heading(console, "POLICY ENTRIES", f"{phrases.number(used)} of {phrases.number(len(report.uses))} used here")
+    said = [f"{one.rule.kind} {one.rule.id} {phrases.number(one.count)}" for one in report.uses if one.count]
+    _say(console, _seen(", ".join(said[:ENTRIES_TOLD])))
+    _say_more(console, len(said) - ENTRIES_TOLD)
+    if report.unused:
+        unused = ", ".join(f"{one.kind} {one.id}" for one in report.unused[:ENTRIES_TOLD])
+        _say(console, _seen(f"not used: {unused}"))
+        _say_more(console, len(report.unused) - ENTRIES_TOLD)
 
 
 def _basis(report: Report, console: Console) -> None:

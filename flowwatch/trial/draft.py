@@ -17,6 +17,7 @@ from flowwatch.trial.learn import Draft, Observed
 
 _HARMLESS = re.compile(r"[A-Za-z0-9._:/-]{1,300}", re.ASCII)
 _SECOND = 10**9
+_MOST_TOLD = 8
 
 
 def whole(draft: Draft) -> str:
@@ -65,7 +66,8 @@ def _entries(draft: Draft) -> Iterator[list[str]]:
     for zone in draft.zones:
         yield [_mark(draft.seen.get(("zone", zone.id))), *_zone(zone)]
     for server in draft.servers:
-        yield [_mark(draft.seen.get(("server", server.id))), *_server(server)]
+        observed = draft.seen.get(("server", server.id))
+        yield [_mark(observed), *_server(server, observed)]
     for channel in draft.channels:
         observed = draft.seen.get(("channel", channel.id))
         yield [_mark(observed), *_channel(channel, observed)]
@@ -97,7 +99,7 @@ def _zone(zone: Zone) -> Iterator[str]:
     yield f"cidrs = {_texts(zone.cidrs)}"
 
 
-def _server(server: Server) -> Iterator[str]:
+def _server(server: Server, observed: Observed | None) -> Iterator[str]:
     yield "[[server]]"
     yield f"id = {_text(server.id)}"
     if server.role is not Role.OTHER:
@@ -105,6 +107,10 @@ def _server(server: Server) -> Iterator[str]:
     match = server.match
     keys = {"cidrs": match.cidrs, "names": match.names, "aliases": match.aliases}
     yield f"match = {{ {', '.join(f'{key} = {_texts(values)}' for key, values in keys.items() if values)} }}"
+    seen = () if observed is None or match.cidrs else observed.receivers
+    if seen:
+        more = f" and {len(seen) - _MOST_TOLD} more" if len(seen) > _MOST_TOLD else ""
+        yield _comment(f"seen at {', '.join(seen[:_MOST_TOLD])}{more}; `cidrs` beside `names` would allow those alone")
     if server.dedicated:
         yield "dedicated = true"
 

@@ -5,6 +5,7 @@ and the evidence of each entry is what that judge at last rests on it; nothing i
 learned is counted. Refuses to say that any of it is right: every entry awaits review.
 """
 
+import ipaddress
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -55,6 +56,8 @@ class Observed(msgspec.Struct, frozen=True):
     first: Instant | None
     last: Instant | None
     record: Ref | None
+    receivers: tuple[str, ...] = ()
+    """The addresses it was sent to, in order."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +102,7 @@ def learn(
     collected = audit.read(paths, [PolicySet((begun,))], options, progress)
     zones = tuple(zones) or (() if begun.zones else _private(collected))
     if not zones and not begun.zones:
-        raise UsageError("no private address was seen", hint="name your own networks with --zone ID=CIDR")
+        raise UsageError("no private address was seen", hint=_own_networks(collected))
     lesson = Lesson(msgspec.structs.replace(begun, zones=begun.zones + zones))
     traced = audit.trace(collected, PolicySet((lesson.policy,)))
     with Locator(begun.places, databases) as locator:
@@ -116,7 +119,7 @@ def learn(
             for one in judged.asked
             if one.rule is not None and one.rule.kind == "lookup"
         ),
-        left=_left(judged),
+        left=_left(judged, lesson),
         tried={group: sum(one.verdict.group is group for one in judged.sent) for group in Group},
         coverage=traced.coverage,
     )
@@ -194,6 +197,18 @@ def _private(collected: Collected) -> tuple[Zone, ...]:
     return tuple(Zone(id=f"private-{number}", cidrs=(cidr,)) for number, cidr in enumerate(networks, 1))
 
 
+def _own_networks(collected: Collected) -> str:
+    """How to name them, with the network that opened most of what was recorded."""
+    hint = "name your own networks with --zone ID=CIDR"
+    seen = Counter(
+        ipaddress.ip_network(f"{address}/{24 if ':' not in address else 64}", strict=False)
+        for column in (collected.flows["src_ip"], collected.lookups["client_ip"])
+        for address in column.to_pylist()
+        if address
+    )
+    return f"{hint}; {seen.most_common(1)[0][0]} opened the most of what was recorded" if seen else hint
+
+
 def _evidence(lesson: Lesson, judged: _Judged) -> dict[tuple[str, str], Observed]:
     """By kind and id what each entry rests on."""
     sent: dict[tuple[str, str], list[Transmission]] = defaultdict(list)
@@ -233,7 +248,8 @@ def _asking(lesson: Lesson, judged: _Judged) -> dict[tuple[str, str], list[Looku
 def _of_transmissions(sent: Sequence[Transmission]) -> Observed:
     first = min((one.start for one in sent if one.timed), default=None)
     last = max((one.end for one in sent if one.timed), default=None)
-    return Observed(Tally.of(sent), 0, first, last, min(one.ref for one in sent))
+    receivers = tuple(sorted({one.receiver_ip for one in sent}))
+    return Observed(Tally.of(sent), 0, first, last, min(one.ref for one in sent), receivers)
 
 
 def _of_lookups(asked: Sequence[LookupDecision]) -> Observed:
@@ -242,13 +258,13 @@ def _of_lookups(asked: Sequence[LookupDecision]) -> Observed:
     return Observed(Tally(), len(asked), min(times, default=None), max(times, default=None), min(refs))
 
 
-def _left(judged: _Judged) -> dict[str, int]:
+def _left(judged: _Judged, lesson: Lesson) -> dict[str, int]:
     """What still does not conform, by why it was not learned."""
     left: Counter[str] = Counter()
     unnamed: set[str] = set()
     for one in judged.sent:
         if one.verdict.group in _OPEN:
-            left[f"transmissions: {refusal(one, lambda _: True) or _TOO_MANY}"] += 1
+            left[f"transmissions: {refusal(one, lesson.own) or _TOO_MANY}"] += 1
         if one.verdict is not Verdict.OUT_OF_SCOPE:
             unnamed |= {name.name for name in one.transmission.names if plain(name.name.removeprefix("*.")) is None}
     for asked in judged.asked:

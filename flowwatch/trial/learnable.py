@@ -32,7 +32,7 @@ def refusal(decision: Decision, own: Callable[[str], bool]) -> str | None:
         ("prohibited by the policy begun with", decision.verdict is Verdict.PROHIBITED),
         ("asked of a proxy", decision.via is not None),
         ("of a protocol or at a port that the source does not tell", decision.far_end is None and not _served(sent)),
-        ("refused by an entry of the policy begun with", not _open(decision, own)),
+        ("refused or left undecided by an entry of the policy begun with", not _open(decision, own)),
     ):
         if holds:
             return words

@@ -180,5 +180,5 @@ def test_what_the_whole_recording_leaves_open_is_3(tmp_path):
     policy.write_text(earlier)
     done = run("scan", folder / "input.pcap", "--policy", policy, "--fail-on", "critical")
     assert done.returncode == 3
-    assert b"1 findings of the recording as a whole could not be told" in done.stderr
+    assert b"1 finding of the recording as a whole could not be told" in done.stderr
     assert run("scan", folder / "input.pcap", "--policy", policy).returncode == 1

@@ -19,6 +19,7 @@ from flowwatch.ops.check import Wanted
 from flowwatch.ops.config import load
 from flowwatch.ops.reader import Reader
 from flowwatch.ops.state import FILE, MIGRATIONS, State, StateError
+from flowwatch.ops.uses import last_uses
 
 SECOND = 10**9
 MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
@@ -166,6 +167,28 @@ def test_without_a_source_of_lookups_no_flow_waits(place):
     place.flow(NOON)
     assert place.check().pending == 0
     assert len(place.standing()) == 1
+
+
+def test_the_last_use_of_each_entry_is_kept_by_the_time_of_the_traffic(place):
+    place.answer(NOON - HOUR)
+    place.flow(NOON - HOUR + SECOND)
+    place.check()
+    known = last_uses(place.folder / "state")
+    assert known.since == NOON
+    assert known.entries.keys() >= {("zone", "office"), ("server", "ingest"), ("channel", "up"), ("server", "resolver")}
+    assert known.entries["channel", "up"] == NOON - HOUR + SECOND
+    place.now += HOUR
+    place.flow(NOON - 2 * HOUR, port=4001)
+    place.check()
+    assert last_uses(place.folder / "state").since == NOON
+    assert last_uses(place.folder / "state").entries["channel", "up"] == NOON - HOUR + SECOND, (
+        "an earlier one changes nothing"
+    )
+    place.now += HOUR
+    place.flow(NOON + MINUTE, port=4002)
+    place.answer(NOON + MINUTE - SECOND)
+    place.check()
+    assert last_uses(place.folder / "state").entries["channel", "up"] == NOON + MINUTE
 
 
 def test_what_no_answer_came_for_in_two_days_waits_no_longer(place):

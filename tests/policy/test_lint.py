@@ -74,7 +74,8 @@ CASES = [
         channel('["inner"]') + '[[zone]]\nid = "inner"\nwithin = "sites"\ncidrs = ["192.0.2.0/26"]',
         [("channel.shadowed", "channel two")],
     ),
-    (channel('["inner"]') + '[[zone]]\nid = "inner"\ncidrs = ["192.0.2.0/26"]', []),
+    (channel('["inner"]') + '[[zone]]\nid = "inner"\ncidrs = ["192.0.2.0/26"]', [("zone.nested", "zone inner")]),
+    (channel('["203.0.113.0/24"]'), [("channel.never", "channel two")]),
     # servers that one transmission could be either of
     (second('cidrs = ["198.51.100.0/24"]'), [("server.overlap", "server second")]),
     (second('cidrs = ["198.51.100.20/32"], names = ["b.results.example.org"]'), []),
@@ -107,6 +108,16 @@ CASES = [
     (CLEAN + '[[lookup]]\nnames = ["*.example.org", "**.a.example.org"]', []),
     (CLEAN.replace("192.0.2.0/25", "192.0.0.0/7").replace("192.0.0.0", "192.0.0.0"), [("cidr.wide", "zone sites")]),
     (CLEAN.replace("192.0.2.0/25", "192.0.0.0/8"), []),
+    # countries
+    (CLEAN.replace("[[channel]]", 'expect = { countries = ["GB", "XA"] }\n[[channel]]'), []),
+    (
+        CLEAN.replace("[[channel]]", 'expect = { countries = ["UK"] }\n[[channel]]'),
+        [("country.unassigned", "server results")],
+    ),
+    (
+        CLEAN + '[[place]]\ncidr = "10.0.0.0/8"\nregistered = "EU"\ncountry = "YY"',
+        [("country.unassigned", "place 10.0.0.0/8")],
+    ),
     # exceptions and their time
     (CLEAN + EXCEPTION, []),
     (CLEAN + EXCEPTION.replace("2026-10-25", "2026-10-15"), [("exception.expiring", "exception X")]),
@@ -161,6 +172,15 @@ def test_file_and_line_while_the_file_is_as_it_was_read(tmp_path, monkeypatch):
     Path("p.toml").write_text("# changed\n" + channel())
     (warning,) = lint(policies, TODAY)
     assert str(warning) == "channel two: it allows the same as channel 'up' [channel.duplicate]"
+
+
+def test_a_country_that_was_meant_is_named():
+    text = CLEAN.replace("[[channel]]", 'expect = { countries = ["UK"] }\n[[channel]]')
+    (warning,) = lint(PolicySet((parse(text),)), TODAY)
+    assert (
+        warning.message
+        == "'UK' is no country code of ISO 3166-1 (did you mean 'GB', Britain (UK) or 'VG', Virgin Islands (UK)?)"
+    )
 
 
 def test_words_of_a_clock_change():
@@ -252,7 +272,7 @@ def test_a_channel_with_limits_shadows_none_without():
 
 
 def test_an_order_that_contradicts_the_stages_or_cannot_be_shown_to_be_broken():
-    two = channel('["192.0.2.128/25"]', 'after = ["up"]\nstage = 1\n')
+    two = channel('["192.0.2.64/26"]', 'after = ["up"]\nstage = 1\n')
     assert told(two) == [("channel.after_unbounded", "channel two")]
     begun = two.replace('version = "1"', 'version = "1"\nvalid_from = 2026-09-01T00:00:00Z')
     assert told(begun) == []
@@ -262,7 +282,7 @@ def test_an_order_that_contradicts_the_stages_or_cannot_be_shown_to_be_broken():
 
 
 def test_a_backup_that_leads_where_its_primary_leads():
-    backup = channel('["192.0.2.128/25"]', 'only_when_down = ["up"]')
+    backup = channel('["192.0.2.64/26"]', 'only_when_down = ["up"]')
     assert told(backup) == [("channel.stands_in_for_itself", "channel two")]
     assert told(second('cidrs = ["198.51.100.36/32"]') + 'only_when_down = ["up"]\n') == []
 
@@ -306,3 +326,14 @@ def test_marks_are_found_in_parts_too(tmp_path):
     part.write_text('# REVIEW\n[[lookup]]\nnames = ["a.example"]\n')
     [told] = lint(load(file), TODAY)
     assert (told.code, told.file, told.line) == ("policy.review", str(part), 1)
+
+
+def test_a_warning_names_the_part_that_its_entry_is_in(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("p.toml").write_text('include = ["a.toml", "b.toml"]\n' + CLEAN)
+    Path("a.toml").write_text('[[lookup]]\nnames = ["a.example"]\n')
+    Path("b.toml").write_text('[[lookup]]\nnames = ["b.example"]\n\n[[lookup]]\nnames = ["**.example.org"]\n')
+    (told,) = lint(load(Path("p.toml")), TODAY)
+    assert str(told).startswith("b.toml:5: lookup lookup-3: **.example.org covers")
+    Path("p.toml").write_text('include = ["a.toml", "b.toml"]\n' + until("2026-10-15"))
+    assert [str(one).partition(" ")[0] for one in lint(load(Path("p.toml")), TODAY)] == ["b.toml:5:", "p.toml:6:"]

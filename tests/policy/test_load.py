@@ -160,6 +160,11 @@ class TestDigest:
         folder(z=TestIncludes.ZONE + "# one byte more")
         assert load(Path("p.toml")).versions[0].info.sha256 != before
 
+    def test_a_shipped_classifier_that_is_not_there_yet_says_how_it_is_got(self, folder):
+        folder(p='include = ["nist-1500-100.toml"]\n' + BASE)
+        command = "`flowwatch policy classifiers nist-1500-100 > nist-1500-100.toml` prints the shipped one"
+        assert said("p.toml").endswith(f"no such file or directory ({command})")
+
 
 class TestLists:
     RULE = '[[classifier]]\nid = "c"\nlabel = "results"\nany = [{ file_sha256_list = "l.toml" }]\n'
@@ -177,8 +182,8 @@ class TestLists:
 
     def test_errors(self, folder):
         folder(p=BASE + self.RULE)
-        path = "p.toml:18: classifier[0].any[0].file_sha256_list: "
-        assert said("p.toml") == f"{path}l.toml cannot be read: no such file or directory"
+        path = "p.toml:18: classifier[0].any[0].file_sha256_list: l.toml cannot be read: no such file or directory"
+        assert said("p.toml") == f"{path} (paths begin in the folder of p.toml)"
         folder(l="# one\n\nabc\n")
         assert said("p.toml") == "l.toml:3: 'abc' is not a SHA-256 (one digest of 64 hex digits a line)"
 

@@ -217,7 +217,7 @@ class TestNamePattern:
             ("a..example.org", "it has an empty label"),
             ("-a.example.org", "a label holds only"),
             ("a b.example.org", "a label holds only"),
-            ("https://a.example.org", "a label holds only"),
+            ("https://a.example.org/x", "write the host alone, as 'a.example.org'"),
             ("a" * 64 + ".example.org", "at most 63 characters"),
             (".".join(["abcdefghi"] * 26), "longer than a name may be"),
             ("☃.example.org", "under IDNA 2008"),

@@ -45,6 +45,7 @@ from flowwatch.model import (
     Tally,
     Transmission,
     Truth,
+    Use,
     Verdict,
 )
 from flowwatch.reports import alerts
@@ -503,7 +504,11 @@ def rich_report() -> Report:
         verdicts=tallies,
         out_of_scope={"scope.within_zone": Tally(1, 0, 1_234_567, 1_234_567)},
         lookup_verdicts={Verdict.APPROVED: 39, Verdict.UNAPPROVED: 1},
-        unused=(RULE, Rule("exception", "EX-2026-031", "county-results", "2026.11.1")),
+        uses=(
+            Use(Rule("zone", "precincts", "county-results", "2026.11.1"), 132, T0 + 3_600 * SECOND),
+            Use(RULE, 0, None),
+            Use(Rule("exception", "EX-2026-031", "county-results", "2026.11.1"), 0, None),
+        ),
     )
 
 

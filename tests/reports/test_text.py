@@ -89,7 +89,7 @@ def test_what_is_left_out_is_counted(rich):
 
 
 def test_without_a_policy_the_last_line_says_what_to_do(nothing):
-    last = " ".join(screen(nothing, 100).rstrip().splitlines()[-2:])
+    last = " ".join(screen(nothing, 100).rstrip().splitlines()[-3:])
     assert " ".join(last.split()) == phrases.NO_POLICY
 
 

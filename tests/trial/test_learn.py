@@ -139,8 +139,22 @@ def test_without_zones_the_private_networks_seen_are_taken_and_without_any_that_
     draft = learn([log])
     assert [str(cidr) for zone in draft.zones for cidr in zone.cidrs] == ["10.0.0.0/8", "192.168.0.0/16"]
     assert len(draft.channels) == 2
-    with pytest.raises(UsageError, match="no private address was seen"):
+    with pytest.raises(UsageError, match=r"no private address was seen .*192\.0\.2\.0/24 opened the most"):
         learn(inputs(NIGHT))
+
+
+def test_a_server_known_by_name_is_told_with_the_addresses_it_was_seen_at():
+    text = whole(learn(inputs(NIGHT), COUNTY))
+    [block] = [one for one in text.split("\n\n") if 'id = "db.results.example"' in one and "[[server]]" in one]
+    said = "# seen at 198.51.100.68; `cidrs` beside `names` would allow those alone"
+    assert block.splitlines()[-1] == said
+
+
+def test_what_the_policy_begun_with_leaves_undecided_is_left_to_it():
+    placed = 'names = ["publish.results.example"], aliases = ["edge-7.cdn.example"] }'
+    text = whole(learn(inputs(NIGHT), COUNTY)).replace(placed, f'{placed}\nexpect = {{ countries = ["XA"] }}')
+    draft = learn(inputs(NIGHT), base=parse(text))
+    assert draft.left == {"transmissions: refused or left undecided by an entry of the policy begun with": 1}
 
 
 def test_what_is_beyond_the_most_servers_is_left_out_and_counted(tmp_path, monkeypatch):
