@@ -26,6 +26,7 @@ from flowwatch.model import (
     OpenedBy,
     Ref,
     Rule,
+    Stage,
     Tally,
     Transmission,
     Verdict,
@@ -34,7 +35,7 @@ from flowwatch.policy.terms import PolicySet
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """What a Report says of traffic: decisions, findings, destinations, tallies, unused entries."""
+    """What a Report says of traffic: decisions, findings, destinations, tallies, unused entries, stages."""
 
     decisions: tuple[Decision, ...]
     lookups: tuple[LookupDecision, ...]
@@ -46,6 +47,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """Every verdict is a key."""
     unused: tuple[Rule, ...]
     """Entries of the versions that judged something which nothing used."""
+    stages: tuple[Stage, ...]
 
 
 def judge(
@@ -62,16 +64,16 @@ def judge(
     bench = Bench(policies, locate)
     uses = Uses()
     decisions, asked = decide(transmissions, lookups, bench, uses)
+    whole = judge_the_night(decisions, bench, coverage)
     return Judgement(
         decisions=decisions,
         lookups=asked,
-        findings=most_severe_first(
-            (*findings_of(decisions, asked, coverage), *judge_the_night(decisions, bench, coverage))
-        ),
+        findings=most_severe_first((*findings_of(decisions, asked, coverage), *whole.findings)),
         destinations=destinations_of(decisions),
         verdicts=_tallies(decisions),
         lookup_verdicts={verdict: sum(one.verdict is verdict for one in asked) for verdict in Verdict},
         unused=tuple(uses.unused(bench)),
+        stages=whole.stages,
     )
 
 

@@ -15,8 +15,9 @@ from flowwatch.policy.document import Document
 from flowwatch.policy.files import Part
 from flowwatch.policy.inline import Given
 from flowwatch.policy.line import Spot
-from flowwatch.policy.match import DAY, Cidr, address_key
+from flowwatch.policy.match import DAY, Cidr, Clock, address_key
 from flowwatch.policy.terms import Channel, Limits, Role, Server, ServerMatch, Window, Zone
+from flowwatch.policy.windows import reads_within
 
 Faults = Iterator[PolicyError]
 
@@ -217,6 +218,9 @@ def _presence(channel: Channel, spot: Spot) -> Faults:
         )
     elif expected.per == "channel" and expected.senders is not None:
         yield (spot / "senders").error("the senders are not told apart", hint='write per = "sender"')
+    if isinstance(expected.by, Clock) and all(reads_within(window, expected.by) is None for window in channel.when):
+        message = f"no daily window of the channel is open at {str(expected.by)!r} or closes then"
+        yield (spot / "by").error(message, hint="write an instant, or `when` with `days` that holds that time")
 
 
 def _orders(_document: Document, parts: Sequence[Part]) -> Faults:

@@ -203,6 +203,11 @@ def _instant(value: object, spot: Spot) -> int:
     return (value - _EPOCH) // dt.timedelta(microseconds=1) * 1000
 
 
+def _deadline(value: object, spot: Spot) -> object:
+    """An instant, or a time of day where it is text."""
+    return _parsed(Clock, value, spot) if isinstance(value, str) else _instant(value, spot)
+
+
 def _address(value: object, spot: Spot) -> str:
     """An address in its canonical text."""
     if not isinstance(value, str):
@@ -261,7 +266,11 @@ _NAMES = {
     dt.time: "the time",
 }
 
-_WRITTEN: Final[dict[str, Callable[[object, Spot], object]]] = {"instant": _instant, "address": _address}
+_WRITTEN: Final[dict[str, Callable[[object, Spot], object]]] = {
+    "instant": _instant,
+    "deadline": _deadline,
+    "address": _address,
+}
 
 _PARSED: Final[dict[type, tuple[Any, str, Callable[[Any], object]]]] = {
     Cidr: (str, 'a network, as in "192.0.2.0/24"', Cidr.parse),

@@ -13,11 +13,12 @@ from flowwatch.judge.bench import Bench
 from flowwatch.judge.findings import EVIDENCE_MOST, evidence_of, finding_of, findings_of
 from flowwatch.judge.night import order, standby, volume
 from flowwatch.judge.night.heard import Failing, Night, channels_of
-from flowwatch.judge.night.presence import silent
+from flowwatch.judge.night.presence import silences, silent
+from flowwatch.judge.night.stages import stages
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.severity import severity_of
 from flowwatch.judge.truth import FALSE, UNSEEN, reasons_of, worst_first
-from flowwatch.model import Check, Coverage, Decision, Evidence, Finding, Reason, Rule, Verdict
+from flowwatch.model import Check, Coverage, Decision, Evidence, Finding, Reason, Rule, Stage, Verdict
 from flowwatch.policy.terms import Channel
 
 _Failed = dict[str, list[Failing]]
@@ -33,14 +34,22 @@ CONDITIONS: Final[tuple[Callable[[Night, Rulebook, Channel], Iterator[Failing]],
 """Each gives what fails of one channel."""
 
 
-def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Sequence[Coverage]) -> tuple[Finding, ...]:
-    """The findings that only the recording as a whole gives."""
+class Whole(msgspec.Struct, frozen=True):
+    """What only the recording as a whole tells."""
+
+    findings: tuple[Finding, ...]
+    stages: tuple[Stage, ...]
+
+
+def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Sequence[Coverage]) -> Whole:
+    """The findings that only the recording as a whole gives, and the stages of its nights."""
     night = Night(decisions, bench.books, coverage)
     anew = _all_told(list(_differing(night)))
     shown = _shown(anew, {one.source: one for one in coverage})
     found = findings_of((decision for decision, _ in anew), (), coverage)
     told = (msgspec.structs.replace(one, evidence=(*one.evidence, *shown.get(one.id, ()))) for one in found)
-    return (*told, *silent(night))
+    unheard = tuple(silences(night))
+    return Whole((*told, *silent(unheard)), stages(night, unheard))
 
 
 def _differing(night: Night) -> Iterator[_Anew]:
