@@ -104,17 +104,19 @@ def _windows(book: Rulebook, channel: Channel, night: Night) -> Iterator[_Window
     header = book.policy.policy
     begin = -_EVER if header.valid_from is None else header.valid_from
     end = _EVER if header.valid_until is None else header.valid_until
+    told: set[tuple[Instant, Instant]] = set()
     for first, last in _times(book, channel, night) if channel.stage is not None else ():
         spans = within(channel.when, first, last, header.timezone) if channel.when else [(None, None)]
         for opens, closes in spans:
             since = max(begin, -_EVER if opens is None else opens)
             until = min(end, _EVER if closes is None else closes)
-            if since < until and since <= last and first < until:
+            if since < until and since <= last and first < until and (since, until) not in told:
+                told.add((since, until))
                 yield _Window(since, until, book, channel)
 
 
 def _times(book: Rulebook, channel: Channel, night: Night) -> Iterable[tuple[Instant, Instant]]:
-    """The time that was recorded or, where that is long, when something ran, each as wide as a clock may be off."""
+    """The time that was recorded or, where that is long, the days on which something ran; wider by clocks' errors."""
     first, last = night.recorded.first, night.recorded.last
     if first is None or last is None:
         return ()
@@ -122,7 +124,8 @@ def _times(book: Rulebook, channel: Channel, night: Night) -> Iterable[tuple[Ins
     if last - first <= DAYS_MOST * _DAY or not channel.when:
         return ((first - off, last + off),)
     ran = (one.decision.transmission for one in night.on(book, channel))
-    return sorted({sent.start // _DAY: (sent.start - off, sent.start + off) for sent in ran if sent.timed}.values())
+    days = sorted({sent.start // _DAY for sent in ran if sent.timed})
+    return [(day * _DAY - off, (day + 1) * _DAY + off) for day in days]
 
 
 def _nearest(spans: Sequence[_Window] | Sequence[_Night], begins: Sequence[Instant], at: Instant) -> int:
