@@ -10,6 +10,7 @@ from flowwatch.judge.carried_in_names import below, bytes_in_names, with_data_in
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.findings import finding_of, findings_of, merged_names
+from flowwatch.judge.night.explained import OfTheWhole, of_one, unasked
 from flowwatch.judge.observation import observe, ties
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.judge.rulebook import Rulebook
@@ -20,6 +21,7 @@ __all__ = [
     "Considered",
     "Derivation",
     "Judgement",
+    "OfTheWhole",
     "Rulebook",
     "below",
     "bytes_in_names",
@@ -29,7 +31,9 @@ __all__ = [
     "judge",
     "merged_names",
     "observe",
+    "of_one",
     "remedy_of",
     "ties",
+    "unasked",
     "with_data_in_names",
 ]

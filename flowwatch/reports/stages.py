@@ -90,7 +90,8 @@ def duration(ns: int) -> str:
     seconds = ns // 10**9
     if not seconds:
         return f"{ns // 10**6} ms"
-    told, rest = [], seconds
+    told: list[str] = []
+    rest = seconds
     for unit, length in _UNITS:
         count, rest = divmod(rest, length)
         if count or told:

@@ -44,24 +44,35 @@ class Whole(msgspec.Struct, frozen=True):
 def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Sequence[Coverage]) -> Whole:
     """The findings that only the recording as a whole gives, and the stages of its nights."""
     night = Night(decisions, bench.books, coverage)
-    anew = _all_told(list(_differing(night)))
-    shown = _shown(anew, {one.source: one for one in coverage})
-    found = findings_of((decision for decision, _ in anew), (), coverage)
+    differing = _all_told(list(_differing(night)))
+    shown = _shown(differing, {one.source: one for one in coverage})
+    found = findings_of((decision for decision, _ in differing), (), coverage)
     told = (msgspec.structs.replace(one, evidence=(*one.evidence, *shown.get(one.id, ()))) for one in found)
     unheard = tuple(silences(night))
     return Whole((*told, *silent(unheard)), stages(night, unheard))
 
 
-def _differing(night: Night) -> Iterator[_Anew]:
-    """The decisions for which every channel that approves them has a failing condition, as that condition has it."""
+def failures(night: Night) -> dict[int, _Failed]:
+    """By place of the decision what fails of each channel that approves it."""
     failed: dict[int, _Failed] = {}
     for book, channel in night.channels():
         for one in (found for condition in CONDITIONS for found in condition(night, book, channel)):
             failed.setdefault(one.place, {}).setdefault(channel.id, []).append(one)
+    return failed
+
+
+def _differing(night: Night) -> Iterator[_Anew]:
+    """The decisions for which every channel that approves them has a failing condition, as that condition has it."""
+    failed = failures(night)
     for place in sorted(failed):
-        decision = night.decisions[place]
-        if failed[place].keys() >= set(channels_of(decision)):
-            yield from _judged_anew(decision, failed[place], night)
+        yield from anew(night, place, failed[place])
+
+
+def anew(night: Night, place: int, failed: _Failed) -> Iterator[_Anew]:
+    """The decision at that place as the night has it; nothing where all conditions of one channel hold."""
+    decision = night.decisions[place]
+    if failed and failed.keys() >= set(channels_of(decision)):
+        yield from _judged_anew(decision, failed, night)
 
 
 def _judged_anew(decision: Decision, failed: _Failed, night: Night) -> Iterator[_Anew]:

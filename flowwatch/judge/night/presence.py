@@ -17,7 +17,7 @@ from flowwatch.judge.night.heard import Night, Sides
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.severity import severity_of
-from flowwatch.judge.truth import FALSE, TRUE, UNSEEN
+from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared
 from flowwatch.model import (
     Check,
     Coverage,
@@ -40,6 +40,8 @@ DAYS_MOST = 400
 TOLD_MOST = 20
 """Times that a finding tells one by one, and senders of each."""
 _SOURCES_MOST = 20
+_WHAT = "acknowledged flows"
+_REASONS = {FALSE: Reason.NOT_HEARD, UNSEEN: Reason.PRESENCE_UNSEEN}
 _DAY = 86_400 * 10**9
 
 
@@ -106,6 +108,25 @@ def silent(silences: Iterable[Silence]) -> Iterator[Finding]:
     for one in silences:
         together.setdefault((one.channel.id, one.truth), []).append(one)
     yield from map(_finding, together.values())
+
+
+def declared(_book: Rulebook, channel: Channel) -> Iterator[tuple[str, str]]:
+    """What the channel expects, as (condition, value)."""
+    expected = channel.expected
+    if expected is not None:
+        by = str(expected.by) if isinstance(expected.by, Clock) else written(expected.by)
+        yield _WHAT, f"{_least(expected)}, by {by}"
+
+
+def explained(night: Night, silences: Iterable[Silence], book: Rulebook, channel: Channel) -> Iterator[Check]:
+    """What was heard of what the channel expects: one for each time that was not, else one for all."""
+    its = [one for one in silences if one.channel.id == channel.id and one.book is book]
+    yield from (_check(one, _REASONS[one.truth], named=True) for one in its)
+    if not its and channel.expected is not None:
+        touched = bool(_dues(night, book, channel, channel.expected))
+        for what, said in declared(book, channel):
+            observed = "heard" if touched else "that time was not recorded"
+            yield compared(what, TRUE if touched else UNSEEN, said, observed, Reason.NOT_HEARD, Reason.PRESENCE_UNSEEN)
 
 
 def _dues(night: Night, book: Rulebook, channel: Channel, expected: Presence) -> list[Due]:
@@ -209,7 +230,7 @@ def _finding(silences: Sequence[Silence]) -> Finding:
     """Of one channel with one truth, in order of the times."""
     one = silences[-1]
     known = one.truth is FALSE
-    reason = Reason.NOT_HEARD if known else Reason.PRESENCE_UNSEEN
+    reason = _REASONS[one.truth]
     verdict = Verdict.DEVIATION if known else Verdict.INDETERMINATE
     rule = one.book.rule("channel", one.channel.id)
     zone = one.channel.from_[0] if len(one.channel.from_) == 1 and not one.channel.from_cidrs else None
@@ -259,18 +280,21 @@ def _checks(silences: Sequence[Silence], reason: Reason) -> Iterator[Check]:
         yield _check(one, reason, named=len(silences) > 1)
     if len(silences) > TOLD_MOST:
         one, more = silences[-1], len(silences) - TOLD_MOST
-        yield Check("acknowledged flows", one.truth, f"the same by {more} later times", "the same", reason)
+        yield Check(_WHAT, one.truth, f"the same by {more} later times", "the same", reason)
 
 
 def _check(one: Silence, reason: Reason, *, named: bool) -> Check:
-    each = " of each sender listed" if one.expected.listed else ""
     since = "" if one.due.since is None else f"since {written(one.due.since)}, "
-    declared = f"{one.expected.min_flows} or more{each}, {since}by {written(one.due.by)}"
+    said = f"{_least(one.expected)}, {since}by {written(one.due.by)}"
     if not one.due.looked_at:
-        return Check("acknowledged flows", one.truth, declared, f"only the last {DAYS_MOST} days are looked at", reason)
+        return Check(_WHAT, one.truth, said, f"only the last {DAYS_MOST} days are looked at", reason)
     perhaps = "" if one.truth is FALSE else ", or some that could not be told"
     observed = f"fewer of {len(one.senders)}" if one.expected.listed else str(one.flows)
-    return Check("acknowledged flows", one.truth, declared, observed + (_named(one) if named else "") + perhaps, reason)
+    return Check(_WHAT, one.truth, said, observed + (_named(one) if named else "") + perhaps, reason)
+
+
+def _least(expected: Presence) -> str:
+    return f"{expected.min_flows} or more{' of each sender listed' if expected.listed else ''}"
 
 
 def _named(one: Silence) -> str:
