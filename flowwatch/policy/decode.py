@@ -205,6 +205,9 @@ def _instant(value: object, spot: Spot) -> int:
 
 def _deadline(value: object, spot: Spot) -> object:
     """An instant, or a time of day where it is text."""
+    if not isinstance(value, str | dt.datetime):
+        hint = 'write 2026-11-03T22:00:00-05:00 without quotes, or "22:00" for every day of daily windows'
+        raise _wrong("an instant or a time of day", value, spot, hint=hint)
     return _parsed(Clock, value, spot) if isinstance(value, str) else _instant(value, spot)
 
 

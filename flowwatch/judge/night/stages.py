@@ -4,8 +4,9 @@ Promises: only what channels with a `stage` approve, and only of the times that 
 before the first or after the last that was seen makes an edge unknown, and a delay the most it can have been. Who is
 silent is only said of whom the policy lists, as `presence` tells it.
 
-Nights are the windows of all staged channels, those that touch joined. Where one of those channels has no windows, all
-that was recorded is one night. Of recordings longer than `DAYS_MOST` days, days without anything are left out.
+Nights are the windows of all staged channels, those that touch joined, as far as `AROUND` beyond what was recorded.
+Where one of those channels has no windows, all that was recorded is one night. Of recordings longer than `DAYS_MOST`
+days only nights in which something ran are told.
 """
 
 import bisect
@@ -27,6 +28,8 @@ from flowwatch.policy.windows import within
 RAN_MOST = 60
 """Times in which a stage ran that are told one by one: beyond, the nearest are told as one."""
 _DAY = 86_400 * 10**9
+AROUND = 2 * _DAY
+"""Windows so near to what was recorded are looked at: they may be of a night that it touches."""
 _EVER = 2**63
 
 
@@ -65,7 +68,21 @@ def stages(night: Night, silences: Iterable[Silence]) -> tuple[Stage, ...]:
         held[place].carried.setdefault(stage, {})[one.place] = one.decision.transmission
     for silence in silences if nights else ():
         held[_nearest(nights, begins, silence.due.by - 1)].silences.append(silence)
-    return tuple(stage for one, its in zip(nights, held, strict=True) for stage in _of_night(night, one, its))
+    touched = [_touches(night, one, its) for one, its in zip(nights, held, strict=True)]
+    each = zip(nights, held, touched, strict=True)
+    return tuple(stage for one, its, told in each if told for stage in _of_night(night, one, its))
+
+
+def _touches(night: Night, one: _Night, held: _Held) -> bool:
+    """Something ran in the night or, where the recording is not too long to tell every night, it was recorded then."""
+    first, last = night.recorded.first, night.recorded.last
+    if held.carried or first is None or last is None:
+        return bool(held.carried)
+    return not _too_long(first, last) and one.since <= last and first < one.until
+
+
+def _too_long(first: Instant, last: Instant) -> bool:
+    return last - first > DAYS_MOST * _DAY
 
 
 def _carried(night: Night, windows: Iterable[_Window], begins: Sequence[Instant]) -> Iterator[tuple[int, int, Heard]]:
@@ -100,7 +117,7 @@ def _order(window: _Window) -> tuple[Instant, Instant, str]:
 
 
 def _windows(book: Rulebook, channel: Channel, night: Night) -> Iterator[_Window]:
-    """The windows of the channel that the recording touches; none where it has no stage."""
+    """The windows of the channel near to what was recorded; none where it has no stage."""
     header = book.policy.policy
     begin = -_EVER if header.valid_from is None else header.valid_from
     end = _EVER if header.valid_until is None else header.valid_until
@@ -110,22 +127,21 @@ def _windows(book: Rulebook, channel: Channel, night: Night) -> Iterator[_Window
         for opens, closes in spans:
             since = max(begin, -_EVER if opens is None else opens)
             until = min(end, _EVER if closes is None else closes)
-            if since < until and since <= last and first < until and (since, until) not in told:
+            if since < until and (since, until) not in told:
                 told.add((since, until))
                 yield _Window(since, until, book, channel)
 
 
 def _times(book: Rulebook, channel: Channel, night: Night) -> Iterable[tuple[Instant, Instant]]:
-    """The time that was recorded or, where that is long, the days on which something ran; wider by clocks' errors."""
+    """The time that was recorded or, where that is long, the days on which something ran; each with what is around."""
     first, last = night.recorded.first, night.recorded.last
     if first is None or last is None:
         return ()
-    off = max((one.clock_error.ns for one in book.policy.sensors), default=0)
-    if last - first <= DAYS_MOST * _DAY or not channel.when:
-        return ((first - off, last + off),)
+    if not _too_long(first, last) or not channel.when:
+        return ((first - AROUND, last + AROUND),)
     ran = (one.decision.transmission for one in night.on(book, channel))
     days = sorted({sent.start // _DAY for sent in ran if sent.timed})
-    return [(day * _DAY - off, (day + 1) * _DAY + off) for day in days]
+    return [(day * _DAY - AROUND, (day + 1) * _DAY + AROUND) for day in days]
 
 
 def _nearest(spans: Sequence[_Window] | Sequence[_Night], begins: Sequence[Instant], at: Instant) -> int:
