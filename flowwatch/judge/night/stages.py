@@ -10,23 +10,20 @@ days only nights in which something ran are told.
 """
 
 import bisect
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import msgspec
 
-from flowwatch.judge.night.heard import Heard, Night
+from flowwatch.judge.night.heard import Night
 from flowwatch.judge.night.presence import DAYS_MOST, Silence, address
+from flowwatch.judge.night.ran import Sum
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.truth import FALSE
-from flowwatch.model import Delay, Instant, Opening, Ran, Stage, Tally, Transmission
+from flowwatch.model import Delay, Instant, Opening, Stage, Transmission
 from flowwatch.policy.match import address_key
 from flowwatch.policy.terms import Channel
 from flowwatch.policy.windows import within
 
-RAN_MOST = 60
-"""Times in which a stage ran that are told one by one: beyond, the nearest are told as one."""
 _DAY = 86_400 * 10**9
 AROUND = 2 * _DAY
 """Windows so near to what was recorded are looked at: they may be of a night that it touches."""
@@ -53,19 +50,23 @@ class _Night(msgspec.Struct, frozen=True):
 class _Held(msgspec.Struct):
     """What is told of one night."""
 
-    carried: dict[int, dict[int, Transmission]] = msgspec.field(default_factory=dict)
-    """By stage, each transmission once, by its place."""
+    sums: dict[int, Sum] = msgspec.field(default_factory=dict)
+    """By stage."""
     silences: list[Silence] = msgspec.field(default_factory=list)
+
+    def stage(self, number: int) -> Sum:
+        """What ran in the stage."""
+        return self.sums.setdefault(number, Sum())
 
 
 def stages(night: Night, silences: Iterable[Silence]) -> tuple[Stage, ...]:
     """Every stage of every night that the recording touches, in order; none where no channel has a stage."""
     windows = [window for book, channel in night.channels() for window in _windows(book, channel, night)]
     nights = _nights(windows)
-    begins = [one.since for one in nights]
     held = [_Held() for _ in nights]
-    for place, stage, one in _carried(night, windows, begins):
-        held[place].carried.setdefault(stage, {})[one.place] = one.decision.transmission
+    begins = [one.since for one in nights]
+    for its in _by_stage(windows):
+        _add_up(night, its, held, begins)
     for silence in silences if nights else ():
         held[_nearest(nights, begins, silence.due.by - 1)].silences.append(silence)
     touched = [_touches(night, one, its) for one, its in zip(nights, held, strict=True)]
@@ -76,8 +77,9 @@ def stages(night: Night, silences: Iterable[Silence]) -> tuple[Stage, ...]:
 def _touches(night: Night, one: _Night, held: _Held) -> bool:
     """Something ran in the night or, where the recording is not too long to tell every night, it was recorded then."""
     first, last = night.recorded.first, night.recorded.last
-    if held.carried or first is None or last is None:
-        return bool(held.carried)
+    ran = any(one.transmissions for one in held.sums.values())
+    if ran or first is None or last is None:
+        return ran
     return not _too_long(first, last) and one.since <= last and first < one.until
 
 
@@ -85,19 +87,48 @@ def _too_long(first: Instant, last: Instant) -> bool:
     return last - first > DAYS_MOST * _DAY
 
 
-def _carried(night: Night, windows: Iterable[_Window], begins: Sequence[Instant]) -> Iterator[tuple[int, int, Heard]]:
-    """The place of the night, the stage, and what ran: in the window of its channel that is nearest."""
-    by_channel: dict[tuple[str, str], list[_Window]] = {}
+def _by_stage(windows: Iterable[_Window]) -> Iterable[list[list[_Window]]]:
+    """The windows of each channel, in order, by version and stage."""
+    found: dict[tuple[str, int | None], dict[str, list[_Window]]] = {}
     for one in sorted(windows, key=_order):
-        by_channel.setdefault((one.book.policy.policy.version, one.channel.id), []).append(one)
-    for its in by_channel.values():
-        opened = [one.since for one in its]
+        stage = found.setdefault((one.book.policy.policy.version, one.channel.stage), {})
+        stage.setdefault(one.channel.id, []).append(one)
+    return [list(channels.values()) for channels in found.values()]
+
+
+def _add_up(night: Night, channels: Sequence[list[_Window]], held: Sequence[_Held], begins: Sequence[Instant]) -> None:
+    """Count what ran on the channels of one stage, in the nights in which it ran; each transmission once."""
+    counted: set[int] = set()
+    for its in channels:
         book, channel = its[0].book, its[0].channel
+        opened = [one.since for one in its]
+        sums = [held[bisect.bisect_right(begins, one.since) - 1].stage(channel.stage or 0) for one in its]
+        window, total = its[0], sums[0]
         for heard in night.on(book, channel):
             sent = heard.decision.transmission
-            if not sent.attempted and channel.stage is not None:
-                window = its[_nearest(its, opened, sent.start)]
-                yield bisect.bisect_right(begins, window.since) - 1, channel.stage, heard
+            if sent.attempted or heard.place in counted:
+                continue
+            if len(channels) > 1:
+                counted.add(heard.place)
+            if not window.since <= sent.start < window.until:
+                place = _nearest(its, opened, sent.start)
+                window, total = its[place], sums[place]
+            total.add(sent)
+        for sent in night.nearly(channel):
+            for place in _touched(its, opened, sent) if not sent.attempted else ():
+                sums[place].doubt(sent)
+
+
+def _touched(windows: Sequence[_Window], opened: Sequence[Instant], sent: Transmission) -> Iterator[int]:
+    """The places of the windows within which it ran, or may have run."""
+    if not sent.timed:
+        yield from range(len(windows))
+        return
+    place = _nearest(windows, opened, sent.start)
+    while place < len(windows) and windows[place].since <= sent.end:
+        if sent.start < windows[place].until:
+            yield place
+        place += 1
 
 
 def _nights(windows: Iterable[_Window]) -> list[_Night]:
@@ -160,63 +191,46 @@ def _of_night(night: Night, one: _Night, held: _Held) -> Iterator[Stage]:
         windows.setdefault(window.channel.stage or 0, []).append(window)
     before: Stage | None = None
     for number in sorted(windows):
-        stage = _stage(night, one, windows[number], list(held.carried.get(number, {}).values()))
+        stage = _stage(night, one, windows[number], held.stage(number))
         told = [silence for silence in held.silences if silence.channel.id in stage.channels]
         before = _after(_with_listed(stage, told, windows[number]), before)
         yield before
 
 
-def _stage(night: Night, one: _Night, windows: Sequence[_Window], sent: Sequence[Transmission]) -> Stage:
-    tally = Tally.of(sent)
-    heard = {one.sender_ip for one in sent if one.acked}
+def _stage(night: Night, one: _Night, windows: Sequence[_Window], total: Sum) -> Stage:
+    ran = total.ran()
     return Stage(
         since=_bound(one.since),
         until=_bound(one.until),
         number=windows[0].channel.stage or 0,
         channels=tuple(sorted({window.channel.id for window in windows})),
         windows=tuple(Opening(one.channel.id, _bound(one.since), _bound(one.until)) for one in windows),
-        **_edges(night, windows, sent),
-        ran=_ran([one for one in sent if one.timed]),
-        flows=len({one.flow for one in sent}),
-        transmissions=tally.count,
-        bytes_sent=tally.bytes,
-        bytes_most=tally.bytes_most,
-        bytes_unknown=tally.bytes_unknown,
-        bytes_acked=_acked(sent),
-        heard=_sorted(heard),
-        perhaps=_sorted({one.sender_ip for one in sent if one.acked is None} - heard),
+        first=ran[0].first if ran else None,
+        last=ran[-1].last if ran else None,
+        first_known=bool(ran) and _first_known(night, windows, total, ran[0].first),
+        last_known=bool(ran) and _last_known(night, windows, total, ran[-1].last),
+        ran=ran,
+        flows=total.flows,
+        transmissions=total.transmissions,
+        bytes_sent=total.least,
+        bytes_most=None if total.unbounded else total.most,
+        bytes_unknown=total.unknown,
+        bytes_acked=total.acked,
+        heard=_sorted(total.heard),
+        perhaps=_sorted(total.unsure - total.heard),
     )
 
 
-def _edges(night: Night, windows: Sequence[_Window], sent: Sequence[Transmission]) -> dict[str, Any]:
-    """First and last, and whether something of the stage perhaps ran before or later."""
-    timed = [one for one in sent if one.timed]
-    if not timed:
-        return {}
-    first, last = min(one.start for one in timed), max(one.end for one in timed)
-    doubtful = _doubtful(night, windows)
-    known = len(timed) == len(sent) and all(one.timed for one in doubtful)
-    earlier = any(one.begun_before for one in timed) or any(one.start < first for one in doubtful)
-    later = any(last < one.end for one in doubtful)
-    return {
-        "first": first,
-        "last": last,
-        "first_known": known
-        and not earlier
-        and all(_recorded(night, one, one.since, min(first, one.until)) for one in windows),
-        "last_known": known
-        and not later
-        and all(_recorded(night, one, max(last, one.since), one.until) for one in windows),
-    }
+def _first_known(night: Night, windows: Sequence[_Window], total: Sum, first: Instant) -> bool:
+    """Nothing of the stage ran before it."""
+    earlier = total.untimed or total.begun_before or (total.doubtful is not None and total.doubtful[0] < first)
+    return not earlier and all(_recorded(night, one, one.since, min(first, one.until)) for one in windows)
 
 
-def _doubtful(night: Night, windows: Sequence[_Window]) -> list[Transmission]:
-    """What is judged by a channel of the stage and not approved, in the time of its windows: it may be the stage's."""
-    since, until = min(one.since for one in windows), max(one.until for one in windows)
-    nearly = [
-        one for channel in {one.channel.id: one.channel for one in windows}.values() for one in night.nearly(channel)
-    ]
-    return [one for one in nearly if not one.attempted and (not one.timed or (one.start < until and since <= one.end))]
+def _last_known(night: Night, windows: Sequence[_Window], total: Sum, last: Instant) -> bool:
+    """Nothing of the stage ran later."""
+    later = total.untimed or (total.doubtful is not None and last < total.doubtful[1])
+    return not later and all(_recorded(night, one, max(last, one.since), one.until) for one in windows)
 
 
 def _recorded(night: Night, window: _Window, since: Instant, until: Instant) -> bool:
@@ -248,27 +262,6 @@ def _after(stage: Stage, before: Stage | None) -> Stage:
         return msgspec.structs.replace(stage, after=before.number)
     delay = Delay(stage.first - before.last, exact=stage.first_known and before.last_known)
     return msgspec.structs.replace(stage, after=before.number, delay=delay)
-
-
-def _ran(sent: Sequence[Transmission]) -> tuple[Ran, ...]:
-    """The times in which something ran, those that overlap joined, then the nearest."""
-    joined: list[Ran] = []
-    for one in sorted(sent, key=lambda one: (one.start, one.end)):
-        if joined and one.start <= joined[-1].last:
-            joined[-1] = Ran(joined[-1].first, max(joined[-1].last, one.end))
-        else:
-            joined.append(Ran(one.start, one.end))
-    gaps = sorted(range(1, len(joined)), key=lambda place: joined[place - 1].last - joined[place].first)
-    edges = [0, *sorted(gaps[: RAN_MOST - 1]), len(joined)]
-    return tuple(
-        Ran(joined[one].first, joined[other - 1].last) for one, other in itertools.pairwise(edges) if one < other
-    )
-
-
-def _acked(sent: Sequence[Transmission]) -> int | None:
-    """Bytes acknowledged; None where that was not recorded of one."""
-    counts = [one.acked for one in sent]
-    return None if None in counts else sum(one for one in counts if one is not None)
 
 
 def _sorted(senders: Iterable[str]) -> tuple[str, ...]:

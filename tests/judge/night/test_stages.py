@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowwatch.judge import judge
-from flowwatch.judge.night.stages import RAN_MOST
+from flowwatch.judge.night.ran import RAN_MOST
 from flowwatch.model import Amount, Coverage, Delay, OpenedBy, Place, Ref
 
 MINUTE = 60 * 10**9
