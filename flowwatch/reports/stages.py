@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from flowwatch.model import Instant, Opening, Stage
-from flowwatch.reports.phrases import between, number, plural, sent, size, utc
+from flowwatch.reports.phrases import between, number, plural, sent, short, size, utc
 
 SENDERS_TOLD = 8
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
@@ -61,16 +61,16 @@ def volume(stage: Stage) -> str:
 
 def senders(stage: Stage) -> Iterator[str]:
     """Who was heard; who was not, of those that the policy lists."""
-    yield f"{number(len(stage.heard))} heard"
+    yield f"{number(len(stage.heard))} heard{_some(stage.heard)}"
     if stage.perhaps:
-        yield f"{number(len(stage.perhaps))} perhaps heard: acknowledgements were not seen"
+        yield f"{number(len(stage.perhaps))} perhaps heard, acknowledgements not seen{_some(stage.perhaps)}"
     listed = f"of {number(len(stage.listed))} listed"
     if stage.listed and not (stage.silent or stage.untold):
         yield f"none {listed} told as silent"
     if stage.silent:
-        yield f"{number(len(stage.silent))} {listed} not heard as expected ({_some(stage.silent)})"
+        yield f"{number(len(stage.silent))} {listed} not heard as expected in time{_some(stage.silent)}"
     if stage.untold:
-        yield f"{number(len(stage.untold))} {listed} could not be told ({_some(stage.untold)})"
+        yield f"{number(len(stage.untold))} {listed} could not be told{_some(stage.untold)}"
 
 
 def delay(stage: Stage) -> str:
@@ -107,7 +107,7 @@ def bounds(since: Instant | None, until: Instant | None) -> str:
     return " ".join([*parts, f"to {utc(until)}"] if until is not None else parts)
 
 
-def _some(told: Iterable[str]) -> str:
-    every = list(told)
-    more = f" and {number(len(every) - SENDERS_TOLD)} more" if len(every) > SENDERS_TOLD else ""
-    return ", ".join(every[:SENDERS_TOLD]) + more
+def _some(told: Sequence[str]) -> str:
+    """The first of them in brackets, and how many more there are."""
+    more = f" and {number(len(told) - SENDERS_TOLD)} more" if len(told) > SENDERS_TOLD else ""
+    return f" ({', '.join(short(one, 60) for one in told[:SENDERS_TOLD])}{more})" if told else ""
