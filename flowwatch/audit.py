@@ -50,7 +50,7 @@ def audit(
     collected = read(paths, [] if policies is None else [policies], options, progress)
     traced = trace(collected, policies)
     with Locator(policies.place_facts if policies else (), databases) as locator:
-        judged = judge.judge(traced.sent, traced.asked, policies, locator.locate, collected.coverage)
+        judged = judge.judge(traced.sent, traced.asked, policies, locator.locate, traced.coverage)
         reference = locator.reference
     return Report(
         version=flowwatch.__version__,
@@ -65,6 +65,7 @@ def audit(
         out_of_scope=judged.out_of_scope,
         lookup_verdicts=judged.lookup_verdicts,
         uses=judged.uses,
+        stages=judged.stages,
     )
 
 

@@ -1,29 +1,33 @@
-"""`flowwatch policy explain`: the whole way to one verdict, for an observation described or found in a capture."""
+"""`flowwatch policy explain`: the whole way to one verdict, for an observation described or a flow of captures."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flowwatch.cli.options import Databases, InputFormat, PolicyFile, load_policy
+from flowwatch.cli.options import Databases, InputFormat, Maps, PolicyFile, Timezone, load_policy, read_options
 from flowwatch.cli.terminal import printable
 from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from flowwatch.judge import Considered, Derivation
-    from flowwatch.model import Decision, Transmission
-    from flowwatch.policy.inline import Given
+    from flowwatch.judge import Considered, Derivation, OfTheWhole
+    from flowwatch.model import Decision, ReadOptions, Transmission
     from flowwatch.policy.terms import PolicySet
+    from flowwatch.trial.explain import Explanation
+    from flowwatch.trial.inline import Locate
 
 _MARKS = {"true": "holds   ", "false": "DIFFERS ", "unseen": "unseen  "}
 
 
-CaptureFile = Annotated[
-    Path | None, typer.Argument(metavar="CAPTURE", help="With --flow: the capture or log the flow is in.")
+Captures = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="CAPTURE", help="With --flow: the captures and logs that were judged together."),
 ]
-Flow = Annotated[int | None, typer.Option("--flow", metavar="N", help="The flow whose first record is N.")]
+Flow = Annotated[
+    int | None,
+    typer.Option("--flow", metavar="N", help="The flow whose first record is N, as reports and `flowwatch flows` say."),
+]
 Source = Annotated[str | None, typer.Option("--src", metavar="IP", help="Initiator of a described flow.")]
 Responder = Annotated[str | None, typer.Option("--dst", metavar="IP", help="Responder of a described flow.")]
 Proto = Annotated[str, typer.Option("--proto", metavar="NAME", help="Its protocol.")]
@@ -53,7 +57,7 @@ OpenedBy = Annotated[Literal["sender", "receiver"], typer.Option("--opened-by", 
 
 
 def explain(
-    capture: CaptureFile = None,
+    captures: Captures = None,
     *,
     policy: PolicyFile = None,
     flow: Flow = None,
@@ -71,6 +75,8 @@ def explain(
     opened_by: OpenedBy = "sender",
     places: Databases = None,
     input_format: InputFormat = None,
+    maps: Maps = None,
+    timezone: Timezone = None,
 ) -> None:
     """Explain a verdict: every rule looked at, in the order in which it decides."""
     from flowwatch.places import Locator
@@ -95,22 +101,16 @@ def explain(
             bytes_out=bytes_out,
         )
     with Locator(policies.place_facts, places or ()) as locator:
-        for one, opening in _observations(given, capture, flow, policies, input_format):
-            _show(derive(policies, one, opening=opening, locate=locator.locate).derivation)
-
-
-def _observations(
-    given: "Given | None", capture: Path | None, flow: int | None, policies: "PolicySet", input_format: str | None
-) -> "Iterator[tuple[Given | Transmission, Transmission | None]]":
-    """Yield what is to be explained: the flow of the capture, or what was described."""
-    if flow is not None and capture is not None:
-        yield from _recorded(capture, flow, policies, input_format)
-    elif given is not None:
-        yield given, None
-    else:
-        raise UsageError(
-            "nothing to explain", hint="give --src, --dst and --time, or --flow N with the capture it is in"
-        )
+        if flow is not None and captures:
+            options = read_options(input_format, maps, timezone, None)
+            for one in _recorded(captures, flow, policies, options, locator.locate):
+                _show(one)
+        elif given is not None:
+            _show(derive(policies, given, locate=locator.locate))
+        else:
+            raise UsageError(
+                "nothing to explain", hint="give --src, --dst and --time, or --flow N with the captures it is in"
+            )
 
 
 def _address(text: str) -> str:
@@ -123,37 +123,43 @@ def _address(text: str) -> str:
 
 
 def _recorded(
-    capture: Path, record: int, policies: "PolicySet", input_format: str | None
-) -> "Iterator[tuple[Transmission, Transmission | None]]":
-    """Every transmission of the flow that begins with that record, with the one that opened its flow."""
-    from flowwatch import sources, transmissions
-    from flowwatch.model import OpenedBy, ReadOptions
+    captures: list[str], record: int, policies: "PolicySet", options: "ReadOptions", locate: "Locate"
+) -> "Iterator[Explanation]":
+    """Every transmission of the flows that begin with that record, as the judge of all the captures has it."""
+    from flowwatch import audit
+    from flowwatch.reports import phrases
+    from flowwatch.trial import explain_recorded
 
-    options = ReadOptions(
-        digest=False, input_format=input_format, markers=policies.markers, digests=policies.wants_digests
-    )
-    read = sources.collect([str(capture)], options)
-    binding = policies.versions[-1].defaults.dns_binding
-    placed = transmissions.placed(read.flows, policies.proxies, binding.skew.ns)
-    sent = transmissions.derive(placed.flows, read.lookups, read.coverage, binding)
-    those = [one for one in sent if one.ref.first_record == record]
-    error = read.coverage[0].error
-    if not those and error is not None:
-        raise UsageError(f"{capture}: cannot be read: {error.message}", hint="name the capture or log the flow is in")
-    if not those:
+    collected = audit.read(captures, [policies], options)
+    traced = audit.trace(collected, policies)
+    flows = {one.flow: one.ref.source for one in traced.sent if record in _first_records(one)}
+    unread = next((one for one in collected.coverage if one.error is not None), None)
+    if not flows and unread is not None and unread.error is not None:
+        message = f"{unread.source}: cannot be read: {unread.error.message}"
+        raise UsageError(message, hint="name the capture or log the flow is in")
+    if not flows:
         raise UsageError(
-            f"{capture}: no transmission begins with record {record}",
+            f"{', '.join(captures)}: no transmission begins with record {record}",
             hint="`flowwatch flows` prints first_record of each flow",
         )
-    opening = next((one for one in those if one.opened_by is OpenedBy.SENDER), None)
-    for one in those:
-        yield one, opening if one is not opening else None
+    names = phrases.source_names(collected.coverage)
+    for flow, source in flows.items():
+        typer.echo(printable(f"flow     of {names[source]}, first record {record}"))
+        yield from explain_recorded(policies, traced, (flow,), locate)
 
 
-def _show(derivation: "Derivation | None") -> None:
-    if derivation is None:
+def _first_records(sent: "Transmission") -> set[int]:
+    """Where each source that tells of it begins to."""
+    return {sent.ref.first_record, *(one.ref.first_record for one in sent.accounts)}
+
+
+def _show(explanation: "Explanation") -> None:
+    if explanation.derivation is None:
         return
-    for line in (*_observed(derivation.decision), *_looked_at(derivation), *_verdict(derivation.decision)):
+    derivation = explanation.derivation
+    decision = derivation.decision
+    told = (*_observed(decision), *_looked_at(derivation), *_verdict(decision), *_of_the_whole(explanation.whole))
+    for line in told:
         typer.echo(printable(line))
 
 
@@ -202,6 +208,14 @@ def _entries(kind: str, entries: "Sequence[Considered]") -> Iterator[str]:
         yield f"{kind} {one.rule.id}{f' to {one.server}' if one.server else ''}: {one.truth}"
         for check in one.checks:
             yield f"  {_MARKS[check.truth]}{check.what}: declared {check.declared}, observed {check.observed}"
+
+
+def _of_the_whole(whole: "OfTheWhole") -> Iterator[str]:
+    """What the approving channels say of the whole, and the findings of the whole that it has a part in."""
+    yield from _entries("of the whole, channel", whole.channels)
+    for one in whole.decisions:
+        yield f"finding  {one.verdict} by channel {one.rule.id if one.rule else ''}, severity {one.severity}"
+        yield from (f"  {reason}: {reason.sentence}" for reason in one.reasons)
 
 
 def _verdict(decision: "Decision") -> Iterator[str]:

@@ -11,6 +11,7 @@ from flowwatch.judge.considered import Considered
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.findings import finding_of, findings_of, merged_names
 from flowwatch.judge.held import one_by_one
+from flowwatch.judge.night.explained import OfTheWhole, of_one, unasked
 from flowwatch.judge.observation import observe, ties
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.judge.rulebook import Rulebook
@@ -22,6 +23,7 @@ __all__ = [
     "Considered",
     "Derivation",
     "Judgement",
+    "OfTheWhole",
     "Rulebook",
     "Uses",
     "below",
@@ -32,8 +34,10 @@ __all__ = [
     "judge",
     "merged_names",
     "observe",
+    "of_one",
     "one_by_one",
     "remedy_of",
     "ties",
+    "unasked",
     "with_data_in_names",
 ]

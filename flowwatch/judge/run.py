@@ -33,6 +33,7 @@ from flowwatch.model import (
     LookupDecision,
     OpenedBy,
     Ref,
+    Stage,
     Tally,
     Transmission,
     Transmissions,
@@ -45,7 +46,7 @@ _T = TypeVar("_T")
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """What a Report says of traffic: decisions, findings, destinations, tallies, uses of entries."""
+    """What a Report says of traffic: decisions, findings, destinations, tallies, uses of entries, stages."""
 
     decisions: Sequence[Decision]
     lookups: tuple[LookupDecision, ...]
@@ -59,6 +60,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """Every verdict is a key."""
     uses: tuple[Use, ...]
     """How often each entry of the versions in force within the recorded time was used."""
+    stages: tuple[Stage, ...]
 
 
 def judge(
@@ -77,15 +79,17 @@ def judge(
     decisions, asked = decide(transmissions, lookups, bench, uses)
     held = decisions.held() if isinstance(decisions, Decisions) else one_by_one(decisions)
     tallies = _tallies(decisions, _verdict)
+    whole = judge_the_night(decisions, bench, coverage)
     return Judgement(
         decisions=decisions,
         lookups=asked,
-        findings=most_severe_first((*findings_of(held, asked, coverage), *judge_the_night(decisions, bench, coverage))),
+        findings=most_severe_first((*findings_of(held, asked, coverage), *whole.findings)),
         destinations=destinations_of(held),
         verdicts={verdict: tallies.get(verdict, Tally()) for verdict in Verdict},
         out_of_scope={reason: tally for reason, tally in sorted(_tallies(decisions, _scope).items()) if reason},
         lookup_verdicts={verdict: sum(one.verdict is verdict for one in asked) for verdict in Verdict},
         uses=tuple(uses.of(bench)),
+        stages=whole.stages,
     )
 
 

@@ -12,6 +12,7 @@ from flowwatch.model.names import Name, NameClass, SeenName
 from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
 from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, Marker, ReadOptions, Ref, Skip
 from flowwatch.model.report import PolicyInfo, ReferenceData, Report, Tally, Use
+from flowwatch.model.stages import Delay, Opening, Ran, Stage
 from flowwatch.model.time import Instant
 from flowwatch.model.traffic import (
     Account,
@@ -53,6 +54,7 @@ __all__ = [
     "Confidence",
     "Coverage",
     "Decision",
+    "Delay",
     "Destination",
     "Encapsulation",
     "Endpoint",
@@ -70,8 +72,10 @@ __all__ = [
     "Name",
     "NameClass",
     "OpenedBy",
+    "Opening",
     "Place",
     "PolicyInfo",
+    "Ran",
     "ReadOptions",
     "Reason",
     "Ref",
@@ -81,6 +85,7 @@ __all__ = [
     "SeenName",
     "Severity",
     "Skip",
+    "Stage",
     "Sureness",
     "Tally",
     "Transmission",

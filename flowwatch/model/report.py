@@ -8,6 +8,7 @@ import msgspec
 from flowwatch.model import frames
 from flowwatch.model.findings import Destination, Finding
 from flowwatch.model.records import Coverage
+from flowwatch.model.stages import Stage
 from flowwatch.model.time import Instant
 from flowwatch.model.traffic import Amount, Transmission
 from flowwatch.model.verdicts import Decision, Group, LookupDecision, Rule, Verdict
@@ -102,6 +103,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     lookup_verdicts: dict[Verdict, int]
     uses: tuple[Use, ...] = ()
     """How often each policy entry was used, by kind and id."""
+    stages: tuple[Stage, ...] = ()
+    """By night and number; empty where no channel of the policy has a stage."""
 
     def within(self, group: Group) -> dict[str, Tally]:
         """What a group is made of: its verdicts, or the reasons for being out of scope; none that is empty."""

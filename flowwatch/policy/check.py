@@ -9,14 +9,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Final, Protocol, TypeVar
 
 from flowwatch.errors import PolicyError
-from flowwatch.model import Instant, Reason
+from flowwatch.model import OF_THE_WHOLE, Instant, Reason
 from flowwatch.policy.decode import meant
 from flowwatch.policy.document import Document
 from flowwatch.policy.files import Part
 from flowwatch.policy.inline import Given
 from flowwatch.policy.line import Spot
-from flowwatch.policy.match import DAY, Cidr, address_key
+from flowwatch.policy.match import DAY, Cidr, Clock, address_key
 from flowwatch.policy.terms import Channel, Limits, Role, Server, ServerMatch, Window, Zone
+from flowwatch.policy.windows import reads_within
 
 Faults = Iterator[PolicyError]
 
@@ -217,6 +218,9 @@ def _presence(channel: Channel, spot: Spot) -> Faults:
         )
     elif expected.per == "channel" and expected.senders is not None:
         yield (spot / "senders").error("the senders are not told apart", hint='write per = "sender"')
+    if isinstance(expected.by, Clock) and all(reads_within(window, expected.by) is None for window in channel.when):
+        message = f"no daily window of the channel is open at {str(expected.by)!r} or closes then"
+        yield (spot / "by").error(message, hint="write an instant, or `when` with `days` that holds that time")
 
 
 def _orders(_document: Document, parts: Sequence[Part]) -> Faults:
@@ -334,7 +338,13 @@ def _places(_document: Document, parts: Sequence[Part]) -> Faults:
 def _tests(_document: Document, parts: Sequence[Part]) -> Faults:
     for spot, test in entries(parts, "test", lambda part: part.tables.test):
         for number, written in enumerate(test.expect.reasons):
-            yield from _known("reason", written, [one.value for one in Reason], spot / "expect" / "reasons" / number)
+            place = spot / "expect" / "reasons" / number
+            yield from _known("reason", written, [one.value for one in Reason], place)
+            if written in OF_THE_WHOLE:
+                message = f"{written!r} is told of a whole recording only, and a test is of one transmission"
+                yield place.error(
+                    message, hint="`flowwatch scan` tells it, `policy explain --flow N` how it came about"
+                )
         if test.expect == type(test.expect)():
             yield (spot / "expect").error("nothing is expected", hint='write a `verdict`, as verdict = "approved"')
         if test.expect.labels and test.given.lookup is not None:

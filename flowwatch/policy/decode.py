@@ -204,6 +204,14 @@ def _instant(value: object, spot: Spot) -> int:
     return (value - _EPOCH) // dt.timedelta(microseconds=1) * 1000
 
 
+def _deadline(value: object, spot: Spot) -> object:
+    """An instant, or a time of day where it is text."""
+    if not isinstance(value, str | dt.datetime):
+        hint = 'write 2026-11-03T22:00:00-05:00 without quotes, or "22:00" for every day of daily windows'
+        raise _wrong("an instant or a time of day", value, spot, hint=hint)
+    return _parsed(Clock, value, spot) if isinstance(value, str) else _instant(value, spot)
+
+
 def _address(value: object, spot: Spot) -> str:
     """An address in its canonical text."""
     if not isinstance(value, str):
@@ -275,6 +283,7 @@ _NAMES = {
 
 _WRITTEN: Final[dict[str, Callable[[object, Spot], object]]] = {
     "instant": _instant,
+    "deadline": _deadline,
     "address": _address,
     "country": _country,
 }

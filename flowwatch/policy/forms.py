@@ -8,12 +8,15 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 
 from flowwatch.model import Instant
+from flowwatch.policy.match import Clock
 
 _INSTANT = {"type": "string", "format": "date-time"}
 _SHA256_WORDS = "a SHA-256 of 64 hex digits"
 
 When: TypeAlias = Annotated[Instant, msgspec.Meta(extra={"written": "instant"}, extra_json_schema=_INSTANT)]
 """A TOML date-time with an offset; nanoseconds since 1970 UTC in Python."""
+Deadline: TypeAlias = Annotated[When | Clock, msgspec.Meta(extra={"written": "deadline"})]
+"""An instant, or a time of day on the local clock."""
 Address: TypeAlias = Annotated[str, msgspec.Meta(extra={"written": "address"})]
 """An IPv4 or IPv6 address, in its canonical text."""
 Id: TypeAlias = Annotated[

@@ -8,8 +8,12 @@ from typing import Final
 
 from flowwatch.model import Instant
 from flowwatch.policy.line import Path as Inside
-from flowwatch.policy.terms import Channel, Policy, Role, Zone
+from flowwatch.policy.match import Clock
+from flowwatch.policy.terms import Channel, Header, Policy, Role, Zone
 from flowwatch.policy.told import Check, Told, Warnings
+from flowwatch.policy.windows import deadlines
+
+_MONTH = 31 * 86_400 * 10**9
 
 
 def _unused_servers(policy: Policy, _now: Instant) -> Warnings:
@@ -120,10 +124,20 @@ def _expectations(policy: Policy, _now: Instant) -> Warnings:
             yield Told("expected.outside", (*path, "senders"), channel.id, words)
         if expected.senders is not None and not expected.listed:
             yield Told("list.empty", (*path, "senders"), channel.id, f"the list {expected.senders!r} has no sender")
-        before = header.valid_from is not None and expected.by <= header.valid_from
-        if before or (header.valid_until is not None and expected.by > header.valid_until):
+        if _never_due(expected.by, channel, header):
             words = "the time lies outside the validity of the policy, so nothing is expected by then"
             yield Told("expected.never", (*path, "by"), channel.id, words)
+
+
+def _never_due(by: Instant | Clock, channel: Channel, header: Header) -> bool:
+    """The time, or every one of those a clock reads while a daily window is open, is outside the validity."""
+    begin, end = header.valid_from, header.valid_until
+    if not isinstance(by, Clock):
+        return (begin is not None and by <= begin) or (end is not None and by > end)
+    if begin is None or end is None or end - begin > _MONTH:
+        return False
+    due = deadlines(channel.when, by, begin, end, header.timezone)
+    return not any(begin < one <= end for _, one in due)
 
 
 def _starts_in(zone: Zone, channel: Channel, zones: Mapping[str, Zone]) -> bool:

@@ -69,7 +69,7 @@ def _written(key: _Schema) -> _Schema:
     key = {**key, "type": "string"} if key.get("format") == "date-time" else dict(key)
     if "anyOf" in key:
         choices = [one for one in key.pop("anyOf") if one != {"type": "null"}]
-        key |= _written(choices[0]) if len(choices) == 1 else {"anyOf": choices}
+        key |= _written(choices[0]) if len(choices) == 1 else {"anyOf": [_written(one) for one in choices]}
     if key.get("default", 0) is None or isinstance(key.get("default"), dict):
         del key["default"]
     return key

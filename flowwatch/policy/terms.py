@@ -18,6 +18,7 @@ from flowwatch.policy.forms import (
     Asn,
     Country,
     Day,
+    Deadline,
     Encapsulation,
     HexBytes,
     Id,
@@ -244,8 +245,9 @@ class Presence(Table, frozen=True, kw_only=True):
     senders: Text | None = None
     """Path of a list file as written, an address or network a line; its senders are in `listed`."""
     listed: Annotated[tuple[Cidr, ...], DERIVED] = ()
-    by: When
-    """When they must have been heard, since the windows of the channel last opened."""
+    by: Deadline
+    """When they must have been heard, since the windows of the channel last opened: an instant, or a local time of day
+    at which one of its daily windows is open or closes, for each day it opened."""
 
 
 class Channel(Table, frozen=True, kw_only=True):

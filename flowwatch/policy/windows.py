@@ -111,7 +111,7 @@ def _days_until(window: Window, ran: _Ran) -> Instant | None:
 
 def _around(window: Window, at: Instant, ran: _Ran) -> Iterator[tuple[Instant, Instant]]:
     """The daily windows that could hold `at`, as half-open instants."""
-    today = (_UTC_START + dt.timedelta(seconds=at // _SECOND)).astimezone(ran.zone).date()
+    today = _local_day(at, ran.zone)
     more = -(-ran.clock_error // _DAY)
     for back in range(-1 - more, 3 + more):
         day = today - dt.timedelta(days=back)
@@ -187,15 +187,67 @@ def _opened_before(
     windows: Sequence[Window], at: Instant, zone: zoneinfo.ZoneInfo
 ) -> Iterator[tuple[Instant, Instant]]:
     """The windows, half-open, that opened by `at`; of daily ones those of the week before."""
-    today = (_UTC_START + dt.timedelta(seconds=at // _SECOND)).astimezone(zone).date()
-    for window in windows:
-        since = _EVER if window.from_ is None else window.from_
-        until = -_EVER if window.until is None else window.until
-        days = [today + dt.timedelta(days=1 - back) for back in range(9)] if window.days else []
-        held = [_opening(window, day, zone) for day in days if _WEEK[day.weekday()] in window.days]
-        for opens, closes in held if window.days else [(since, until)]:
-            if max(opens, since) < min(closes, until) and max(opens, since) <= at:
-                yield max(opens, since), min(closes, until)
+    days = [_local_day(at, zone) + dt.timedelta(days=1 - back) for back in range(9)]
+    return (span for window in windows for span in _spans(window, days, zone) if span[0] <= at)
+
+
+def within(
+    windows: Sequence[Window], since: Instant, until: Instant, timezone: str
+) -> Iterator[tuple[Instant | None, Instant | None]]:
+    """The windows, half-open, that hold some of `[since, until]`; None where nothing bounds one.
+
+    One entry for each day of daily windows: the caller bounds the days.
+    """
+    zone = zoneinfo.ZoneInfo(timezone)
+    first, last = _local_day(since, zone), _local_day(until, zone)
+    days = [first + dt.timedelta(days=number) for number in range(-1, (last - first).days + 1)]
+    for opens, closes in (span for window in windows for span in _spans(window, days, zone)):
+        if opens <= until and since < closes:
+            yield None if opens == _EVER else opens, None if closes == -_EVER else closes
+
+
+def deadlines(
+    windows: Sequence[Window], clock: Clock, since: Instant, until: Instant, timezone: str
+) -> list[tuple[Instant, Instant]]:
+    """When daily windows opened and the local clock then read that time, where `[since, until]` touches that.
+
+    Only windows within which, or at whose end, it does. Where the clock repeats an hour, the later time. One entry for
+    each day at the most: the caller bounds the days.
+    """
+    zone = zoneinfo.ZoneInfo(timezone)
+    found: dict[Instant, Instant] = {}
+    first, last = _local_day(since, zone), _local_day(until, zone)
+    for number in range(-1, (last - first).days + 1):
+        day = first + dt.timedelta(days=number)
+        for window, minutes in ((one, reads_within(one, clock)) for one in windows):
+            for opens, closes in _spans(window, [day], zone) if minutes is not None else ():
+                _, by = _readings(dt.datetime.combine(day, dt.time()) + dt.timedelta(minutes=minutes or 0), zone)
+                if opens < by <= closes and opens <= until and since <= by:
+                    found[by] = min(opens, found.get(by, opens))
+    return [(opens, by) for by, opens in sorted(found.items())]
+
+
+def reads_within(window: Window, clock: Clock) -> int | None:
+    """Minutes after the starting day's midnight at which the clock reads that within a daily window; None: never."""
+    if not window.days:
+        return None
+    first, last = clocks(window)
+    minutes = clock.minutes if clock.minutes > first else clock.minutes + DAY
+    return minutes if minutes <= last else None
+
+
+def _spans(window: Window, days: Sequence[dt.date], zone: zoneinfo.ZoneInfo) -> Iterator[tuple[Instant, Instant]]:
+    """The window, or what it holds of its daily ones that start on these days."""
+    since = _EVER if window.from_ is None else window.from_
+    until = -_EVER if window.until is None else window.until
+    daily = (_opening(window, day, zone) for day in days if _WEEK[day.weekday()] in window.days)
+    for opens, closes in daily if window.days else [(since, until)]:
+        if max(opens, since) < min(closes, until):
+            yield max(opens, since), min(closes, until)
+
+
+def _local_day(at: Instant, zone: zoneinfo.ZoneInfo) -> dt.date:
+    return (_UTC_START + dt.timedelta(seconds=at // _SECOND)).astimezone(zone).date()
 
 
 _opening = functools.lru_cache(maxsize=4096)(opening)

@@ -17,13 +17,14 @@ import markupsafe
 import msgspec
 
 from flowwatch.model import Amount, Decision, Group, LookupDecision, OpenedBy, Report, Severity, Verdict
-from flowwatch.reports import coverage, escape, phrases, ribbons, rows, world
+from flowwatch.reports import coverage, escape, phrases, ribbons, rows, stages, timeline, world
 
 TOLD = {
     "findings": (300, 400_000),
     "destinations": (500, 250_000),
     "routes": (100, 60_000),
     "lookups": (200, 60_000),
+    "nights": (40, 120_000),
     "sources": (300, 100_000),
 }
 """Of each list the most rows, and the most bytes of them, that the page is made with: it stays below 2 MB."""
@@ -32,7 +33,7 @@ USES_TOLD = 200
 UNPLACED_TOLD = 60
 
 _FINDINGS_DATA = 120_000
-_DESTINATIONS_DATA = 600_000
+_DESTINATIONS_DATA = 520_000
 """Bytes of rows that only the page's script shows."""
 _OPEN_AT_FIRST = 3
 
@@ -133,6 +134,7 @@ def _lists(report: Report, parts: Any) -> dict[str, Listed]:  # noqa: ANN401  # 
         "findings": msgspec.structs.replace(findings, data=more_findings),
         "destinations": msgspec.structs.replace(destinations, data=more_destinations),
         "routes": _listed(lines, lambda one: parts.route(one, most), "routes"),
+        "nights": _listed(timeline.drawn(report.stages, report.coverage), parts.night, "nights"),
         "asked": _listed(asked(report.lookups), parts.question, "lookups"),
         "sources": _listed(report.coverage, parts.source, "sources"),
     }
@@ -230,6 +232,8 @@ def _words() -> dict[str, Any]:
         "notes": rows.notes,
         "row_names": rows.names,
         "place": rows.place,
+        "stage_facts": stages.facts,
+        "stage_delay": stages.delay,
         "seen": rows.seen,
         "told": {"evidence": EVIDENCE_TOLD, "uses": USES_TOLD, "unplaced": UNPLACED_TOLD},
     }

@@ -1,4 +1,4 @@
-"""The Report as Markdown for tickets and mail: headline, coverage, findings, destinations.
+"""The Report as Markdown for tickets and mail: headline, coverage, findings, stages, destinations.
 
 Promises: text written by strangers stands in code spans (`escape.code`), so that it is no markup, link, mention or
 image anywhere; what is left out is counted and said. GitHub's dialect, of which only tables are more than CommonMark.
@@ -6,13 +6,14 @@ image anywhere; what is left out is counted and said. GitHub's dialect, of which
 
 from collections.abc import Iterable, Sequence
 
-from flowwatch.model import Coverage, Destination, Finding, Group, Report, Tally, Truth
-from flowwatch.reports import coverage, phrases
+from flowwatch.model import Coverage, Destination, Finding, Group, Report, Stage, Tally, Truth
+from flowwatch.reports import coverage, phrases, stages
 from flowwatch.reports.escape import code, prose
 
 SOURCES_TOLD = 50
 FINDINGS_TOLD = 100
 DESTINATIONS_TOLD = 100
+STAGES_TOLD = 60
 NAMES_TOLD = 4
 RECORDS_TOLD = 3
 
@@ -30,6 +31,7 @@ def render(report: Report) -> str:
         _verdicts(report),
         *_coverage(report.coverage),
         *_findings(report),
+        *_stages(report),
         *_destinations(report.destinations),
         *_basis(report),
     ]
@@ -106,6 +108,20 @@ def _records(one: Finding, sources: dict[str, str]) -> str:
     told = [code(phrases.record(item, sources)) for item in one.evidence[:RECORDS_TOLD]]
     left = len(one.evidence) - RECORDS_TOLD
     return "; ".join([*told, f"and {phrases.number(left)} more"] if left > 0 else told)
+
+
+def _stages(report: Report) -> list[str]:
+    """Every night with its stages; nothing where no channel has a stage."""
+    told = report.stages[:STAGES_TOLD]
+    blocks = []
+    for night in stages.nights(told):
+        blocks.append(f"What their channels approve, {stages.night(night[0])}:")
+        blocks.append("\n".join(map(_stage, night)))
+    return [*(["## Stages"] if told else []), *blocks, *_left(len(report.stages) - len(told))]
+
+
+def _stage(one: Stage) -> str:
+    return "\n".join([f"- stage {one.number}", *(f"  - {key}: {code(value)}" for key, value in stages.facts(one))])
 
 
 def _destinations(destinations: Sequence[Destination]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The screen a team reads first: headline, verdicts, coverage, findings, destinations, what was asked and used.
+"""The screen a team reads first: headline, verdicts, coverage, findings, stages, destinations, what was asked and used.
 
 Promises: printable ASCII and line ends only (colour aside, and that on a terminal only; NO_COLOR is honoured); nothing
 observed reaches the terminal unescaped; what is left out is counted and said. Readable from 80 columns up.
@@ -24,7 +24,7 @@ from flowwatch.model import (
     Severity,
     Tally,
 )
-from flowwatch.reports import coverage, facts, phrases
+from flowwatch.reports import coverage, facts, phrases, stages
 from flowwatch.reports.escape import terminal
 
 PLAIN_WIDTH = 100
@@ -34,6 +34,7 @@ FINDINGS_TOLD = 40
 TOLD_IN_FULL = Severity.MEDIUM
 """Findings below it take two lines each."""
 DESTINATIONS_TOLD = 40
+STAGES_TOLD = 24
 ENTRIES_TOLD = 20
 
 _MORE = "... and {} more {}(use --format jsonl)"
@@ -74,6 +75,7 @@ def render(report: Report, console: Console) -> None:
     _verdicts(report, console)
     _coverage(report.coverage, console)
     _findings(report, console)
+    _stages(report, console)
     _destinations(report.destinations, console)
     _lookups(report, console)
     _uses(report, console)
@@ -144,6 +146,19 @@ def _findings(report: Report, console: Console) -> None:
         else:
             _say(console, _seen(f"{phrases.how_much(one)}; {phrases.senders(one)}; id {one.id}"), indent=4)
     _say_more(console, len(report.findings) - FINDINGS_TOLD)
+
+
+def _stages(report: Report, console: Console) -> None:
+    """Every night with its stages; nothing where no channel has a stage."""
+    left = STAGES_TOLD
+    for night in stages.nights(report.stages):
+        if left > 0:
+            _heading(console, "STAGES", f"what their channels approve, {stages.night(night[0])}")
+        for one in night[: max(left, 0)]:
+            _say(console, Text(f"stage {one.number}", "bold"))
+            _say(console, _facts(stages.facts(one)), indent=4)
+        left -= len(night)
+    _say_more(console, -left, "stages ")
 
 
 def _destinations(destinations: Sequence[Destination], console: Console) -> None:

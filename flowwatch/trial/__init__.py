@@ -2,7 +2,7 @@
 
 from flowwatch.trial.difference import Change, Difference, Side, difference
 from flowwatch.trial.draft import added, whole
-from flowwatch.trial.explain import Explanation, explain
+from flowwatch.trial.explain import Explanation, explain, explain_recorded
 from flowwatch.trial.inline import TestResult, run_tests
 from flowwatch.trial.learn import Draft, learn
 
@@ -16,6 +16,7 @@ __all__ = [
     "added",
     "difference",
     "explain",
+    "explain_recorded",
     "learn",
     "run_tests",
     "whole",

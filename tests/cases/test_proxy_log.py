@@ -4,6 +4,7 @@ import pytest
 
 from flowwatch.audit import audit
 from flowwatch.policy import load
+from flowwatch.reports import phrases
 from tests.sources.maps.test_squid import NATIVE
 
 POLICY = """
@@ -83,3 +84,14 @@ def test_where_nobody_tells_the_proxy_the_log_is_incomplete_and_nothing_is_guess
     report = judged(policy)
     assert not report.decisions
     assert report.coverage[0].incomplete
+
+
+def test_of_whom_requests_were_left_out_no_silence_is_told(judged):
+    """What was asked of a proxy that nobody names may be what was expected."""
+    read = judged(POLICY + SECOND_PROXY).coverage[0]
+    since, by = (f"{phrases.utc(at)}" for at in (read.first, read.last + 10**9))
+    expected = (
+        f'via = ["squid"]\nwhen = [{{ from = {since}, until = 2100-01-01T00:00:00Z }}]\nexpected = {{ by = {by} }}\n'
+    )
+    silent = judged((POLICY.replace('via = ["squid"]\n', expected)) + SECOND_PROXY)
+    assert [one.kind.value for one in silent.findings] == ["presence.unseen"]

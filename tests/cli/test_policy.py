@@ -69,6 +69,19 @@ def test_explain_names_every_rule_looked_at_for_a_recorded_flow():
     assert "verdict  " in done.stdout
 
 
+def test_explain_judges_several_captures_as_one_recording(tmp_path):
+    case = ROOT / "captures" / "published-before-collected"
+    again = tmp_path / "other.pcap"
+    again.write_bytes((CASE / "input.pcap").read_bytes())
+    done = policy("explain", case / "input.pcap", again, "--policy", case / "policy.toml", "--flow", "9")
+    assert done.returncode == 0, done.stderr
+    assert "flow     of input.pcap, first record 9" in done.stdout
+    assert "tcp/443 192.0.2.140 -> 203.0.113.10, opened by the sender" in done.stdout
+    assert "203.0.113.10 -> 192.0.2.140, opened by the receiver" in done.stdout
+    assert "  DIFFERS after precinct-to-primary: declared acknowledged data" in done.stdout
+    assert "finding  deviation by channel site-to-publishing, severity high" in done.stdout
+
+
 def test_explain_without_an_observation_says_what_to_give():
     done = policy("explain", "--policy", FIRST)
     assert done.returncode == 2

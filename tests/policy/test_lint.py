@@ -302,6 +302,10 @@ def test_what_is_expected_when_the_policy_is_not_valid():
     expected = "expected = { by = 2026-11-04T02:00:00-05:00 }\n"
     assert told(until("2026-12-01") + expected) == []
     assert told(until("2026-11-01") + expected) == [("expected.never", "channel up")]
+    for day, told_of in (("sat", [("expected.never", "channel up")]), ("tue", [])):
+        nightly = f'when = [{{ days = ["{day}"], start = "20:00", end = "06:00" }}]\nexpected = {{ by = "22:00" }}\n'
+        between = until("2026-11-05").replace("valid_until", "valid_from = 2026-11-03T00:00:00Z\nvalid_until", 1)
+        assert [one for one in told(between + nightly) if one[0] == "expected.never"] == told_of
     assert told(CLEAN + expected) == []
 
 

@@ -11,7 +11,7 @@ from flowwatch.model import Reason, Truth
 from flowwatch.policy.forms import Day
 from flowwatch.policy.match import Clock
 from flowwatch.policy.terms import Window
-from flowwatch.policy.windows import Outcome, inside, opened, opening, words
+from flowwatch.policy.windows import Outcome, deadlines, inside, opened, opening, within, words
 
 MINUTE = 60 * 10**9
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -273,3 +273,40 @@ def test_law_windows_held_without_a_break_since_they_opened(windows, at, zone):
 )
 def test_the_opening_of_the_night(windows, since):
     assert opened(windows, ns("2026-11-04T01:00"), "UTC") == (None if since is None else ns(since))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    window=_DAILY,
+    clock=st.integers(0, 47).map(lambda halves: Clock(halves * 30)),
+    near=st.sampled_from(["2026-06-10T12:00", "2026-11-01T05:30", "2026-10-25T00:30"]),
+    zone=st.sampled_from(["America/New_York", "Europe/Berlin", "Asia/Kathmandu", "UTC"]),
+)
+def test_law_a_time_of_day_is_due_where_the_clock_reads_it_while_the_window_is_open(window, clock, near, zone):
+    since, until = ns(near) - 2 * 1440 * MINUTE, ns(near) + 2 * 1440 * MINUTE
+    local = zoneinfo.ZoneInfo(zone)
+    reads = [
+        at
+        for at in range(since, until + 1, MINUTE)
+        if (wall(at, local).hour * 60 + wall(at, local).minute) == clock.minutes % 1440
+        and inside([window], at - 1, at - 1, zone) is Outcome.INSIDE
+    ]
+    twice = {at for at in reads if at + 60 * MINUTE in reads}
+    found = deadlines([window], clock, since, until, zone)
+    assert [by for _, by in found if since <= by <= until] == [at for at in reads if at not in twice]
+    for opens, by in found:
+        assert opens < by
+        assert inside([window], opens, by - 1, zone) is Outcome.INSIDE
+
+
+@settings(max_examples=60, deadline=None)
+@given(windows=st.lists(_DAILY | _ONCE, max_size=3), hours=st.tuples(st.integers(-90, 90), st.integers(0, 50)))
+def test_law_the_windows_within_a_time_are_those_that_hold_some_of_it(windows, hours):
+    since = ns("2026-11-02T00:00") + hours[0] * 60 * MINUTE
+    until = since + hours[1] * 60 * MINUTE
+    found = list(within(windows, since, until, "America/New_York"))
+    for at in range(since, until + 1, 30 * MINUTE):
+        held = any(inside([one], at, at, "America/New_York") is Outcome.INSIDE for one in windows)
+        assert held == any(
+            (opens is None or opens <= at) and (closes is None or at < closes) for opens, closes in found
+        )

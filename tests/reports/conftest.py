@@ -20,6 +20,7 @@ from flowwatch.model import (
     Confidence,
     Coverage,
     Decision,
+    Delay,
     Destination,
     Endpoint,
     Evidence,
@@ -31,8 +32,10 @@ from flowwatch.model import (
     LookupDecision,
     NameClass,
     OpenedBy,
+    Opening,
     Place,
     PolicyInfo,
+    Ran,
     Reason,
     Ref,
     ReferenceData,
@@ -41,6 +44,7 @@ from flowwatch.model import (
     SeenName,
     Severity,
     Skip,
+    Stage,
     Sureness,
     Tally,
     Transmission,
@@ -464,6 +468,63 @@ def _lookups() -> tuple[LookupDecision, ...]:
     )
 
 
+def _stages() -> tuple[Stage, ...]:
+    """A night of two stages that overlap, with hostile text for a sender, and one in which nothing was seen."""
+    night: dict[str, Any] = {"since": T0 - 3_600 * SECOND, "until": T0 + 36_000 * SECOND}
+    return (
+        Stage(
+            **night,
+            number=1,
+            channels=("precinct-to-backup", "precinct-to-primary"),
+            windows=(
+                Opening("precinct-to-backup", night["since"], night["until"]),
+                Opening("precinct-to-primary", night["since"], night["until"]),
+            ),
+            first=T0,
+            last=T0 + 600 * SECOND,
+            first_known=True,
+            ran=(Ran(T0, T0 + SECOND), Ran(T0 + 300 * SECOND, T0 + 600 * SECOND)),
+            flows=3,
+            transmissions=3,
+            bytes_sent=24_690,
+            bytes_most=None,
+            bytes_unknown=1,
+            bytes_acked=None,
+            heard=("192.0.2.17", SCRIPT),
+            perhaps=("192.0.2.18",),
+            listed=("192.0.2.17", "192.0.2.18", "192.0.2.32/29", "192.0.2.40"),
+            silent=("192.0.2.32/29",),
+            untold=("192.0.2.18", "192.0.2.40"),
+        ),
+        Stage(
+            **night,
+            number=2,
+            channels=("site-to-publishing",),
+            windows=(Opening("site-to-publishing", T0, night["until"]),),
+            first=T0 + 120 * SECOND,
+            last=T0 + 720 * SECOND,
+            first_known=True,
+            last_known=True,
+            ran=(Ran(T0 + 120 * SECOND, T0 + 720 * SECOND),),
+            flows=1,
+            transmissions=1,
+            bytes_sent=1_000,
+            bytes_most=1_000,
+            bytes_acked=1_000,
+            heard=("192.0.2.140",),
+            after=1,
+            delay=Delay(-480 * SECOND, exact=False),
+        ),
+        Stage(
+            since=None,
+            until=None,
+            number=3,
+            channels=("archive",),
+            windows=(Opening("archive", None, None),),
+        ),
+    )
+
+
 def rich_report() -> Report:
     """Everything a Report may hold, at least once."""
     tallies = {verdict: Tally() for verdict in Verdict} | {
@@ -504,6 +565,7 @@ def rich_report() -> Report:
         verdicts=tallies,
         out_of_scope={"scope.within_zone": Tally(1, 0, 1_234_567, 1_234_567)},
         lookup_verdicts={Verdict.APPROVED: 39, Verdict.UNAPPROVED: 1},
+        stages=_stages(),
         uses=(
             Use(Rule("zone", "precincts", "county-results", "2026.11.1"), 132, T0 + 3_600 * SECOND),
             Use(RULE, 0, None),

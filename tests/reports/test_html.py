@@ -180,6 +180,10 @@ def test_what_is_left_out_is_counted_and_the_page_stays_small(rich, hostile):
             ]
         ),
         uses=rich.uses * 500,
+        stages=tuple(
+            msgspec.structs.replace(rich.stages[0], since=n, ran=rich.stages[0].ran * 30, silent=hostile * 9)
+            for n in range(500)
+        ),
     )
     made = html.render(many)
     assert 1_000_000 < len(made.encode()) < 2_000_000
@@ -187,7 +191,7 @@ def test_what_is_left_out_is_counted_and_the_page_stays_small(rich, hostile):
     assert page.open == []
     told = re.findall(r"\u2026 and ([\d,]+) more", "".join(page.texts))
     counts = [page.tags.count("article"), *(len(json.loads(block)["rows"]) for block in page.blocks)]
-    assert len(told) == 10
+    assert len(told) == 11
     assert f"{2_000 - counts[0]:,}" in told
     assert f"{20_000 - counts[2] - _rows(made):,}" in told
     assert {"300", "800"} <= set(told)

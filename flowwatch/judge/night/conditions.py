@@ -14,11 +14,12 @@ from flowwatch.judge.findings import EVIDENCE_MOST, evidence_of, finding_of, fin
 from flowwatch.judge.held import one_by_one
 from flowwatch.judge.night import order, standby, volume
 from flowwatch.judge.night.heard import Failing, Night, channels_of
-from flowwatch.judge.night.presence import silent
+from flowwatch.judge.night.presence import silences, silent
+from flowwatch.judge.night.stages import stages
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.severity import severity_of
 from flowwatch.judge.truth import FALSE, UNSEEN, reasons_of, worst_first
-from flowwatch.model import Check, Coverage, Decision, Evidence, Finding, Reason, Rule, Verdict
+from flowwatch.model import Check, Coverage, Decision, Evidence, Finding, Reason, Rule, Stage, Verdict
 from flowwatch.policy.terms import Channel
 
 _Failed = dict[str, list[Failing]]
@@ -34,26 +35,44 @@ CONDITIONS: Final[tuple[Callable[[Night, Rulebook, Channel], Iterator[Failing]],
 """Each gives what fails of one channel."""
 
 
-def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Sequence[Coverage]) -> tuple[Finding, ...]:
-    """The findings that only the recording as a whole gives."""
+class Whole(msgspec.Struct, frozen=True):
+    """What only the recording as a whole tells."""
+
+    findings: tuple[Finding, ...]
+    stages: tuple[Stage, ...]
+
+
+def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Sequence[Coverage]) -> Whole:
+    """The findings that only the recording as a whole gives, and the stages of its nights."""
     night = Night(decisions, bench.books, coverage)
-    anew = _all_told(list(_differing(night)))
-    shown = _shown(anew, {one.source: one for one in coverage})
-    found = findings_of(one_by_one(decision for decision, _ in anew), (), coverage)
+    differing = _all_told(list(_differing(night)))
+    shown = _shown(differing, {one.source: one for one in coverage})
+    found = findings_of(one_by_one(decision for decision, _ in differing), (), coverage)
     told = (msgspec.structs.replace(one, evidence=(*one.evidence, *shown.get(one.id, ()))) for one in found)
-    return (*told, *silent(night))
+    unheard = tuple(silences(night))
+    return Whole((*told, *silent(unheard)), stages(night, unheard))
 
 
-def _differing(night: Night) -> Iterator[_Anew]:
-    """The decisions for which every channel that approves them has a failing condition, as that condition has it."""
+def failures(night: Night) -> dict[int, _Failed]:
+    """By place of the decision what fails of each channel that approves it."""
     failed: dict[int, _Failed] = {}
     for book, channel in night.channels():
         for one in (found for condition in CONDITIONS for found in condition(night, book, channel)):
             failed.setdefault(one.place, {}).setdefault(channel.id, []).append(one)
+    return failed
+
+
+def _differing(night: Night) -> Iterator[_Anew]:
+    """The decisions for which every channel that approves them has a failing condition, as that condition has it."""
+    failed = failures(night)
     for place in sorted(failed):
-        decision = night.heard[place]
-        if failed[place].keys() >= set(channels_of(decision)):
-            yield from _judged_anew(decision, failed[place], night)
+        yield from anew(night, place, failed[place])
+
+
+def anew(night: Night, place: int, failed: _Failed) -> Iterator[_Anew]:
+    """The decision at that place as the night has it; nothing where all conditions of one channel hold."""
+    if failed and failed.keys() >= set(channels_of(night.heard[place])):
+        yield from _judged_anew(night.heard[place], failed, night)
 
 
 def _judged_anew(decision: Decision, failed: _Failed, night: Night) -> Iterator[_Anew]:

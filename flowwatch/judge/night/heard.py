@@ -78,10 +78,14 @@ class Night:
 
         None where nothing bounds it.
         """
-        begins = [one.policy.policy.valid_from for one in self.books.values() if _has(one, channel)]
-        valid = None if None in begins else min((one for one in begins if one is not None), default=None)
+        valid = self.valid_since(channel)
         since = opened(channel.when, at, book.policy.policy.timezone)
         return valid if since is None else since if valid is None else max(since, valid)
+
+    def valid_since(self, channel: Channel) -> Instant | None:
+        """Since when a version has the channel of that id; None where nothing bounds it."""
+        begins = [one.policy.policy.valid_from for one in self.books.values() if _has(one, channel)]
+        return None if None in begins else min((one for one in begins if one is not None), default=None)
 
 
 class Sides:
@@ -114,8 +118,8 @@ def _told(decisions: Sequence[Decision], asked: AbstractSet[str]) -> Iterator[tu
 
 
 def _asked_for(channel: Channel) -> Iterator[str]:
-    """Ids of the channels of which it must be known what they carried, to judge this one."""
-    if channel.of_the_whole:
+    """Ids of the channels of which it must be known what they carried, to judge this one and to tell of its stage."""
+    if channel.of_the_whole or channel.stage is not None:
         yield from (channel.id, *channel.after, *channel.only_when_down)
 
 

@@ -17,6 +17,11 @@ from flowwatch.policy.terms import Channel
 from flowwatch.policy.windows import written
 
 
+def declared(book: Rulebook, channel: Channel) -> Iterator[tuple[str, str]]:
+    """What the channel says of order, as (condition, value)."""
+    yield from (_said(before) for before in book.channels if before.id in channel.after)
+
+
 def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[Failing]:
     """What ran on the channel before all the channels it comes after, or perhaps before one."""
     for before in (one for one in book.channels if one.id in channel.after):
@@ -65,6 +70,10 @@ class _Earlier:
 
 
 def _check(before: Channel, truth: Truth, observed: str) -> Check:
+    what, said = _said(before)
+    return compared(what, truth, said, observed, Reason.OUT_OF_ORDER, Reason.ORDER_UNSEEN)
+
+
+def _said(before: Channel) -> tuple[str, str]:
     stage = "" if before.stage is None else f" (stage {before.stage})"
-    declared = f"acknowledged data on channel {before.id}{stage} before it"
-    return compared(f"after {before.id}", truth, declared, observed, Reason.OUT_OF_ORDER, Reason.ORDER_UNSEEN)
+    return f"after {before.id}", f"acknowledged data on channel {before.id}{stage} before it"

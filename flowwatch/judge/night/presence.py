@@ -2,11 +2,13 @@
 
 Heard is a flow of which something was acknowledged, since the channel's windows opened last and by the time.
 Silent is said only where all of that time was recorded where the sender is seen; what was perhaps heard cannot be told.
+What is expected by a time of day is so for every day on which the windows opened: one finding tells all of them.
 
 Refuses to speak of a time that the recording does not touch: of rehearsals it says nothing about the night.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import bisect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -15,7 +17,7 @@ from flowwatch.judge.night.heard import Night, Sides
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.severity import severity_of
-from flowwatch.judge.truth import FALSE, TRUE, UNSEEN
+from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared
 from flowwatch.model import (
     Check,
     Coverage,
@@ -29,20 +31,36 @@ from flowwatch.model import (
     Truth,
     Verdict,
 )
-from flowwatch.policy.match import Cidr, Networks
+from flowwatch.policy.match import Cidr, Clock, Networks
 from flowwatch.policy.terms import Channel, Presence
-from flowwatch.policy.windows import written
+from flowwatch.policy.windows import deadlines, written
 
+DAYS_MOST = 400
+"""Days of a recording, its last, on which a time of day is looked at; of those before it is said that it was not."""
+TOLD_MOST = 20
+"""Times that a finding tells one by one, and senders of each."""
 _SOURCES_MOST = 20
+_WHAT = "acknowledged flows"
+_REASONS = {FALSE: Reason.NOT_HEARD, UNSEEN: Reason.PRESENCE_UNSEEN}
+_DAY = 86_400 * 10**9
 
 
-class _Silence(msgspec.Struct, frozen=True):
-    """Everything a finding on one channel tells."""
+class Due(msgspec.Struct, frozen=True):
+    """Something must have been heard since then and by then."""
+
+    since: Instant | None
+    by: Instant
+    looked_at: bool = True
+    """False: it stands for many times that were not looked at."""
+
+
+class Silence(msgspec.Struct, frozen=True):
+    """What was not heard on a channel by one time, or of which that cannot be told."""
 
     book: Rulebook
     channel: Channel
     expected: Presence
-    since: Instant | None
+    due: Due
     truth: Truth
     senders: tuple[Cidr, ...]
     """Those of the list that were not heard; none where all senders count together."""
@@ -71,18 +89,66 @@ class _Flows(msgspec.Struct):
         return TRUE if heard >= least else UNSEEN if len(self.all) >= least else FALSE
 
 
-def silent(night: Night) -> Iterator[Finding]:
-    """One finding for each channel that was silent, or of which that cannot be told."""
+def silences(night: Night) -> Iterator[Silence]:
+    """Every silence, and all of which it cannot be told, by channel and time."""
     for book, channel in night.channels():
         expected = channel.expected
-        if expected is None or not _in_force(book, expected.by):
+        dues = [] if expected is None else _dues(night, book, channel, expected)
+        if expected is None or not dues:
             continue
-        since = night.since(book, channel, expected.by - 1)
-        if night.recorded.touches(since, expected.by):
-            counts = _counted(night, Sides(book), channel, expected, since)
-            for truth, senders, sources in _told(night, book, channel, since, counts):
+        for due, counts in zip(dues, _counted(night, Sides(book), channel, expected, dues), strict=True):
+            for truth, senders, sources in _told(night, book, channel, due, counts):
                 flows = sum(len(one.all) for one in counts.values())
-                yield _finding(_Silence(book, channel, expected, since, truth, senders, flows, sources))
+                yield Silence(book, channel, expected, due, truth, senders, flows, sources)
+
+
+def silent(silences: Iterable[Silence]) -> Iterator[Finding]:
+    """One finding for each channel that was silent, and for each of which that cannot be told."""
+    together: dict[tuple[str, Truth], list[Silence]] = {}
+    for one in silences:
+        together.setdefault((one.channel.id, one.truth), []).append(one)
+    yield from map(_finding, together.values())
+
+
+def declared(_book: Rulebook, channel: Channel) -> Iterator[tuple[str, str]]:
+    """What the channel expects, as (condition, value)."""
+    expected = channel.expected
+    if expected is not None:
+        by = str(expected.by) if isinstance(expected.by, Clock) else written(expected.by)
+        yield _WHAT, f"{_least(expected)}, by {by}"
+
+
+def explained(night: Night, silences: Iterable[Silence], book: Rulebook, channel: Channel) -> Iterator[Check]:
+    """What was heard of what the channel expects: one for each time that was not, else one for all."""
+    its = [one for one in silences if one.channel.id == channel.id and one.book is book]
+    yield from (_check(one, _REASONS[one.truth], named=True) for one in its)
+    if not its and channel.expected is not None:
+        touched = bool(_dues(night, book, channel, channel.expected))
+        for what, said in declared(book, channel):
+            observed = "heard" if touched else "that time was not recorded"
+            yield compared(what, TRUE if touched else UNSEEN, said, observed, Reason.NOT_HEARD, Reason.PRESENCE_UNSEEN)
+
+
+def _dues(night: Night, book: Rulebook, channel: Channel, expected: Presence) -> list[Due]:
+    """The times by which something must have been heard that the recording touches, in order."""
+    if isinstance(expected.by, Clock):
+        found = _daily(night, book, channel, expected.by)
+    else:
+        found = [Due(night.since(book, channel, expected.by - 1), expected.by)]
+    return [one for one in found if _in_force(book, one.by) and night.recorded.touches(one.since, one.by)]
+
+
+def _daily(night: Night, book: Rulebook, channel: Channel, clock: Clock) -> list[Due]:
+    first, last = night.recorded.first, night.recorded.last
+    if first is None or last is None:
+        return []
+    begin = max(first, last - DAYS_MOST * _DAY)
+    valid = night.valid_since(channel)
+    found = [
+        Due(opens if valid is None else max(opens, valid), by)
+        for opens, by in deadlines(channel.when, clock, begin, last, book.policy.policy.timezone)
+    ]
+    return found if begin == first else [Due(None, begin, looked_at=False), *found]
 
 
 def _in_force(book: Rulebook, by: Instant) -> bool:
@@ -91,48 +157,57 @@ def _in_force(book: Rulebook, by: Instant) -> bool:
     return begun and (header.valid_until is None or by <= header.valid_until)
 
 
+_Counts = dict[Cidr | None, "_Flows"]
+"""The flows of each listed sender; under None those of all, where they count together."""
+
+
 def _counted(
-    night: Night, sides: Sides, channel: Channel, expected: Presence, since: Instant | None
-) -> dict[Cidr | None, _Flows]:
-    """The flows of each listed sender; under None those of all, where they count together."""
-    counts: dict[Cidr | None, _Flows] = {one: _Flows() for one in expected.listed or (None,)}
+    night: Night, sides: Sides, channel: Channel, expected: Presence, dues: Sequence[Due]
+) -> Sequence[_Counts]:
+    """What was heard by each time, in one pass."""
+    counts: list[_Counts] = [{one: _Flows() for one in expected.listed or (None,)} for _ in dues]
+    times = [one.by for one in dues]
     listed = Networks((one, one) for one in expected.listed)
     carried = night.carried(channel)
     for sent, approved in [*((one, True) for one in carried), *((one, False) for one in night.nearly(channel))]:
         senders: Sequence[Cidr | None] = listed.all(sent.sender_ip) if expected.listed else (None,)
-        for sender in senders:
-            if approved and _heard(sent, since, expected.by):
-                (counts[sender].outside if sides.outside(sent) else counts[sender].heard).add(sent.flow)
-            elif _perhaps(sent, since, expected.by):
-                counts[sender].perhaps.add(sent.flow)
+        for place in range(bisect.bisect_right(times, sent.start) if sent.timed else 0, len(dues)):
+            due = dues[place]
+            if sent.timed and due.since is not None and sent.end + _DAY < due.since:
+                break  # as do all after it: a daily window is open for a day at the most
+            for sender in senders:
+                if approved and _heard(sent, due):
+                    (counts[place][sender].outside if sides.outside(sent) else counts[place][sender].heard).add(
+                        sent.flow
+                    )
+                elif _perhaps(sent, due):
+                    counts[place][sender].perhaps.add(sent.flow)
     return counts
 
 
-def _heard(sent: Transmission, since: Instant | None, by: Instant) -> bool:
-    within = sent.timed and sent.end < by and (since is None or since <= sent.start)
+def _heard(sent: Transmission, due: Due) -> bool:
+    within = sent.timed and sent.end < due.by and (due.since is None or due.since <= sent.start)
     return within and not sent.attempted and bool(sent.acked)
 
 
-def _perhaps(sent: Transmission, since: Instant | None, by: Instant) -> bool:
-    touches = not sent.timed or (sent.start < by and (since is None or since <= sent.end))
+def _perhaps(sent: Transmission, due: Due) -> bool:
+    touches = not sent.timed or (sent.start < due.by and (due.since is None or due.since <= sent.end))
     return touches and not sent.attempted and sent.acked != 0
 
 
 _Told = tuple[Truth, tuple[Cidr, ...], tuple[Coverage, ...]]
 
 
-def _told(
-    night: Night, book: Rulebook, channel: Channel, since: Instant | None, counts: dict[Cidr | None, _Flows]
-) -> Iterator[_Told]:
+def _told(night: Night, book: Rulebook, channel: Channel, due: Due, counts: _Counts) -> Iterator[_Told]:
     """Who was silent, and of whom that cannot be told, with the sources that recorded it."""
     expected = channel.expected
     assert expected is not None  # noqa: S101  # asked only of channels that expect something
     by_truth: dict[Truth, list[Cidr | None]] = {}
     held: dict[str, Coverage] = {}
     for sender, flows in counts.items():
-        truth = flows.truth(expected.min_flows)
+        truth = flows.truth(expected.min_flows) if due.looked_at else UNSEEN
         if truth is FALSE:
-            sources = _recorded(night, book, channel, sender, since, expected.by)
+            sources = _recorded(night, book, channel, sender, due)
             truth = FALSE if sources else UNSEEN
             held |= {one.source: one for one in sources}
         by_truth.setdefault(truth, []).append(sender)
@@ -142,26 +217,27 @@ def _told(
             yield truth, senders, tuple(held[one] for one in sorted(held)) if truth is FALSE else ()
 
 
-def _recorded(
-    night: Night, book: Rulebook, channel: Channel, sender: Cidr | None, since: Instant | None, by: Instant
-) -> tuple[Coverage, ...]:
+def _recorded(night: Night, book: Rulebook, channel: Channel, sender: Cidr | None, due: Due) -> tuple[Coverage, ...]:
     """The sources that recorded all that the sender, or every sender of the channel, sent in that time."""
-    if since is None:
+    if due.since is None:
         return ()
     if sender is not None:
-        return night.recorded.of_sender(book, sender, since, by)
-    return night.recorded.throughout(book, channel, since, by)
+        return night.recorded.of_sender(book, sender, due.since, due.by)
+    return night.recorded.throughout(book, channel, due.since, due.by)
 
 
-def _finding(one: _Silence) -> Finding:
+def _finding(silences: Sequence[Silence]) -> Finding:
+    """Of one channel with one truth, in order of the times."""
+    one = silences[-1]
     known = one.truth is FALSE
-    reason = Reason.NOT_HEARD if known else Reason.PRESENCE_UNSEEN
+    reason = _REASONS[one.truth]
     verdict = Verdict.DEVIATION if known else Verdict.INDETERMINATE
     rule = one.book.rule("channel", one.channel.id)
     zone = one.channel.from_[0] if len(one.channel.from_) == 1 and not one.channel.from_cidrs else None
     server = one.channel.to[0] if len(one.channel.to) == 1 and one.channel.to[0] in one.book.servers else None
     labels = tuple(map(Label, one.channel.carries or ("none",)))
     sureness, why = _confidence(one)
+    senders = sorted({sender for silence in silences for sender in silence.senders})
     return Finding(
         id=id_of(rule, reason, zone, f"server:{server}" if server else ""),
         kind=reason,
@@ -169,43 +245,67 @@ def _finding(one: _Silence) -> Finding:
         severity=severity_of(verdict, labels, one.book.policy.severity),
         confidence=sureness,
         confidence_why=why,
-        title=f"{_who(one)}: {reason.sentence}",
-        first_seen=one.expected.by,
-        last_seen=one.expected.by,
-        count=max(len(one.senders), 1),
+        title=f"{_who(silences, len(senders))}: {reason.sentence}",
+        first_seen=silences[0].due.by,
+        last_seen=one.due.by,
+        count=sum(max(len(silence.senders), 1) for silence in silences),
         attempts=0,
         bytes_sent=0,
         bytes_most=0,
         bytes_unknown=0,
         bytes_acked=None,
         sender_zone=zone,
-        senders=tuple(map(_address, one.senders)),
+        senders=tuple(map(address, senders)),
         receiver=None,
         service=None,
         server=server,
         rule=rule,
-        checks=(_check(one, reason),),
+        checks=tuple(_checks(silences, reason)),
         remedy=remedy_of(reason),
-        evidence=tuple(_evidence(one.sources)),
+        evidence=tuple(_evidence({source.source: source for silence in silences for source in silence.sources})),
     )
 
 
-def _who(one: _Silence) -> str:
+def _who(silences: Sequence[Silence], senders: int) -> str:
+    one = silences[-1]
+    times = f", {len(silences)} times" if len(silences) > 1 else ""
     if not one.expected.listed:
-        return f"channel {one.channel.id}"
-    return f"{len(one.senders)} of {len(one.expected.listed)} senders listed for channel {one.channel.id}"
+        return f"channel {one.channel.id}{times}"
+    return f"{senders} of {len(one.expected.listed)} senders listed for channel {one.channel.id}{times}"
 
 
-def _check(one: _Silence, reason: Reason) -> Check:
-    each = " of each sender listed" if one.expected.listed else ""
-    since = "" if one.since is None else f"since {written(one.since)}, "
-    declared = f"{one.expected.min_flows} or more{each}, {since}by {written(one.expected.by)}"
+def _checks(silences: Sequence[Silence], reason: Reason) -> Iterator[Check]:
+    """One for each time; those beyond `TOLD_MOST` are counted."""
+    for one in silences[:TOLD_MOST]:
+        yield _check(one, reason, named=len(silences) > 1)
+    if len(silences) > TOLD_MOST:
+        one, more = silences[-1], len(silences) - TOLD_MOST
+        yield Check(_WHAT, one.truth, f"the same by {more} later times", "the same", reason)
+
+
+def _check(one: Silence, reason: Reason, *, named: bool) -> Check:
+    since = "" if one.due.since is None else f"since {written(one.due.since)}, "
+    said = f"{_least(one.expected)}, {since}by {written(one.due.by)}"
+    if not one.due.looked_at:
+        return Check(_WHAT, one.truth, said, f"only the last {DAYS_MOST} days are looked at", reason)
     perhaps = "" if one.truth is FALSE else ", or some that could not be told"
     observed = f"fewer of {len(one.senders)}" if one.expected.listed else str(one.flows)
-    return Check("acknowledged flows", one.truth, declared, observed + perhaps, reason)
+    return Check(_WHAT, one.truth, said, observed + (_named(one) if named else "") + perhaps, reason)
 
 
-def _confidence(one: _Silence) -> tuple[Sureness, str]:
+def _least(expected: Presence) -> str:
+    return f"{expected.min_flows} or more{' of each sender listed' if expected.listed else ''}"
+
+
+def _named(one: Silence) -> str:
+    """The senders of one time among several."""
+    if not one.senders:
+        return ""
+    more = f" and {len(one.senders) - TOLD_MOST} more" if len(one.senders) > TOLD_MOST else ""
+    return f" ({', '.join(map(address, one.senders[:TOLD_MOST]))}{more})"
+
+
+def _confidence(one: Silence) -> tuple[Sureness, str]:
     if one.truth is not FALSE:
         return Sureness.LOW, "not all of the time was recorded, or what was acknowledged was not seen"
     if one.expected.listed:
@@ -213,9 +313,9 @@ def _confidence(one: _Silence) -> tuple[Sureness, str]:
     return Sureness.HIGH, "all of the time was recorded where the senders are seen"
 
 
-def _evidence(sources: Iterable[Coverage]) -> Iterator[Evidence]:
+def _evidence(sources: Mapping[str, Coverage]) -> Iterator[Evidence]:
     """The recordings as a whole: absence has no record of its own."""
-    for source in list(sources)[:_SOURCES_MOST]:
+    for source in [sources[one] for one in sorted(sources)][:_SOURCES_MOST]:
         yield Evidence(
             source=source.source,
             sha256=source.sha256,
@@ -228,6 +328,6 @@ def _evidence(sources: Iterable[Coverage]) -> Iterator[Evidence]:
         )
 
 
-def _address(sender: Cidr) -> str:
+def address(sender: Cidr) -> str:
     """The address alone where it is one."""
     return sender.address if sender.first == sender.last else str(sender)

@@ -26,6 +26,16 @@ class Recorded:
         self._all = [(one.first, one.last, one) for one in coverage if one.first is not None and one.last is not None]
         self._whole = [span for span in self._all if (span[2].flows or span[2].link_types) and not span[2].incomplete]
 
+    @property
+    def first(self) -> Instant | None:
+        """Time of the earliest record."""
+        return min((first for first, _, _ in self._all), default=None)
+
+    @property
+    def last(self) -> Instant | None:
+        """Time of the latest record."""
+        return max((last for _, last, _ in self._all), default=None)
+
     def touches(self, since: Instant | None, until: Instant) -> bool:
         """Something was recorded from `since` to `until`."""
         return any(first <= until and (since is None or since <= last) for first, last, _ in self._all)

@@ -22,6 +22,11 @@ _UNANSWERED = frozenset({"S0", "SH", "RSTOS0"})
 """Words of a connection whose opening nothing answered."""
 
 
+def declared(book: Rulebook, channel: Channel) -> Iterator[tuple[str, str]]:
+    """What the channel says of standing in, as (condition, value)."""
+    yield from (_said(primary) for primary in book.channels if primary.id in channel.only_when_down)
+
+
 def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[Failing]:
     """What ran on the backup while a primary was up, or while it could not be told."""
     for primary in (one for one in book.channels if one.id in channel.only_when_down):
@@ -32,9 +37,8 @@ def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[Failing]
                 continue
             truth, observed, shown_by = state.down(sent)
             if truth is not TRUE:
-                declared = f"channel {primary.id} down"
-                what = f"only when {primary.id} is down"
-                check = compared(what, truth, declared, observed, Reason.PRIMARY_UP, Reason.STATE_UNSEEN)
+                what, said = _said(primary)
+                check = compared(what, truth, said, observed, Reason.PRIMARY_UP, Reason.STATE_UNSEEN)
                 yield Failing(one.place, check, shown_by)
 
 
@@ -75,6 +79,10 @@ class _State:
         if not self._recorded.throughout(self._book, self._primary, at - BEFORE, at):
             return UNSEEN, "the ten minutes before were not recorded throughout", None
         return TRUE, "", None
+
+
+def _said(primary: Channel) -> tuple[str, str]:
+    return f"only when {primary.id} is down", f"channel {primary.id} down"
 
 
 def _payload(sent: Iterable[Transmission]) -> Iterator[Transmission]:

@@ -34,6 +34,12 @@ class Load(msgspec.Struct, frozen=True, gc=False):
     """Recorded outside an address translation: what was recorded inside may be the same."""
 
 
+def declared(_book: Rulebook, channel: Channel) -> Iterator[tuple[str, str]]:
+    """What the channel says of volume, as (condition, value)."""
+    limits = {} if channel.limits is None else msgspec.structs.asdict(channel.limits)
+    yield from ((what, _at_most(limit)) for what, limit in limits.items() if limit is not None)
+
+
 def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[Failing]:
     """What ran on the channel beyond its limits, or perhaps beyond them."""
     limits = channel.limits
@@ -147,7 +153,11 @@ def _perhaps(loads: Sequence[Load], limit: int) -> set[int]:
 
 
 def _check(what: str, truth: Truth, limit: int, observed: str) -> Check:
-    return compared(what, truth, f"{limit:,} at the most", observed, Reason.VOLUME, Reason.VOLUME_UNSEEN)
+    return compared(what, truth, _at_most(limit), observed, Reason.VOLUME, Reason.VOLUME_UNSEEN)
+
+
+def _at_most(limit: int) -> str:
+    return f"{limit:,} at the most"
 
 
 def _words(amount: Amount) -> str:

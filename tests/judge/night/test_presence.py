@@ -191,3 +191,100 @@ def test_one_flow_recorded_on_both_sides_of_a_translation_is_not_two(night, make
     outside = {"sender_ip": "203.0.113.5"}
     assert told(night((10, 17), (10, 17, outside), expected=TWO)) == [(UNSEEN, "indeterminate")]
     assert told(night((10, 17), (10, 17, outside), (20, 18), expected=TWO)) == []
+
+
+CLOCK = 'by = "14:00"'
+NIGHTLY = """
+[[server]]
+id = "primary"
+match = { cidrs = ["198.51.100.20/32"] }
+[[channel]]
+id = "up"
+from = ["precincts"]
+to = ["primary"]
+when = [{ days = ["mon", "tue", "wed"], start = "12:00", end = "18:00" },
+        { days = ["thu"], start = "15:00", end = "18:00" }]
+expected = { by = "14:00" }
+"""
+DAY = 24 * 60
+
+
+@pytest.fixture
+def nights(make):
+    """Judges uploads at these minutes after noon of a Tuesday, by what is expected every day at two; the findings."""
+
+    def run(*uploads, recorded=(-10, 400), sites=(), policy=NIGHTLY):
+        sent = [
+            make.sent(
+                flow=flow,
+                ref=Ref("tap.pcap", flow, flow),
+                start=make.NOON + at * MINUTE,
+                end=make.NOON + at * MINUTE + 10**9,
+                sender_ip=f"192.0.2.{last}",
+            )
+            for flow, (at, last) in enumerate(uploads, 1)
+        ]
+        first, last = (make.NOON + at * MINUTE for at in recorded)
+        coverage = Coverage(source="tap.pcap", used=9, flows=9, records=9, first=first, last=last)
+        policies = _with_sites(make.BASE + policy, EACH if sites else BY, sites)
+        return judge(sent, (), policies, lambda address, _at: Place(address=address), [coverage]).findings
+
+    return run
+
+
+def test_a_time_of_day_is_expected_on_every_day_that_was_recorded(nights):
+    week = (-DAY - 60, 3 * DAY)
+    assert told(nights((-DAY + 10, 17), (10, 17), (DAY + 10, 17), recorded=week)) == []
+    (one,) = nights((10, 17), (DAY + 130, 17), recorded=week)
+    assert (one.kind, one.count, one.title.partition(":")[0]) == (SILENT, 2, "channel up, 2 times")
+    assert [check.declared for check in one.checks] == [
+        f"1 or more, since 2026-11-0{day}T12:00:00Z, by 2026-11-0{day}T14:00:00Z" for day in (2, 4)
+    ]
+    assert one.last_seen - one.first_seen == 2 * DAY * MINUTE
+
+
+def test_the_days_of_a_sender_are_told_one_by_one(nights):
+    uploads = [(10, 17), (20, 18), (DAY + 10, 18)]
+    (one,) = nights(*uploads, recorded=(-10, DAY + 400), sites=("192.0.2.17", "192.0.2.18"))
+    assert (one.kind, one.senders, one.count) == (SILENT, ("192.0.2.17",), 1)
+    (one,) = nights(uploads[1], recorded=(-10, DAY + 400), sites=("192.0.2.17", "192.0.2.18"))
+    assert (one.senders, one.count) == (("192.0.2.17", "192.0.2.18"), 3)
+    assert [check.observed for check in one.checks] == [
+        "fewer of 1 (192.0.2.17)",
+        "fewer of 2 (192.0.2.17, 192.0.2.18)",
+    ]
+
+
+def test_a_day_that_was_half_recorded_cannot_be_told(nights):
+    found = nights((10, 17), recorded=(-10, DAY + 60))
+    assert told(found) == [(UNSEEN, "indeterminate")]
+
+
+def test_one_night_by_clock_or_by_instant_is_the_same(night, nights):
+    for uploads in ([], [(10, 17)], [(130, 17)]):
+        by_clock = nights(*uploads)
+        assert told(by_clock) == told(night(*uploads, recorded=(-10, 400)))
+        assert [one.id for one in by_clock] == [one.id for one in night(*uploads, recorded=(-10, 400))]
+
+
+def test_days_beyond_those_looked_at_are_said(nights):
+    found = nights((10, 17), recorded=(-20_000 * DAY, 400))
+    unseen = [one for one in found if one.kind == UNSEEN]
+    assert any("only the last 400 days are looked at" in check.observed for one in unseen for check in one.checks)
+    assert all(len(one.checks) <= 21 for one in found)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(uploads=st.lists(st.tuples(st.integers(-DAY, 2 * DAY), st.sampled_from([17, 18])), max_size=6))
+def test_law_every_day_is_silent_as_it_would_be_alone(nights, uploads):
+    """What is told of three recorded days is what three recordings of one day tell."""
+    sites = ("192.0.2.17", "192.0.2.18")
+
+    def silent(first, last):
+        found = nights(*uploads, recorded=(first, last), sites=sites)
+        return [one for one in found if one.kind in (SILENT, UNSEEN)]
+
+    together = silent(-DAY - 60, 2 * DAY + 300)
+    alone = [one for day in (-1, 0, 1) for one in silent(day * DAY - 60, day * DAY + 300)]
+    assert sum(one.count for one in together) == sum(one.count for one in alone)
+    assert {sender for one in together for sender in one.senders} == {sender for one in alone for sender in one.senders}
