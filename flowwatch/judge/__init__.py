@@ -11,6 +11,7 @@ from flowwatch.judge.considered import Considered
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.findings import finding_of, findings_of, merged_names
 from flowwatch.judge.observation import observe, ties
+from flowwatch.judge.past import Past, compare
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.run import Judgement, decide, judge
@@ -20,9 +21,11 @@ __all__ = [
     "Considered",
     "Derivation",
     "Judgement",
+    "Past",
     "Rulebook",
     "below",
     "bytes_in_names",
+    "compare",
     "decide",
     "finding_of",
     "findings_of",

@@ -14,6 +14,7 @@ from flowwatch.judge.destinations import destinations_of
 from flowwatch.judge.findings import findings_of, most_severe_first
 from flowwatch.judge.migration import with_migrations
 from flowwatch.judge.night import judge_the_night
+from flowwatch.judge.past import compare
 from flowwatch.judge.transmission import Locate
 from flowwatch.judge.unused import Uses
 from flowwatch.model import (
@@ -21,11 +22,13 @@ from flowwatch.model import (
     Decision,
     Destination,
     Finding,
+    History,
     Lookup,
     LookupDecision,
     OpenedBy,
     Ref,
     Rule,
+    Sighting,
     Tally,
     Transmission,
     Verdict,
@@ -46,6 +49,10 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """Every verdict is a key."""
     unused: tuple[Rule, ...]
     """Entries of the versions that judged something which nothing used."""
+    seen: tuple[Sighting, ...]
+    """What was seen of approved servers."""
+    unknown: tuple[str, ...]
+    """Ids of approved servers of which the history holds nothing."""
 
 
 def judge(
@@ -54,24 +61,31 @@ def judge(
     policies: PolicySet | None,
     locate: Locate,
     coverage: Sequence[Coverage] = (),
+    *,
+    history: History | None = None,
+    stamp: str = "",
 ) -> Judgement:
     """The judgement on everything.
 
-    `locate` gives the place of an address at an instant, the same however often it is asked.
+    `locate` gives the place of an address at an instant, the same however often it is asked; `stamp` names the data it
+    goes by. `history` is what earlier runs saw.
     """
     bench = Bench(policies, locate)
     uses = Uses()
     decisions, asked = decide(transmissions, lookups, bench, uses)
+    past = compare(decisions, asked, bench.books, locate, history=history, stamp=stamp, coverage=coverage)
     return Judgement(
         decisions=decisions,
         lookups=asked,
         findings=most_severe_first(
-            (*findings_of(decisions, asked, coverage), *judge_the_night(decisions, bench, coverage))
+            (*findings_of(decisions, asked, coverage), *judge_the_night(decisions, bench, coverage), *past.findings)
         ),
         destinations=destinations_of(decisions),
         verdicts=_tallies(decisions),
         lookup_verdicts={verdict: sum(one.verdict is verdict for one in asked) for verdict in Verdict},
         unused=tuple(uses.unused(bench)),
+        seen=past.seen,
+        unknown=past.unknown,
     )
 
 

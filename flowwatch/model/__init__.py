@@ -7,6 +7,7 @@ say", never zero.
 
 from flowwatch.model.alerts import Alert, AlertKind, Life
 from flowwatch.model.findings import Destination, Endpoint, Evidence, Finding
+from flowwatch.model.history import History, Sighting, Trait
 from flowwatch.model.names import Name, NameClass, SeenName
 from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
 from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, Marker, ReadOptions, Ref, Skip
@@ -59,6 +60,7 @@ __all__ = [
     "Fact",
     "Finding",
     "Group",
+    "History",
     "Instant",
     "Label",
     "Life",
@@ -79,9 +81,11 @@ __all__ = [
     "Rule",
     "SeenName",
     "Severity",
+    "Sighting",
     "Skip",
     "Sureness",
     "Tally",
+    "Trait",
     "Transmission",
     "Truth",
     "Verdict",

@@ -7,6 +7,7 @@ import msgspec
 
 from flowwatch.model import frames
 from flowwatch.model.findings import Destination, Finding
+from flowwatch.model.history import Sighting
 from flowwatch.model.records import Coverage
 from flowwatch.model.time import Instant
 from flowwatch.model.traffic import Amount, Transmission
@@ -90,6 +91,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     lookup_verdicts: dict[Verdict, int]
     unused: tuple[Rule, ...] = ()
     """Policy entries that nothing in this recording used."""
+    seen: tuple[Sighting, ...] = ()
+    """What was seen of approved servers: the history of the next run."""
+    unknown: tuple[str, ...] | None = None
+    """Ids of approved servers of which the history given holds nothing; None: no history was given."""
 
     def within(self, group: Group) -> dict[str, Tally]:
         """What a group is made of: its verdicts, or the reasons for being out of scope; none that is empty."""

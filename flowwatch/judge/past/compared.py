@@ -1,0 +1,101 @@
+"""One run compared with the past: what it saw, what differs, and of which servers there is nothing to compare with."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from flowwatch.judge.past.dormancy import returned
+from flowwatch.judge.past.drift import drifted
+from flowwatch.judge.past.met import Met, Server, addresses, met
+from flowwatch.judge.past.traits import said_of
+from flowwatch.judge.rulebook import Rulebook
+from flowwatch.judge.transmission import Locate
+from flowwatch.model import Coverage, Decision, Finding, History, LookupDecision, Sighting, Trait, Verdict
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """What this run adds to the past, and how it differs from it."""
+
+    seen: tuple[Sighting, ...]
+    """What this run saw, in the shape of a history."""
+    findings: tuple[Finding, ...]
+    unknown: tuple[str, ...]
+    """Ids of the servers met of which nothing was seen before: nothing can be said of a change."""
+
+
+def compare(
+    decisions: Iterable[Decision],
+    lookups: Iterable[LookupDecision],
+    books: Sequence[Rulebook],
+    locate: Locate,
+    *,
+    history: History | None = None,
+    stamp: str = "",
+    coverage: Iterable[Coverage] = (),
+) -> Past:
+    """The run against its history, and its later days against its earlier ones.
+
+    `stamp` names the location data behind `locate`; `books` are the policy's versions, none where there is no policy.
+    """
+    if not books:
+        return Past(seen=(), findings=(), unknown=())
+    versions = {book.policy.policy.version: book for book in books}
+    before = _by_server(history.sightings if history else ())
+    sources = {one.source: one for one in coverage}
+    servers: dict[str, Server] = {}
+    for one in met(decisions):
+        servers.setdefault(one.server, Server(one.server, before.get(one.server, ()))).met.append(one)
+    for asked in sorted(filter(_answered, lookups), key=_position):
+        id_ = asked.server or ""
+        servers.setdefault(id_, Server(id_, before.get(id_, ()))).asked.append(asked)
+    ordered = [servers[id_] for id_ in sorted(servers)]
+    return Past(
+        seen=History.of(sighting for one in ordered for sighting in _sightings(one, stamp)).sightings,
+        findings=tuple(
+            found
+            for one in ordered
+            for found in (*drifted(one, versions, locate, stamp, sources), *returned(one, versions, locate, sources))
+        ),
+        unknown=tuple(one.id for one in ordered if one.met and not one.before),
+    )
+
+
+def _by_server(sightings: Iterable[Sighting]) -> dict[str, tuple[Sighting, ...]]:
+    found: dict[str, list[Sighting]] = {}
+    for one in sightings:
+        found.setdefault(one.server, []).append(one)
+    return {id_: tuple(each) for id_, each in found.items()}
+
+
+def _answered(one: LookupDecision) -> bool:
+    """The name of a server was answered, at a known time, and not by a filter in its stead."""
+    lookup = one.lookup
+    told = one.server is not None and lookup.time is not None and lookup.name_exact and not lookup.withheld
+    return told and one.verdict is not Verdict.OUT_OF_SCOPE and bool(lookup.answers)
+
+
+def _position(one: LookupDecision) -> tuple[object, ...]:
+    return one.lookup.time, one.lookup.ref.source, one.lookup.ref.first_record, one.lookup.qname
+
+
+def _sightings(server: Server, stamp: str) -> Iterator[Sighting]:
+    for one in server.met:
+        yield from _of_met(one, stamp)
+    for asked in server.asked:
+        at = asked.lookup.time or 0
+        for address in addresses(asked):
+            yield Sighting(
+                server=server.id, trait=Trait.ANSWER, value=address, at=asked.lookup.qname, first=at, last=at
+            )
+
+
+def _of_met(one: Met, stamp: str) -> Iterator[Sighting]:
+    alone = Sighting(
+        server=one.server, trait=Trait.ADDRESS, value=one.address, at=one.address, first=one.first, last=one.last
+    )
+    yield alone
+    if one.key is not None:
+        yield msgspec.structs.replace(alone, trait=Trait.KEY, value=one.key)
+    for said in said_of(one.place):
+        for value in said.values:
+            yield msgspec.structs.replace(alone, trait=said.trait, value=value, by=stamp, operator=said.operator)

@@ -1,0 +1,82 @@
+"""The listed servers that data went to, gathered by what they showed: one pass over the decisions.
+
+Promises: only what is the listed server by its address or a bound name, and was not refused altogether: attempts,
+unacknowledged payload and what went through a proxy show nothing of it. Gathered by day, so that pauses stay visible.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from flowwatch.judge.findings import at_server
+from flowwatch.model import Decision, Instant, Label, LookupDecision, Place, Sighting, Verdict
+
+DAY = 86_400 * 10**9
+_ADDRESSES = frozenset({"A", "AAAA"})
+_SHOWING = frozenset({Verdict.APPROVED, Verdict.EXCEPTED, Verdict.DEVIATION, Verdict.INDETERMINATE})
+
+
+class Met(msgspec.Struct, gc=False):
+    """A server at one address on one day, in one place and with one key."""
+
+    server: str
+    address: str
+    key: str | None
+    """SHA-256 of its certificate's key (SPKI); None where none was shown."""
+    place: Place | None
+    first: Instant
+    last: Instant
+    decision: Decision
+    """The first."""
+    labels: dict[str, Label]
+
+
+class Server(msgspec.Struct, gc=False):
+    """One listed server: what was seen of it before, and what is now, each in order of time."""
+
+    id: str
+    before: tuple[Sighting, ...]
+    met: list[Met] = []
+    asked: list[LookupDecision] = []
+    """Answered lookups of its names."""
+
+
+def met(decisions: Iterable[Decision]) -> list[Met]:
+    """The servers met, in order of time."""
+    found: dict[tuple[str, str, str | None, int, int], Met] = {}
+    for one in decisions:
+        if one.server is None or not _shows(one):
+            continue
+        sent = one.transmission
+        key = sent.cert_spki_sha256 if sent.responder_is_receiver else None
+        place = (one.server, sent.receiver_ip, key, sent.start // DAY, id(one.place))  # alive as long as `found`
+        known = found.get(place)
+        if known is None:
+            labels = {label.name: label for label in one.labels}
+            found[place] = Met(
+                one.server, sent.receiver_ip, key, one.place, sent.start, sent.end, decision=one, labels=labels
+            )
+            continue
+        known.last = max(known.last, sent.end)
+        known.labels.update((label.name, label) for label in one.labels)
+        if _position(one) < _position(known.decision):
+            known.first, known.decision = sent.start, one
+    return sorted(found.values(), key=lambda one: _position(one.decision))
+
+
+def _shows(one: Decision) -> bool:
+    """The receiver is the server, and took what was sent as far as that was recorded."""
+    sent = one.transmission
+    taken = sent.timed and not sent.attempted and sent.acked != 0
+    direct = one.via is None and one.far_end is None
+    return taken and direct and one.verdict in _SHOWING and at_server(one)
+
+
+def _position(one: Decision) -> tuple[object, ...]:
+    ref = one.transmission.ref
+    return one.transmission.start, ref.source, ref.first_record, one.transmission.flow
+
+
+def addresses(asked: LookupDecision) -> list[str]:
+    """The addresses a name was answered with."""
+    return sorted({one.data for one in asked.lookup.answers or () if one.type in _ADDRESSES})
