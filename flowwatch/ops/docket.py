@@ -7,7 +7,7 @@ decisions are those that stand now.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -207,7 +207,8 @@ class Docket:
 
     def _compare(self, sent: list[Decision], asked: list[LookupDecision]) -> None:
         """Tells what is seen of approved servers otherwise than before, and keeps what is seen."""
-        history = self._sightings.of(one.server for one in (*sent, *asked) if one.server is not None)
+        servers = [*(one.server for one in sent), *(one.server for one in asked)]
+        history = self._sightings.of(one for one in servers if one is not None)
         past = compare(sent, asked, self._bench.books, self._locate, history=history, stamp=self._stamp)
         for found in past.findings:
             self._findings.holds(_as_read(found), self._check)

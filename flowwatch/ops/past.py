@@ -36,12 +36,13 @@ class Sightings:
 
 _OF = "SELECT trait, value, at, placed_by, operator, first, last FROM sightings WHERE server = ?"
 _ADD = """
-INSERT INTO sightings (server, trait, value, at, placed_by, operator, first, last) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+INSERT INTO sightings (server, trait, value, at, placed_by, operator, first, last)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 ON CONFLICT DO UPDATE SET operator = iif(?8 > last, ?6, operator), first = min(first, ?7), last = max(last, ?8)
 """
 
 
-def _sighting(  # noqa: PLR0913, PLR0917 - the columns in order
+def _sighting(
     server: str, trait: str, value: str, at: str, by: str, operator: str | None, first: int, last: int
 ) -> Sighting:
     return Sighting(

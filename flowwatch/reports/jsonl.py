@@ -2,8 +2,9 @@ r"""The whole Report as JSON lines: lossless, versioned, described by `report.sc
 
 Promises: first a line of type `report` (schema name, headline, counts, policies, reference data, and how many lines of
 each type follow, so that a cut file shows), then `coverage`, `finding`, `destination`, `sighting`, `decision` and
-`lookup` lines in the Report's order. Times are RFC 3339 with nanoseconds and `Z`. Nulls are omitted. Every byte is printable ASCII or the
-line's end: the rest is `\u` escaped. Within `flowwatch.report/1` a key may be added, never renamed or removed.
+`lookup` lines in the Report's order. Times are RFC 3339 with nanoseconds and `Z`. Nulls are omitted. Every byte is
+printable ASCII or the line's end: the rest is `\u` escaped. Within `flowwatch.report/1` a key may be added, never
+renamed or removed.
 An alert is one such line too, `flowwatch.alert/1`, described by `alert.schema.json`.
 """
 

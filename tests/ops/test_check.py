@@ -377,9 +377,9 @@ def test_what_was_seen_of_a_server_is_kept(place):
     place.flow(NOON + MINUTE)
     place.now += HOUR
     place.check()
-    seen = {(server, what): value for server, what, value in place.ask("SELECT server, what, value FROM seen")}
-    assert seen["ingest", "sent_to"] == "198.51.100.10"
-    assert seen["ingest", "answers"] == "198.51.100.10"
+    seen = {(server, trait): value for server, trait, value in place.ask("SELECT server, trait, value FROM sightings")}
+    assert seen["ingest", "address"] == "198.51.100.10"
+    assert seen["ingest", "answer"] == "198.51.100.10"
 
 
 def test_a_full_disk_is_told_and_nothing_is_lost(place, monkeypatch):

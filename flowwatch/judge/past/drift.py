@@ -163,7 +163,14 @@ def _walked(shown: Sequence[_Shown]) -> Iterator[_Differing]:
 def _learn(known: dict[str, _Shown], one: _Shown) -> None:
     for value in one.said.values:
         before = known.get(value)
-        known[value] = one if before is None else max(before, one, key=_last)
+        known[value] = one if before is None else _joined(before, one)
+
+
+def _joined(one: _Shown, other: _Shown) -> _Shown:
+    """The later of the two; since when, where both are at one address."""
+    later = max(one, other, key=_last)
+    alike = one.at == other.at and one.said == other.said
+    return msgspec.structs.replace(later, first=min(one.first, other.first)) if alike else later
 
 
 def _order(one: _Shown) -> tuple[Instant, list[str], str]:
