@@ -91,7 +91,7 @@ def no_history(report: Report) -> str:
         return ""
     shown = ", ".join(report.unknown[:_UNKNOWN_TOLD])
     more = f" and {number(len(report.unknown) - _UNKNOWN_TOLD)} more" if len(report.unknown) > _UNKNOWN_TOLD else ""
-    return f"No history of {plural(len(report.unknown), 'server')}: whether it changed cannot be told ({shown}{more})."
+    return f"No history of {plural(len(report.unknown), 'server')}: changes cannot be told ({shown}{more})."
 
 
 _UNKNOWN_TOLD = 6

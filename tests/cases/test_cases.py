@@ -1,7 +1,7 @@
 """Every folder of `captures/` is a case: its inputs under its policy give exactly what its `expect.toml` says.
 
-A new case needs no code here: `make.py`, the input it makes (`input*`), `policy.toml`, `expect.toml`, `README.md`. What an
-earlier run had read, whose report is the history of this one, is `earlier*`.
+A new case needs no code here: `make.py`, the input it makes (`input*`), `policy.toml`, `expect.toml`, `README.md`.
+What an earlier run had read, whose report is the history of this one, is `earlier*`.
 """
 
 import importlib.util
@@ -169,8 +169,8 @@ def test_the_coverage_is_as_expected(case: Path) -> None:
 def scan(case: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """The program itself, as a person runs it in the case's folder, after the earlier run where there was one."""
 
-    def run(*arguments: str, paths: list[Path] = inputs(case)) -> subprocess.CompletedProcess[str]:
-        named = [path.name for path in paths]
+    def run(*arguments: str, paths: Iterable[Path] = ()) -> subprocess.CompletedProcess[str]:
+        named = [path.name for path in paths or inputs(case)]
         command = [sys.executable, "-m", "flowwatch", "scan", *named, "--policy", "policy.toml", *arguments]
         environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "160", "PYTHONPATH": str(ROOT)}
         return subprocess.run(

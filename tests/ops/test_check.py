@@ -382,6 +382,83 @@ def test_what_was_seen_of_a_server_is_kept(place):
     assert seen["ingest", "answer"] == "198.51.100.10"
 
 
+PLACE = """
+[[place]]
+cidr = "198.51.100.10/32"
+country = "XA"
+asn = {}
+{}
+"""
+DAY = 24 * HOUR
+
+
+def _used(place, at):
+    """The server is used at that time, and checked an hour later."""
+    place.answer(at)
+    place.flow(at + MINUTE, port=4000 + at // DAY % 1000)
+    place.now = at + HOUR
+    place.check()
+
+
+def _told(place):
+    """Reason and life of what was told, but for the sources' silence."""
+    alerts = place.folder / "alerts.jsonl"
+    lines = [json.loads(line) for line in alerts.read_text().splitlines()] if alerts.exists() else []
+    told = [(one["finding"]["kind"], one["life"]) for one in lines if "finding" in one]
+    return [one for one in told if not one[0].startswith("coverage.")]
+
+
+def test_a_server_that_drifts_is_told_once(place):
+    moved = PLACE.format(64500, "until = 2026-09-25T00:00:00Z") + PLACE.format(64501, "from = 2026-09-25T00:00:00Z")
+    (place.folder / "policy.toml").write_text(POLICY + moved)
+    for day in (0, 1):
+        _used(place, NOON + day * DAY)
+    assert _told(place) == []
+    for day in (7, 8, 9):
+        _used(place, NOON + day * DAY)
+    assert _told(place) == [("drift.network", "new")]
+    ((known,),) = place.ask("SELECT json_extract(body, '$.checks') FROM findings WHERE body LIKE '%drift.network%'")
+    (check,) = json.loads(known)
+    assert check["declared"].startswith("AS64500 at 198.51.100.10, seen 2026-09-21T14:14:20Z")
+    assert check["observed"].startswith("AS64501 at 198.51.100.10, seen 2026-09-28T14:14:20Z")
+
+
+def test_other_location_data_alone_is_no_drift(place):
+    (place.folder / "policy.toml").write_text(POLICY + PLACE.format(64500, ""))
+    _used(place, NOON)
+    (place.folder / "policy.toml").write_text(POLICY + PLACE.format(64501, ""))
+    for day in (7, 8):
+        _used(place, NOON + day * DAY)
+    assert _told(place) == [("reference.changed", "new")]
+
+
+def test_a_drift_is_told_once_though_the_check_is_ended(place, monkeypatch):
+    """What is seen moves with the finding that tells it: both or neither are kept."""
+    moved = PLACE.format(64500, "until = 2026-09-25T00:00:00Z") + PLACE.format(64501, "from = 2026-09-25T00:00:00Z")
+    (place.folder / "policy.toml").write_text(POLICY + moved)
+    _used(place, NOON)
+    with monkeypatch.context() as ended:
+        ended.setattr("flowwatch.ops.kept.Kept.judged", _ended)
+        with pytest.raises(KeyboardInterrupt):
+            _used(place, NOON + 7 * DAY)
+    assert place.ask("SELECT value FROM sightings WHERE trait = 'network'") == [("AS64500",)]
+    place.check()
+    place.check()
+    assert _told(place) == [("drift.network", "new")]
+
+
+def _ended(*_):
+    raise KeyboardInterrupt
+
+
+def test_a_server_that_returns_is_told_each_time(place):
+    (place.folder / "policy.toml").write_text(POLICY + '[defaults]\ndormant_after = "30d"\n')
+    for day in (0, 20, 60, 61, 120):
+        _used(place, NOON + day * DAY)
+    told = [one for one in _told(place) if one[0] == "presence.dormant_returned"]
+    assert [life for _, life in told if life != "quiet"] == ["new", "repeated"]
+
+
 def test_a_full_disk_is_told_and_nothing_is_lost(place, monkeypatch):
     place.check()
     for port in range(400):

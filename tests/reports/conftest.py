@@ -40,9 +40,11 @@ from flowwatch.model import (
     Rule,
     SeenName,
     Severity,
+    Sighting,
     Skip,
     Sureness,
     Tally,
+    Trait,
     Transmission,
     Truth,
     Verdict,
@@ -503,7 +505,16 @@ def rich_report() -> Report:
         verdicts=tallies,
         lookup_verdicts={Verdict.APPROVED: 39, Verdict.UNAPPROVED: 1},
         unused=(RULE, Rule("exception", "EX-2026-031", "county-results", "2026.11.1")),
+        seen=_seen(),
     )
+
+
+def _seen() -> tuple[Sighting, ...]:
+    at = Sighting(
+        server="results-primary", trait=Trait.ADDRESS, value="198.51.100.20", at="198.51.100.20", first=1, last=2
+    )
+    network = {"trait": Trait.NETWORK, "value": "AS64500", "by": "2026-09-21/0a1b", "operator": "State Data Centre"}
+    return at, msgspec.structs.replace(at, **network)
 
 
 def empty_report() -> Report:
