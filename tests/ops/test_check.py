@@ -400,12 +400,10 @@ def _used(place, at):
     place.check()
 
 
-def _told(place):
-    """Reason and life of what was told, but for the sources' silence."""
-    alerts = place.folder / "alerts.jsonl"
-    lines = [json.loads(line) for line in alerts.read_text().splitlines()] if alerts.exists() else []
-    told = [(one["finding"]["kind"], one["life"]) for one in lines if "finding" in one]
-    return [one for one in told if not one[0].startswith("coverage.")]
+def _found(place):
+    """Reason, and in how many checks it was found, but for the sources' silence."""
+    asked = "SELECT json_extract(body, '$.kind'), json_extract(body, '$.count') FROM findings ORDER BY 1"
+    return [(kind, count) for kind, count in place.ask(asked) if not kind.startswith("coverage.")]
 
 
 def test_a_server_that_drifts_is_told_once(place):
@@ -413,10 +411,10 @@ def test_a_server_that_drifts_is_told_once(place):
     (place.folder / "policy.toml").write_text(POLICY + moved)
     for day in (0, 1):
         _used(place, NOON + day * DAY)
-    assert _told(place) == []
+    assert _found(place) == []
     for day in (7, 8, 9):
         _used(place, NOON + day * DAY)
-    assert _told(place) == [("drift.network", "new")]
+    assert _found(place) == [("drift.network", 1)]
     ((known,),) = place.ask("SELECT json_extract(body, '$.checks') FROM findings WHERE body LIKE '%drift.network%'")
     (check,) = json.loads(known)
     assert check["declared"].startswith("AS64500 at 198.51.100.10, seen 2026-09-21T14:14:20Z")
@@ -429,7 +427,7 @@ def test_other_location_data_alone_is_no_drift(place):
     (place.folder / "policy.toml").write_text(POLICY + PLACE.format(64501, ""))
     for day in (7, 8):
         _used(place, NOON + day * DAY)
-    assert _told(place) == [("reference.changed", "new")]
+    assert _found(place) == [("reference.changed", 1)]
 
 
 def test_a_drift_is_told_once_though_the_check_is_ended(place, monkeypatch):
@@ -438,16 +436,16 @@ def test_a_drift_is_told_once_though_the_check_is_ended(place, monkeypatch):
     (place.folder / "policy.toml").write_text(POLICY + moved)
     _used(place, NOON)
     with monkeypatch.context() as ended:
-        ended.setattr("flowwatch.ops.kept.Kept.judged", _ended)
+        ended.setattr("flowwatch.ops.kept.Kept.judged", _interrupted)
         with pytest.raises(KeyboardInterrupt):
             _used(place, NOON + 7 * DAY)
     assert place.ask("SELECT value FROM sightings WHERE trait = 'network'") == [("AS64500",)]
     place.check()
     place.check()
-    assert _told(place) == [("drift.network", "new")]
+    assert _found(place) == [("drift.network", 1)]
 
 
-def _ended(*_):
+def _interrupted(*_):
     raise KeyboardInterrupt
 
 
@@ -455,8 +453,7 @@ def test_a_server_that_returns_is_told_each_time(place):
     (place.folder / "policy.toml").write_text(POLICY + '[defaults]\ndormant_after = "30d"\n')
     for day in (0, 20, 60, 61, 120):
         _used(place, NOON + day * DAY)
-    told = [one for one in _told(place) if one[0] == "presence.dormant_returned"]
-    assert [life for _, life in told if life != "quiet"] == ["new", "repeated"]
+    assert _found(place) == [("presence.dormant_returned", 2)]
 
 
 def test_a_full_disk_is_told_and_nothing_is_lost(place, monkeypatch):
