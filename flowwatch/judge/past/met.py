@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import msgspec
 
 from flowwatch.judge.findings import at_server
-from flowwatch.model import Decision, Instant, Label, LookupDecision, Place, Sighting, Verdict
+from flowwatch.model import Decision, Instant, Label, LookupDecision, OpenedBy, Place, Sighting, Verdict
 
 DAY = 86_400 * 10**9
 _ADDRESSES = frozenset({"A", "AAAA"})
@@ -48,28 +48,45 @@ def met(decisions: Iterable[Decision]) -> list[Met]:
         if one.server is None or not _shows(one):
             continue
         sent = one.transmission
-        key = sent.cert_spki_sha256 if sent.responder_is_receiver else None
-        place = (one.server, sent.receiver_ip, key, sent.start // DAY, id(one.place))  # alive as long as `found`
-        known = found.get(place)
+        key = sent.cert_spki_sha256 if sent.opened_by is OpenedBy.SENDER else None
+        alike = (one.server, sent.receiver_ip, key, sent.start // DAY, id(one.place))  # alive as long as `found`
+        known = found.get(alike)
         if known is None:
-            labels = {label.name: label for label in one.labels}
-            found[place] = Met(
-                one.server, sent.receiver_ip, key, one.place, sent.start, sent.end, decision=one, labels=labels
-            )
-            continue
-        known.last = max(known.last, sent.end)
-        known.labels.update((label.name, label) for label in one.labels)
-        if _position(one) < _position(known.decision):
-            known.first, known.decision = sent.start, one
+            found[alike] = _first(one, key)
+        else:
+            _add(known, one)
     return sorted(found.values(), key=lambda one: _position(one.decision))
+
+
+def _first(one: Decision, key: str | None) -> Met:
+    sent = one.transmission
+    return Met(
+        server=one.server or "",
+        address=sent.receiver_ip,
+        key=key,
+        place=one.place,
+        first=sent.start,
+        last=sent.end,
+        decision=one,
+        labels={label.name: label for label in one.labels},
+    )
+
+
+def _add(known: Met, one: Decision) -> None:
+    sent = one.transmission
+    known.last = max(known.last, sent.end)
+    for label in one.labels:
+        if label.name not in known.labels:
+            known.labels[label.name] = label
+    if sent.start <= known.first and _position(one) < _position(known.decision):
+        known.first, known.decision = sent.start, one
 
 
 def _shows(one: Decision) -> bool:
     """The receiver is the server, and took what was sent as far as that was recorded."""
     sent = one.transmission
     taken = sent.timed and not sent.attempted and sent.acked != 0
-    direct = one.via is None and one.far_end is None
-    return taken and direct and one.verdict in _SHOWING and at_server(one)
+    return taken and one.via is None and one.far_end is None and one.verdict in _SHOWING and at_server(one)
 
 
 def _position(one: Decision) -> tuple[object, ...]:

@@ -121,11 +121,11 @@ def test_without_an_earlier_sighting_nothing_is_said(run):
 
 
 def test_the_same_again_is_no_drift(run):
-    uploads = [(0, 20, {"cert_spki_sha256": "aa"}), (1 / 24, 21)]
+    first, second = (0, 20, {"cert_spki_sha256": "aa"}), (1 / 24, 21)
     world = World(database={"198.51.100.20": HERE, "198.51.100.21": THERE})
-    before = run(*uploads, world=world)
+    before = run(first, second, world=world)
     assert before.findings == ()  # two addresses from the start
-    assert run(*((at + 7, *rest) for at, *rest in uploads), world=world, history=before.seen).findings == ()
+    assert run((7, *first[1:]), (7.1, *second[1:]), world=world, history=before.seen).findings == ()
 
 
 def test_other_location_data_alone_is_no_drift(run):
