@@ -56,8 +56,13 @@ def compare(
             for one in ordered
             for found in (*drifted(one, versions, locate, stamp, sources), *returned(one, versions, locate, sources))
         ),
-        unknown=tuple(one.id for one in ordered if one.met and not one.before),
+        unknown=tuple(one.id for one in ordered if one.met and not _known(one)),
     )
+
+
+def _known(server: Server) -> bool:
+    """It was used before, not only asked for."""
+    return any(one.trait is Trait.ADDRESS for one in server.before)
 
 
 def _by_server(sightings: Iterable[Sighting]) -> dict[str, tuple[Sighting, ...]]:
