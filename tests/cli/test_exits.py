@@ -43,7 +43,7 @@ def test_a_history_that_cannot_be_used_is_2(tmp_path):
     alone = run("scan", CASES / "late-owner" / "input.pcap", "--history", policy, cwd=tmp_path)
     assert (alone.returncode, b"there is no policy" in alone.stderr) == (2, True)
     earlier = tmp_path / "earlier.jsonl"
-    judged("name-only-in-dns", "--format", "jsonl", "-o", earlier)
+    judged("no-result-data", "--format", "jsonl", "-o", earlier)
     kept = earlier.read_bytes()
     assert judged("late-owner", "--history", earlier, "-o", earlier).returncode == 2
     assert earlier.read_bytes() == kept
