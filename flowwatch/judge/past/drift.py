@@ -69,18 +69,19 @@ def drifted(
     server: Server, books: Mapping[str, Rulebook], locate: Locate, stamp: str, sources: _Sources
 ) -> Iterator[Finding]:
     """What differs from before, each change once, and where only the location data does."""
-    told = [*_of_places(server, locate), *_walked(_keys(server)), *_of_answers(server, books)]
+    anew = list(_located_anew(server, locate))
+    told = [*_of_places(server, anew), *_walked(_keys(server)), *_of_answers(server, books)]
     undeclared = [one for one in told if not _declared(one.now.said, server.id, books)]
     for one in {(one.now.said.trait, _to(one.now)): one for one in reversed(undeclared)}.values():
         yield finding(_change(server.id, one), books, sources)
-    replaced = tuple(_replaced(server, locate, stamp, {value for one in told for value in one.now.said.values}))
+    replaced = tuple(_replaced(server, anew, stamp, {value for one in told for value in one.now.said.values}))
     if replaced:
         yield finding(_of_reference(server, replaced), books, sources)
 
 
-def _of_places(server: Server, locate: Locate) -> Iterator[_Differing]:
+def _of_places(server: Server, anew: Sequence[_Shown]) -> Iterator[_Differing]:
     """By trait, and by whether the operator states it."""
-    shown = [*_located_anew(server, locate), *_located_now(server)]
+    shown = [*anew, *_located_now(server)]
     for trait in _PLACED:
         for stated in (False, True):
             yield from _walked([one for one in shown if (one.said.trait, one.said.stated) == (trait, stated)])
@@ -243,28 +244,26 @@ def _sureness(now: _Shown) -> tuple[Sureness, str]:
     return Sureness.LOW, "one set of location data places both, on a single source or a disputed one"
 
 
-def _replaced(server: Server, locate: Locate, stamp: str, told: set[str]) -> Iterator[Check]:
+def _replaced(server: Server, anew: Iterable[_Shown], stamp: str, told: set[str]) -> Iterator[Check]:
     """What the data of the earlier sightings said otherwise than today's, where that alone differs."""
-    anew = [one.said for one in _located_anew(server, locate)]
+    comparable: dict[tuple[Trait, bool], set[str]] = {}
+    for one in anew:
+        comparable.setdefault((one.said.trait, one.said.stated), set()).update(one.said.values)
     for trait in _PLACED:
         recorded = [one for one in server.before if one.trait is trait]
-        before = {one.value for one in recorded}  # by today's data too, where it was told before
-        for shown in (one for one in _located_now(server) if one.said.trait is trait) if recorded else ():
-            said = shown.said
-            comparable = {value for one in anew if _alike(one, said) for value in one.values}
-            same = not comparable or not said.values.isdisjoint(comparable)
-            if same and said.values.isdisjoint(before) and said.values.isdisjoint(told):
-                last = max(recorded, key=lambda one: (one.last, one.key))
-                words = f"{last.value} ({last.operator})" if last.operator else last.value
-                declared = f"{observed(words, last.at, last.first, last.last)}, by data {last.by}"
-                seen = f"{observed(said.words, shown.at, shown.first, shown.last)}, by data {stamp}"
-                reason = Reason.REFERENCE_CHANGED
-                yield Check(f"{trait} as before", Truth.UNSEEN, declared, seen, reason)
+        others = told | {one.value for one in recorded}  # by today's data too, where it was told before
+        for now in (one for one in _located_now(server) if one.said.trait is trait) if recorded else ():
+            known = comparable.get((trait, now.said.stated))
+            if (not known or not now.said.values.isdisjoint(known)) and now.said.values.isdisjoint(others):
+                yield _check_of_reference(max(recorded, key=lambda one: (one.last, one.key)), now, stamp)
                 break
 
 
-def _alike(one: Said, other: Said) -> bool:
-    return (one.trait, one.stated) == (other.trait, other.stated)
+def _check_of_reference(before: Sighting, now: _Shown, stamp: str) -> Check:
+    words = f"{before.value} ({before.operator})" if before.operator else before.value
+    declared = f"{observed(words, before.at, before.first, before.last)}, by data {before.by}"
+    seen = f"{observed(now.said.words, now.at, now.first, now.last)}, by data {stamp}"
+    return Check(f"{before.trait} as before", Truth.UNSEEN, declared, seen, Reason.REFERENCE_CHANGED)
 
 
 def _of_reference(server: Server, checks: tuple[Check, ...]) -> Change:
