@@ -10,7 +10,8 @@ from flowwatch.judge.past.met import Met, Server, addresses, met
 from flowwatch.judge.past.traits import said_of
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.transmission import Locate
-from flowwatch.model import Coverage, Decision, Finding, History, LookupDecision, Sighting, Trait, Verdict
+from flowwatch.model import Coverage, Decision, Finding, History, LookupDecision, Name, Sighting, Trait
+from flowwatch.policy.terms import Server as Entry
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +46,7 @@ def compare(
     servers: dict[str, Server] = {}
     for one in met(decisions):
         servers.setdefault(one.server, Server(one.server, before.get(one.server, ()))).met.append(one)
-    for asked in sorted(filter(_answered, lookups), key=_position):
+    for asked in sorted((one for one in lookups if _compared(one, books)), key=_position):
         id_ = asked.server or ""
         servers.setdefault(id_, Server(id_, before.get(id_, ()))).asked.append(asked)
     ordered = [servers[id_] for id_ in sorted(servers)]
@@ -72,11 +73,22 @@ def _by_server(sightings: Iterable[Sighting]) -> dict[str, tuple[Sighting, ...]]
     return {id_: tuple(each) for id_, each in found.items()}
 
 
-def _answered(one: LookupDecision) -> bool:
-    """The name of a server was answered, at a known time, and not by a filter in its stead."""
+def _compared(one: LookupDecision, books: Iterable[Rulebook]) -> bool:
+    """A name listed in full of a server with addresses of its own was answered, at a known time, and by no filter.
+
+    Others take turns by design (where those lead is compared by network and country), or are without number.
+    """
     lookup = one.lookup
-    told = one.server is not None and lookup.time is not None and lookup.name_exact and not lookup.withheld
-    return told and one.verdict is not Verdict.OUT_OF_SCOPE and bool(lookup.answers)
+    if one.server is None or lookup.time is None or not lookup.answers or not lookup.name_exact or lookup.withheld:
+        return False
+    entries = (book.servers.get(one.server) for book in books)
+    return any(_lists(entry, lookup.qname) for entry in entries if entry is not None)
+
+
+def _lists(entry: Entry, name: str) -> bool:
+    if not entry.dedicated and not entry.match.cidrs:
+        return False
+    return any(not pattern.wildcard and pattern.covers(Name.parse(name)) for pattern in entry.match.names)
 
 
 def _position(one: LookupDecision) -> tuple[object, ...]:

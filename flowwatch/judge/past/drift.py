@@ -3,10 +3,7 @@
 It is drift where nothing of what is observed now was observed before, both under one set of location data. What only
 the data of an earlier sighting said otherwise is `reference.changed`. What is seen of a server within twelve hours of
 its first sighting belongs to that first observation: a server may have several addresses and keys from the start.
-
-Answers are compared only of servers whose addresses are declared or their own (`cidrs`, `dedicated`): others take turns
-by design, and where those lead is compared by network and country. What the policy itself declares of a server
-(`expect`, `tls.spki_sha256`) is no drift.
+What the policy itself declares of a server (`expect`, `tls.spki_sha256`) is no drift.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -70,7 +67,7 @@ def drifted(
 ) -> Iterator[Finding]:
     """What differs from before, each change once, and where only the location data does."""
     anew = list(_located_anew(server, locate))
-    told = [*_of_places(server, anew), *_walked(_keys(server)), *_of_answers(server, books)]
+    told = [*_of_places(server, anew), *_walked(_keys(server)), *_of_answers(server)]
     undeclared = [one for one in told if not _declared(one.now.said, server.id, books)]
     for one in {(one.now.said.trait, _to(one.now)): one for one in reversed(undeclared)}.values():
         yield finding(_change(server.id, one), books, sources)
@@ -125,10 +122,8 @@ def _keys(server: Server) -> list[_Shown]:
     return before + now
 
 
-def _of_answers(server: Server, books: Mapping[str, Rulebook]) -> Iterator[_Differing]:
+def _of_answers(server: Server) -> Iterator[_Differing]:
     """Name by name, each address for itself."""
-    if not any(_keeps_addresses(book.servers.get(server.id)) for book in books.values()):
-        return
     by_name: dict[str, list[_Shown]] = {}
     for one in server.before:
         if one.trait is Trait.ANSWER:
@@ -138,10 +133,6 @@ def _of_answers(server: Server, books: Mapping[str, Rulebook]) -> Iterator[_Diff
         by_name.setdefault(name, []).extend(_answer(one, name, at, at, asked) for one in addresses(asked))
     for name in sorted(by_name):
         yield from _walked(by_name[name])
-
-
-def _keeps_addresses(entry: Entry | None) -> bool:
-    return entry is not None and (entry.dedicated or bool(entry.match.cidrs))
 
 
 def _answer(address: str, name: str, first: Instant, last: Instant, by: LookupDecision | None = None) -> _Shown:

@@ -38,7 +38,7 @@ class Server(msgspec.Struct, gc=False):
     before: tuple[Sighting, ...]
     met: list[Met] = []
     asked: list[LookupDecision] = []
-    """Answered lookups of its names."""
+    """Answered lookups of its names, as far as they are compared."""
 
 
 def met(decisions: Iterable[Decision]) -> list[Met]:
