@@ -16,7 +16,7 @@ import msgspec
 
 import flowwatch
 from flowwatch import judge, policy, sources, transmissions
-from flowwatch.model import Coverage, Lookup, ReadOptions, Report, Transmission
+from flowwatch.model import Coverage, History, Lookup, ReadOptions, Report, Transmission
 from flowwatch.places import Locator
 from flowwatch.policy.terms import DnsBinding, PolicySet
 from flowwatch.sources import Collected
@@ -38,19 +38,29 @@ def audit(
     policy: PolicySet | Path | str | None = None,
     *,
     databases: Sequence[Path] = (),
+    history: History | None = None,
     options: ReadOptions = ReadOptions(),
     progress: Progress | None = None,
 ) -> Report:
     """Everything that was read, judged and could not be told, as one Report.
 
     `paths` are files, folders, globs or `-`; `policy` a loaded set, a TOML file or a folder of versions, None: all is
-    listed and nothing approved; `databases` are the operator's own MMDB files.
+    listed and nothing approved; `databases` are the operator's own MMDB files; `history` is what earlier runs saw of
+    approved servers (`Report.seen`).
     """
     policies = _loaded(policy)
     collected = read(paths, [] if policies is None else [policies], options, progress)
     traced = trace(collected, policies)
     with Locator(policies.place_facts if policies else (), databases) as locator:
-        judged = judge.judge(traced.sent, traced.asked, policies, locator.locate, traced.coverage)
+        judged = judge.judge(
+            traced.sent,
+            traced.asked,
+            policies,
+            locator.locate,
+            traced.coverage,
+            history=history,
+            stamp=locator.stamp,
+        )
         reference = locator.reference
     return Report(
         version=flowwatch.__version__,
@@ -66,6 +76,8 @@ def audit(
         lookup_verdicts=judged.lookup_verdicts,
         uses=judged.uses,
         stages=judged.stages,
+        seen=judged.seen,
+        unknown=None if history is None else judged.unknown,
     )
 
 

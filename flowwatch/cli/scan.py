@@ -33,7 +33,7 @@ from flowwatch.cli.options import (
 from flowwatch.errors import UsageError
 
 if TYPE_CHECKING:
-    from flowwatch.model import Report
+    from flowwatch.model import History, Report
 
 
 class Format(enum.StrEnum):
@@ -83,6 +83,14 @@ def scan(
         Path | None,
         typer.Option("--decisions", metavar="FILE", help="One row per transmission, as .jsonl, .csv or .parquet."),
     ] = None,
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            "--history",
+            metavar="FILE",
+            help="Report of an earlier scan (jsonl): tell what changed of the servers since.",
+        ),
+    ] = None,
     fail_on: FailOn = "medium",
     allow_undecided: AllowUndecided = 0,
     input_format: InputFormat = None,
@@ -109,15 +117,26 @@ def scan(
     rules = policy_or_default(policy)
     found = but_rules(sources.expand(paths), paths, rules)
     written = _written(chosen, output, decisions)
-    keep_inputs((*found, rules, *databases(places or ()), *(maps or ())), [*written, rejects])
+    before = None if history is None else _before(history, rules)
+    keep_inputs((*found, rules, history, *databases(places or ()), *(maps or ())), [*written, rejects])
     can_be_written([*written, rejects] if len(chosen) == 1 else [decisions, rejects])
     options = read_options(input_format, maps, timezone, threads, digest=not no_digest)
     gc.disable()  # frozen values form no circles, and the process ends with its report: a fifth of the judging time
     with progress(found) as advance, rejecting(rejects, raw=not rejects_no_raw) as refused:
         options = msgspec.structs.replace(options, rejects=refused)
-        report = audit(found, rules, databases=places or (), options=options, progress=advance)
+        report = audit(found, rules, databases=places or (), history=before, options=options, progress=advance)
     deliver(report, chosen, output, decisions)
     conclude(report, fail_on, allow_undecided)
+
+
+def _before(history: Path, rules: Path | None) -> "History":
+    """What the earlier report saw of the servers of this policy. Raises UsageError."""
+    from flowwatch.policy import load
+    from flowwatch.reports.earlier import history as read
+
+    if rules is None:
+        raise UsageError("--history compares approved servers, and there is no policy", hint="add --policy FILE")
+    return read(history, load(rules).versions[-1].info.id)
 
 
 def but_rules(found: Sequence[str], named: Sequence[str], rules: Path | None) -> list[str]:

@@ -13,6 +13,7 @@ from flowwatch.judge.findings import finding_of, findings_of, merged_names
 from flowwatch.judge.held import one_by_one
 from flowwatch.judge.night.explained import OfTheWhole, of_one, unasked
 from flowwatch.judge.observation import observe, ties
+from flowwatch.judge.past import Past, compare
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.run import Judgement, decide, judge
@@ -24,10 +25,12 @@ __all__ = [
     "Derivation",
     "Judgement",
     "OfTheWhole",
+    "Past",
     "Rulebook",
     "Uses",
     "below",
     "bytes_in_names",
+    "compare",
     "decide",
     "finding_of",
     "findings_of",

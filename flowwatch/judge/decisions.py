@@ -9,7 +9,7 @@ from typing import TypeVar, overload
 import msgspec
 import numpy as np
 
-from flowwatch.alike import Numbers, firsts, shared, sums, together
+from flowwatch.alike import Numbers, firsts, numbers, shared, sums, together
 from flowwatch.judge.findings import EVIDENCE_MOST, worth_telling
 from flowwatch.judge.held import Held
 from flowwatch.judge.transmission import Locate
@@ -26,6 +26,9 @@ from flowwatch.model import (
 Derive = Callable[[Numbers], list[Decision]]
 """The decisions on the transmissions at some places."""
 _PORTION = 1 << 12
+DAY = 86_400 * 10**9
+_DAYS = 1 << 20
+"""More days than times can tell."""
 _T = TypeVar("_T")
 
 
@@ -143,6 +146,26 @@ class Decisions(Sequence[Decision]):
         for places in np.split(among, edges[1:]) if len(among) else ():
             found[cell[places[0]]] = judged[places[:EVIDENCE_MOST]]
         return found
+
+
+def by_day(decisions: Sequence[Decision], wanted: Callable[[Decision], bool]) -> Iterator[tuple[Decision, Instant]]:
+    """The wanted decisions, those alike of one day once, each with when the last of them ended: the earliest stands.
+
+    `wanted` must not ask for what differs within a cohort; alike are those of one cohort and receiver of which
+    something was acknowledged, or nothing.
+    """
+    if not isinstance(decisions, Decisions):
+        yield from ((one, one.transmission.end) for one in decisions if wanted(one))
+        return
+    columns, places = decisions.sent.columns, decisions.where(wanted)
+    row, forth = columns.row[places], columns.forth[places]
+    receiver = np.where(forth, *(numbers(columns.flows[f"{side}_ip"])[row] for side in ("dst", "src")))
+    silent = (columns.acked[places] == 0).astype(np.int64)
+    alike = together([decisions.cohort[places], receiver, columns.start[row] // DAY % _DAYS, silent], len(places))
+    order = np.lexsort((places, columns.start[row], alike))
+    first = order[np.flatnonzero(np.diff(alike[order], prepend=-1))]
+    last = _edge(np.maximum, columns.end[row], alike, len(first))
+    yield from ((one, end or 0) for one, end in zip(decisions.like(places[first]), last, strict=True))
 
 
 class _Figures:

@@ -118,12 +118,12 @@ def _service(decision: Decision) -> str:
 def _where(decision: Decision) -> str:
     if decision.far_end is not None:
         return f"tunnel:{decision.far_end.receiver}"
-    if _at_server(decision):
+    if at_server(decision):
         return f"server:{decision.server}"
     return f"asked:{decision.asked}" if decision.asked else f"address:{decision.transmission.receiver_ip}"
 
 
-def _at_server(decision: Decision) -> bool:
+def at_server(decision: Decision) -> bool:
     """The receiver is the listed server, rather than an address that only goes by its name."""
     shown = [check.truth for check in decision.checks if check.what in ("address", "binding")]
     return decision.server is not None and all(truth is Truth.TRUE for truth in shown)
@@ -224,7 +224,7 @@ def _lookup_finding(key: _Key, group: list[LookupDecision], sources: Mapping[str
         checks=_answer_checks(worst),
         notes=tuple(dict.fromkeys(note for one in group for note in one.notes)),
         remedy=remedy_of(worst.reasons[0]),
-        evidence=tuple(_lookup_evidence(one.lookup, sources) for one in group[:EVIDENCE_MOST]),
+        evidence=tuple(lookup_evidence(one.lookup, sources) for one in group[:EVIDENCE_MOST]),
     )
 
 
@@ -286,7 +286,7 @@ def _title(worst: Decision, *, attempts_only: bool) -> str:
 def _receiver(worst: Decision) -> str:
     address = worst.transmission.receiver_ip
     used = next((name.name for name in worst.transmission.names if name.used), None)
-    known = worst.server if _at_server(worst) else used
+    known = worst.server if at_server(worst) else used
     return f"{known} at {address}" if known else address
 
 
@@ -322,7 +322,8 @@ def _how(transmission: Transmission) -> str:
     return "attempt" if transmission.attempted else "transmission" if transmission.responder_is_receiver else "answer"
 
 
-def _lookup_evidence(lookup: Lookup, sources: Mapping[str, Coverage]) -> Evidence:
+def lookup_evidence(lookup: Lookup, sources: Mapping[str, Coverage]) -> Evidence:
+    """Where a question stands that was asked."""
     return _record(lookup.ref, lookup.time, "lookup", sources)
 
 

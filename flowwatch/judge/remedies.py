@@ -61,6 +61,17 @@ REMEDIES: dict[Reason, str] = {
         "Ask the senders what they sent and when; one that moved to another address is not heard at the listed one."
     ),
     Reason.PRESENCE_UNSEEN: "Look for a recording of these senders, both directions, through all of the time.",
+    Reason.DORMANT_RETURNED: (
+        "Ask the server's owner why it is used again and who runs it now; recordings may be missing."
+    ),
+    Reason.DRIFT_NETWORK: (
+        "Ask the server's owner whether it moved or has another carrier; a server may be announced by several networks."
+    ),
+    Reason.DRIFT_COUNTRY: "Ask the server's owner where it runs now; databases may place its new address wrongly.",
+    Reason.DRIFT_REGION: "Ask the server's owner in which region it runs now, and whether it may fail over to it.",
+    Reason.DRIFT_KEY: "Ask the server's owner whether the key was renewed; many are with every certificate.",
+    Reason.DRIFT_ANSWERS: "Compare the address with those its owner publishes; answers may take turns.",
+    Reason.REFERENCE_CHANGED: "Look the address up in both sets of location data; state its place in `[[place]]`.",
     Reason.UNSEEN: "Look for a source that shows the condition named.",
     Reason.NONE_IN_FORCE: "Check the validity of the policy's versions.",
     Reason.LOOKUP_UNAPPROVED: "Ask which program asked for it; a lookup alone does not show that anything was sent.",

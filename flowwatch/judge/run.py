@@ -22,6 +22,7 @@ from flowwatch.judge.findings import findings_of, most_severe_first
 from flowwatch.judge.held import one_by_one
 from flowwatch.judge.migration import migrated, with_migrations
 from flowwatch.judge.night import judge_the_night
+from flowwatch.judge.past import compare
 from flowwatch.judge.transmission import Locate
 from flowwatch.judge.unused import Uses
 from flowwatch.model import (
@@ -29,10 +30,12 @@ from flowwatch.model import (
     Decision,
     Destination,
     Finding,
+    History,
     Lookup,
     LookupDecision,
     OpenedBy,
     Ref,
+    Sighting,
     Stage,
     Tally,
     Transmission,
@@ -61,6 +64,10 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     uses: tuple[Use, ...]
     """How often each entry of the versions in force within the recorded time was used."""
     stages: tuple[Stage, ...]
+    seen: tuple[Sighting, ...]
+    """What was seen of approved servers."""
+    unknown: tuple[str, ...]
+    """Ids of approved servers of which the history holds nothing."""
 
 
 def judge(
@@ -69,10 +76,14 @@ def judge(
     policies: PolicySet | None,
     locate: Locate,
     coverage: Sequence[Coverage] = (),
+    *,
+    history: History | None = None,
+    stamp: str = "",
 ) -> Judgement:
     """The judgement on everything.
 
-    `locate` gives the place of an address at an instant, the same however often it is asked.
+    `locate` gives the place of an address at an instant, the same however often it is asked; `stamp` names the data it
+    goes by. `history` is what earlier runs saw.
     """
     bench = Bench(policies, locate)
     uses = Uses()
@@ -80,16 +91,19 @@ def judge(
     held = decisions.held() if isinstance(decisions, Decisions) else one_by_one(decisions)
     tallies = _tallies(decisions, _verdict)
     whole = judge_the_night(decisions, bench, coverage)
+    past = compare(decisions, asked, bench.books, locate, history=history, stamp=stamp, coverage=coverage)
     return Judgement(
         decisions=decisions,
         lookups=asked,
-        findings=most_severe_first((*findings_of(held, asked, coverage), *whole.findings)),
+        findings=most_severe_first((*findings_of(held, asked, coverage), *whole.findings, *past.findings)),
         destinations=destinations_of(held),
         verdicts={verdict: tallies.get(verdict, Tally()) for verdict in Verdict},
         out_of_scope={reason: tally for reason, tally in sorted(_tallies(decisions, _scope).items()) if reason},
         lookup_verdicts={verdict: sum(one.verdict is verdict for one in asked) for verdict in Verdict},
         uses=tuple(uses.of(bench)),
         stages=whole.stages,
+        seen=past.seen,
+        unknown=past.unknown,
     )
 
 

@@ -8,6 +8,7 @@ say", never zero.
 from flowwatch.model.alerts import Alert, AlertKind, Life
 from flowwatch.model.columns import TransmissionColumns, Transmissions
 from flowwatch.model.findings import Destination, Endpoint, Evidence, Finding
+from flowwatch.model.history import History, Sighting, Trait
 from flowwatch.model.names import Name, NameClass, SeenName
 from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
 from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, Marker, ReadOptions, Ref, Skip
@@ -62,6 +63,7 @@ __all__ = [
     "Fact",
     "Finding",
     "Group",
+    "History",
     "Instant",
     "Label",
     "Life",
@@ -84,10 +86,12 @@ __all__ = [
     "Rule",
     "SeenName",
     "Severity",
+    "Sighting",
     "Skip",
     "Stage",
     "Sureness",
     "Tally",
+    "Trait",
     "Transmission",
     "TransmissionColumns",
     "Transmissions",

@@ -7,6 +7,7 @@ import msgspec
 
 from flowwatch.model import frames
 from flowwatch.model.findings import Destination, Finding
+from flowwatch.model.history import Sighting
 from flowwatch.model.records import Coverage
 from flowwatch.model.stages import Stage
 from flowwatch.model.time import Instant
@@ -105,6 +106,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """How often each policy entry was used, by kind and id."""
     stages: tuple[Stage, ...] = ()
     """By night and number; empty where no channel of the policy has a stage."""
+    seen: tuple[Sighting, ...] = ()
+    """What was seen of approved servers: the history of the next run."""
+    unknown: tuple[str, ...] | None = None
+    """Ids of approved servers of which the history given holds nothing; None: no history was given."""
 
     def within(self, group: Group) -> dict[str, Tally]:
         """What a group is made of: its verdicts, or the reasons for being out of scope; none that is empty."""

@@ -125,6 +125,19 @@ class Reason(enum.StrEnum):
     STATE_UNSEEN = "stage.state_unseen", "whether the primary it stands in for was up or down could not be told"
     NOT_HEARD = "presence.silent", "what was expected on the channel by that time was not heard"
     PRESENCE_UNSEEN = "presence.unseen", "whether what was expected on the channel was heard could not be told"
+    DORMANT_RETURNED = (
+        "presence.dormant_returned",
+        "an approved server was used again that had not been seen for longer than declared",
+    )
+    DRIFT_NETWORK = "drift.network", "an approved server is announced by another network than it was seen in before"
+    DRIFT_COUNTRY = "drift.country", "an approved server is located in another country than it was seen in before"
+    DRIFT_REGION = "drift.region", "an approved server is in another provider region than it was seen in before"
+    DRIFT_KEY = "drift.key", "an approved server shows another key than it was seen with before"
+    DRIFT_ANSWERS = "drift.answers", "a listed name was answered with an address that was not among its answers before"
+    REFERENCE_CHANGED = (
+        "reference.changed",
+        "newer location data places an approved server otherwise; whether it changed itself could not be told",
+    )
     UNSEEN = "condition.unseen", "a condition of the rule could not be seen"
     NONE_GIVEN = "policy.none_given", "no policy was given to judge by"
     NONE_IN_FORCE = "policy.none_in_force", "no version of the policy was in force at that time"
@@ -160,6 +173,13 @@ OF_THE_WHOLE = frozenset(
         Reason.STATE_UNSEEN,
         Reason.NOT_HEARD,
         Reason.PRESENCE_UNSEEN,
+        Reason.DORMANT_RETURNED,
+        Reason.DRIFT_NETWORK,
+        Reason.DRIFT_COUNTRY,
+        Reason.DRIFT_REGION,
+        Reason.DRIFT_KEY,
+        Reason.DRIFT_ANSWERS,
+        Reason.REFERENCE_CHANGED,
     }
 )
 """Reasons that only the recording as a whole can give: no single transmission's verdict has them."""

@@ -135,7 +135,7 @@ class _Check:
         self._started = clock()
         self._number = int(state.one("SELECT coalesce(max(number), 0) + 1 FROM checks"))
         self._kept = Kept(state, policies.versions[-1].defaults.dns_binding, policies.proxies, config.max_flow_age.ns)
-        self._docket = Docket(state, self._kept, policies, locator.locate, self._number, self._started)
+        self._docket = Docket(state, self._kept, policies, locator.locate, self._number, self._started, locator.stamp)
         self._findings, self._streams = Findings(state), Streams(state)
         self._reference = locator.reference
         self._policies = policies
@@ -316,7 +316,7 @@ def _shown(span: int) -> str:
 _AHEAD = 300 * 10**9
 _PAST_RETENTION = (
     "DELETE FROM changes WHERE at < ?",
-    "DELETE FROM seen WHERE last < ?",
+    "DELETE FROM sightings WHERE last < ?",
     "DELETE FROM checks WHERE started < ?",
     "DELETE FROM outbox WHERE state <> 'waiting' AND created < ?",
     "DELETE FROM tallies WHERE (day + 1) * 86400000000000 < ?",

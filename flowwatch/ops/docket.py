@@ -1,4 +1,4 @@
-"""Kept rows judged, and what changes by it: decisions, findings, the history of servers, uses of policy entries.
+"""Kept rows judged, and what changes by it: decisions, findings, what was seen of servers, uses of policy entries.
 
 Promises: each row is judged once, with all that hangs together with it; where later evidence gives another decision,
 the earlier one stands in `changes`, its share leaves its finding, and the later one takes its place. Counts of
@@ -7,13 +7,13 @@ decisions are those that stand now.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
 
 from flowwatch import transmissions
-from flowwatch.judge import Bench, Uses, decide, finding_of, findings_of, one_by_one
+from flowwatch.judge import Bench, Uses, compare, decide, finding_of, findings_of, one_by_one
 from flowwatch.model import (
     FLOWS,
     LOOKUPS,
@@ -31,6 +31,7 @@ from flowwatch.model import (
 from flowwatch.ops import uses
 from flowwatch.ops.kept import CURSOR, STREAM, Kept, Row, table
 from flowwatch.ops.life import Findings, Share, share_of, share_of_lookup
+from flowwatch.ops.past import Sightings
 from flowwatch.ops.state import State
 from flowwatch.ops.streams import Stream
 from flowwatch.policy.terms import PolicySet
@@ -51,13 +52,24 @@ class _Stood(NamedTuple):
 class Docket:
     """Judges kept rows within the caller's transaction, as of one check."""
 
-    def __init__(self, state: State, kept: Kept, policies: PolicySet, locate: Locate, check: int, now: Instant) -> None:
+    def __init__(
+        self,
+        state: State,
+        kept: Kept,
+        policies: PolicySet,
+        locate: Locate,
+        check: int,
+        now: Instant,
+        stamp: str = "",
+    ) -> None:
         self._state = state
         self._db = state.db
         self._kept = kept
         self._findings = Findings(state)
         self._policies = policies
         self._bench = Bench(policies, locate)
+        self._locate, self._stamp = locate, stamp
+        self._sightings = Sightings(state)
         self._check = check
         self._now = now
         self._binding = policies.versions[-1].defaults.dns_binding
@@ -95,7 +107,7 @@ class Docket:
         self.judged += len(fresh)
         self.undecided += sum(one.verdict is Verdict.INDETERMINATE for one in fresh.values())
         self._found([(one, share_of(one)) for one in fresh.values()])
-        self._history(_seen_of(fresh.values()))
+        self._compare(list(fresh.values()), [])
         self._tally()
         self._kept.judged(rows)
 
@@ -148,7 +160,7 @@ class Docket:
         self._db.executemany(_DECIDED, changes)
         self.judged += len(fresh)
         self._found(fresh)
-        self._history(_answered(one for one, _ in fresh))
+        self._compare([], [one for one, _ in fresh])
         self._tally()
 
     def _share(self, number: int, one: LookupDecision) -> Share:
@@ -199,12 +211,14 @@ class Docket:
         for found in findings_of(one_by_one(sent), asked, ()):
             self._findings.seen(_as_read(found), shares[found.id], self._check)
 
-    def _history(self, seen: Iterable[tuple[str, str, str, Instant]]) -> None:
-        self._db.executemany(
-            "INSERT INTO seen VALUES (?1, ?2, ?3, ?4, ?4)"
-            " ON CONFLICT DO UPDATE SET first = min(first, ?4), last = max(last, ?4)",
-            seen,
-        )
+    def _compare(self, sent: list[Decision], asked: list[LookupDecision]) -> None:
+        """Tells what is seen of approved servers otherwise than before, and keeps what is seen."""
+        servers = [*(one.server for one in sent), *(one.server for one in asked)]
+        history = self._sightings.of(one for one in servers if one is not None)
+        past = compare(sent, asked, self._bench.books, self._locate, history=history, stamp=self._stamp)
+        for found in past.findings:
+            self._findings.holds(_as_read(found), self._check)
+        self._sightings.add(past.seen)
 
 
 _ENDS = ("src_ip", "dst_ip", "nat_src_ip", "nat_dst_ip")
@@ -263,36 +277,6 @@ def _coverage(rows: Iterable[Row], streams: Mapping[str, Stream]) -> list[Covera
 
 def _stands(one: Decision) -> _Stood:
     return _Stood(one.verdict.value, one.reasons[0].value, finding_of(one), share_of(one))
-
-
-def _seen_of(decisions: Iterable[Decision]) -> Iterator[tuple[str, str, str, Instant]]:
-    """What was seen of each listed server that something went to: its address, network, country, region, key."""
-    for one in decisions:
-        sent = one.transmission
-        if one.server is None or not sent.timed or not sent.responder_is_receiver:
-            continue
-        for what, values in _facts(one):
-            for value in values:
-                yield one.server, what, value, sent.start
-
-
-def _facts(one: Decision) -> Iterator[tuple[str, Iterable[str]]]:
-    place, sent = one.place, one.transmission
-    yield "sent_to", [sent.receiver_ip]
-    yield "key", [sent.cert_spki_sha256] if sent.cert_spki_sha256 else []
-    if place is not None:
-        yield "asn", {fact.value for fact in place.asn}
-        yield "country", place.countries
-        yield "region", {found.provider_region or found.region or "" for found in place.located} - {""}
-
-
-def _answered(decisions: Iterable[LookupDecision]) -> Iterator[tuple[str, str, str, Instant]]:
-    """With which set of addresses the names of each listed server were answered."""
-    for one in decisions:
-        answers = one.lookup.answers or ()
-        addresses = sorted({answer.data for answer in answers if answer.type in ("A", "AAAA")})
-        if one.server is not None and one.lookup.time is not None and addresses:
-            yield one.server, "answers", " ".join(addresses), one.lookup.time
 
 
 def _json(value: msgspec.Struct) -> str:

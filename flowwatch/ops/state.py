@@ -103,7 +103,17 @@ CREATE TABLE uses (
     kind TEXT NOT NULL, id TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID;
 """
-MIGRATIONS = (_VERSION_1, _USES)
+_SIGHTINGS = """
+CREATE TABLE sightings (
+    server TEXT NOT NULL, trait TEXT NOT NULL, value TEXT NOT NULL, at TEXT NOT NULL, placed_by TEXT NOT NULL,
+    operator TEXT, first INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (server, trait, value, at, placed_by)
+) STRICT, WITHOUT ROWID;
+INSERT INTO sightings SELECT server, 'address', value, value, '', NULL, first, last FROM seen WHERE what = 'sent_to';
+INSERT INTO sightings SELECT server, 'key', value, 'an address not kept', '', NULL, first, last FROM seen
+    WHERE what = 'key';
+DROP TABLE seen;
+"""
+MIGRATIONS = (_VERSION_1, _USES, _SIGHTINGS)
 """What brings a state from each version to the next; never edited, only added to."""
 
 

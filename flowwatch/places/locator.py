@@ -7,6 +7,7 @@ An address that stands for another (IPv4-mapped, NAT64, 6to4, Teredo) is looked 
 inner one, and this is said. The same address at a time of the same facts gives the same Place.
 """
 
+import hashlib
 import ipaddress
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -53,6 +54,7 @@ class Locator:
         *,
         embedded: Embedded | None = SHIPPED,
     ) -> None:
+        self._stated_facts = tuple(facts)
         self._facts = Facts(facts)
         named = [Path(one) for one in databases]
         self._embedded = installed.table(named) or embedded
@@ -66,6 +68,14 @@ class Locator:
         """The data in use: databases in the order given, then the embedded sources; date, SHA-256, attribution."""
         own = self._embedded.reference if self._embedded else ()
         return (*(database.reference for database in self._databases), *own)
+
+    @property
+    def stamp(self) -> str:
+        """Date of the newest data and a digest of all, the policy's facts among them: alike, places are alike."""
+        told = [(one.name, one.kind, one.version, one.date, one.sha256) for one in self.reference]
+        facts = sorted(repr(msgspec.structs.astuple(fact)) for fact in self._stated_facts)
+        digest = hashlib.sha256(repr((sorted(map(repr, told)), facts)).encode()).hexdigest()[:16]
+        return f"{max((one.date for one in self.reference if one.date), default='undated')}/{digest}"
 
     def locate(self, address: str, at: Instant | None) -> Place:
         """The Place of an address at that time (None: whenever); text that is no address is indeterminate.

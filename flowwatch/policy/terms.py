@@ -80,6 +80,8 @@ class Defaults(Table, frozen=True, kw_only=True):
     """Distinct label bytes per client, registrable domain and hour from which asking counts as sending."""
     exception_max_days: Annotated[int, msgspec.Meta(ge=1)] = 90
     """Exceptions longer than this are told by `policy check`."""
+    dormant_after: Span | None = None
+    """A server that was not seen for so long and is used again is told; None: none is."""
 
 
 class Sensor(Table, frozen=True, kw_only=True):

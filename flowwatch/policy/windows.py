@@ -175,7 +175,7 @@ def opened(windows: Sequence[Window], at: Instant, timezone: str) -> Instant | N
     since = max((opens for opens, _ in _opened_before(windows, at, zone)), default=None)
     if since is None:
         return at if windows else None
-    for _ in range(_JOINED):
+    for _ in range(_JOINED * len(windows)):
         joined = [opens for opens, closes in _opened_before(windows, since, zone) if opens < since <= closes]
         if not joined:
             break

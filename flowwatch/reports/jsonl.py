@@ -1,10 +1,10 @@
 r"""The whole Report as JSON lines: lossless, versioned, described by `report.schema.json` beside this file.
 
 Promises: first a line of type `report` (schema name, headline, counts, policies, reference data, and how many lines of
-each type follow, so that a cut file shows), then `coverage`, `finding`, `destination`, `stage`, `decision` and `lookup`
-lines in the Report's order. Times are RFC 3339 with nanoseconds and `Z`. Nulls are omitted. Every byte is printable
-ASCII or the line's end: the rest is `\u` escaped. Within `flowwatch.report/1` a key may be added, never renamed or
-removed.
+each type follow, so that a cut file shows), then `coverage`, `finding`, `destination`, `stage`, `sighting`, `decision`
+and `lookup` lines in the Report's order. Times are RFC 3339 with nanoseconds and `Z`. Nulls are omitted. Every byte is
+printable ASCII or the line's end: the rest is `\u` escaped. Within `flowwatch.report/1` a key may be added, never
+renamed or removed.
 An alert is one such line too, `flowwatch.alert/1`, described by `alert.schema.json`.
 """
 
@@ -41,6 +41,7 @@ def lines(report: Report) -> Iterator[bytes]:
         "finding": report.findings,
         "destination": report.destinations,
         "stage": report.stages,
+        "sighting": report.seen,
         "decision": report.decisions,
         "lookup": report.lookups,
     }
@@ -96,6 +97,7 @@ def _head(report: Report) -> dict[str, Any]:
         "reference": report.reference,
         "uses": report.uses,
         "unused": report.unused,
+        "unknown": report.unknown,
     }
     told: dict[str, Any] = _plain(msgspec.to_builtins(head))
     return told

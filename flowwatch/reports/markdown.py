@@ -22,7 +22,7 @@ _MORE = "... and {} more; all of them are in `--format jsonl`."
 
 def render(report: Report) -> str:
     """The whole text, ending in a line end, to be stored as UTF-8."""
-    besides = (phrases.in_names(report.findings), phrases.of_the_whole(report.findings))
+    besides = (phrases.in_names(report.findings), phrases.of_the_whole(report.findings), phrases.no_history(report))
     notices = [*besides, "" if report.policies else phrases.NO_POLICY]
     blocks = [
         "# Where result data went",

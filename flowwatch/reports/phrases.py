@@ -85,6 +85,18 @@ def of_the_whole(findings: Iterable[Finding]) -> str:
     return f"Besides, {told} of the recording as a whole{open_}; the figures over transmissions do not hold them."
 
 
+def no_history(report: Report) -> str:
+    """Of which servers the history holds nothing; nothing where none was given, or it holds all."""
+    if not report.unknown:
+        return ""
+    shown = ", ".join(report.unknown[:_UNKNOWN_TOLD])
+    more = f" and {number(len(report.unknown) - _UNKNOWN_TOLD)} more" if len(report.unknown) > _UNKNOWN_TOLD else ""
+    return f"No history of {plural(len(report.unknown), 'server')}: changes cannot be told ({shown}{more})."
+
+
+_UNKNOWN_TOLD = 6
+
+
 def recorded_by(coverage: Sequence[Coverage], shown: Callable[[str], str] = str) -> str:
     """How many sources and the first names: `3 sources (a.pcap, b.pcap, dns.log)`; folders where names repeat.
 
@@ -343,6 +355,8 @@ def how_much(finding: Finding) -> str:
         return f"{how_often(finding)}, {sent(finding.sent)} in the names, {when}"
     if of_silence(finding):
         return f"{how_often(finding)}, by {utc(finding.last_seen)}"
+    if of_change(finding):
+        return f"{how_often(finding)}, {when}"
     if finding.of_lookups or finding.attempts == finding.count:
         return f"{how_often(finding)}, {when}"
     attempts = f", of them {plural(finding.attempts, 'attempt')}" if finding.attempts else ""
@@ -355,8 +369,21 @@ def of_silence(finding: Finding) -> bool:
     return finding.kind in (Reason.NOT_HEARD, Reason.PRESENCE_UNSEEN)
 
 
+def of_change(finding: Finding) -> bool:
+    """It tells of a server that is not as it was seen before, not of what was sent."""
+    return finding.kind in _CHANGES
+
+
+_CHANGES = frozenset(one for one in Reason if one.startswith("drift.")) | {
+    Reason.REFERENCE_CHANGED,
+    Reason.DORMANT_RETURNED,
+}
+
+
 def how_often(finding: Finding) -> str:
     """`3 lookups`, `3 attempts` where nothing else was seen, `3 transmissions`; of silence `3 senders`."""
+    if of_change(finding):
+        return "1 server"
     if of_silence(finding):
         return plural(len(finding.senders), "sender") if finding.senders else "1 channel"
     if finding.of_lookups:

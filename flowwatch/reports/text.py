@@ -70,7 +70,8 @@ def write(report: Report, file: BinaryIO) -> None:
 def render(report: Report, console: Console) -> None:
     """Print the whole screen on `console`."""
     _say(console, _seen(phrases.headline(report), "bold"))
-    for besides in filter(None, (phrases.in_names(report.findings), phrases.of_the_whole(report.findings))):
+    whole = phrases.of_the_whole(report.findings), phrases.no_history(report)
+    for besides in filter(None, (phrases.in_names(report.findings), *whole)):
         _say(console, _seen(besides, "bold"))
     _verdicts(report, console)
     _coverage(report.coverage, console)

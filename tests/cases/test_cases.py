@@ -1,6 +1,7 @@
 """Every folder of `captures/` is a case: its inputs under its policy give exactly what its `expect.toml` says.
 
 A new case needs no code here: `make.py`, the input it makes (`input*`), `policy.toml`, `expect.toml`, `README.md`.
+What an earlier run had read, whose report is the history of this one, is `earlier*`.
 """
 
 import importlib.util
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 
 from flowwatch.audit import audit
-from flowwatch.model import Decision, Finding, LookupDecision, Report, Verdict
+from flowwatch.model import Decision, Finding, History, LookupDecision, Report, Verdict
 from flowwatch.policy import load
 from flowwatch.trial import run_tests
 
@@ -47,9 +48,15 @@ def inputs(case: Path) -> list[Path]:
     return sorted(folder(case).glob("input*"))
 
 
+def earlier(case: Path) -> list[Path]:
+    return sorted(folder(case).glob("earlier*"))
+
+
 @cache
 def report(case: Path) -> Report:
-    return audit([str(path) for path in inputs(case)], folder(case) / "policy.toml")
+    rules = folder(case) / "policy.toml"
+    before = History(audit([str(path) for path in earlier(case)], rules).seen) if earlier(case) else None
+    return audit([str(path) for path in inputs(case)], rules, history=before)
 
 
 def judged(case: Path) -> list[Decision]:
@@ -159,18 +166,22 @@ def test_the_coverage_is_as_expected(case: Path) -> None:
 
 
 @pytest.fixture
-def scan(case: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The program itself, as a person runs it in the case's folder."""
+def scan(case: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The program itself, as a person runs it in the case's folder, after the earlier run where there was one."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        named = [path.name for path in inputs(case)]
+    def run(*arguments: str, paths: Iterable[Path] = ()) -> subprocess.CompletedProcess[str]:
+        named = [path.name for path in paths or inputs(case)]
         command = [sys.executable, "-m", "flowwatch", "scan", *named, "--policy", "policy.toml", *arguments]
         environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "160", "PYTHONPATH": str(ROOT)}
         return subprocess.run(
             command, cwd=folder(case), env=environment, capture_output=True, text=True, check=False, timeout=120
         )
 
-    return run
+    if not earlier(case):
+        return run
+    before = str(tmp_path / "earlier.jsonl")
+    assert run("--format", "jsonl", "-o", before, paths=earlier(case)).returncode == 0
+    return partial(run, "--history", before)
 
 
 def test_the_command_line_ends_as_expected(case: Path, scan: Callable[..., subprocess.CompletedProcess[str]]) -> None:

@@ -20,7 +20,7 @@ def run(*args: str | Path, cwd: Path = ROOT, stdin: bytes | None = None) -> subp
     )
 
 
-def judged(case: str, *args: str) -> subprocess.CompletedProcess[bytes]:
+def judged(case: str, *args: str | Path) -> subprocess.CompletedProcess[bytes]:
     folder = CASES / case
     return run("scan", folder / "input.pcap", "--policy", folder / "policy.toml", *args)
 
@@ -32,6 +32,22 @@ def test_all_approved_is_0():
 def test_findings_are_1_and_fail_on_moves_the_bar():
     assert judged("small-and-sealed").returncode == 1
     assert judged("small-and-sealed", "--fail-on", "critical").returncode == 0
+
+
+def test_a_history_that_cannot_be_used_is_2(tmp_path):
+    policy = CASES / "late-owner" / "policy.toml"
+    for wrong, said in ((policy, b"is no report of flowwatch"), (tmp_path / "none", b"cannot be read")):
+        done = judged("late-owner", "--history", wrong)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert said in done.stderr
+    alone = run("scan", CASES / "late-owner" / "input.pcap", "--history", policy, cwd=tmp_path)
+    assert (alone.returncode, b"there is no policy" in alone.stderr) == (2, True)
+    earlier = tmp_path / "earlier.jsonl"
+    judged("no-result-data", "--format", "jsonl", "-o", earlier)
+    kept = earlier.read_bytes()
+    assert judged("late-owner", "--history", earlier, "-o", earlier).returncode == 2
+    assert earlier.read_bytes() == kept
+    assert b"No history of 1 server" in judged("late-owner", "--history", earlier).stdout
 
 
 def test_no_policy_is_3(tmp_path):

@@ -400,9 +400,83 @@ def test_what_was_seen_of_a_server_is_kept(place):
     place.flow(NOON + MINUTE)
     place.now += HOUR
     place.check()
-    seen = {(server, what): value for server, what, value in place.ask("SELECT server, what, value FROM seen")}
-    assert seen["ingest", "sent_to"] == "198.51.100.10"
-    assert seen["ingest", "answers"] == "198.51.100.10"
+    seen = {(server, trait): value for server, trait, value in place.ask("SELECT server, trait, value FROM sightings")}
+    assert seen["ingest", "address"] == "198.51.100.10"
+    assert seen["ingest", "answer"] == "198.51.100.10"
+
+
+PLACE = """
+[[place]]
+cidr = "198.51.100.10/32"
+country = "XA"
+asn = {}
+{}
+"""
+DAY = 24 * HOUR
+
+
+def _used(place, at):
+    """The server is used at that time, and checked an hour later."""
+    place.answer(at)
+    place.flow(at + MINUTE, port=4000 + at // DAY % 1000)
+    place.now = at + HOUR
+    place.check()
+
+
+def _found(place):
+    """Reason, and in how many checks it was found, but for the sources' silence."""
+    asked = "SELECT json_extract(body, '$.kind'), json_extract(body, '$.count') FROM findings ORDER BY 1"
+    return [(kind, count) for kind, count in place.ask(asked) if not kind.startswith("coverage.")]
+
+
+def test_a_server_that_drifts_is_told_once(place):
+    moved = PLACE.format(64500, "until = 2026-09-25T00:00:00Z") + PLACE.format(64501, "from = 2026-09-25T00:00:00Z")
+    (place.folder / "policy.toml").write_text(POLICY + moved)
+    for day in (0, 1):
+        _used(place, NOON + day * DAY)
+    assert _found(place) == []
+    for day in (7, 8, 9):
+        _used(place, NOON + day * DAY)
+    assert _found(place) == [("drift.network", 1)]
+    ((known,),) = place.ask("SELECT json_extract(body, '$.checks') FROM findings WHERE body LIKE '%drift.network%'")
+    (check,) = json.loads(known)
+    assert check["declared"].startswith("AS64500 at 198.51.100.10, seen 2026-09-21T14:14:20Z")
+    assert check["observed"].startswith("AS64501 at 198.51.100.10, seen 2026-09-28T14:14:20Z")
+
+
+def test_other_location_data_alone_is_no_drift(place):
+    (place.folder / "policy.toml").write_text(POLICY + PLACE.format(64500, ""))
+    _used(place, NOON)
+    (place.folder / "policy.toml").write_text(POLICY + PLACE.format(64501, ""))
+    for day in (7, 8):
+        _used(place, NOON + day * DAY)
+    assert _found(place) == [("reference.changed", 1)]
+
+
+def test_a_drift_is_told_once_though_the_check_is_ended(place, monkeypatch):
+    """What is seen moves with the finding that tells it: both or neither are kept."""
+    moved = PLACE.format(64500, "until = 2026-09-25T00:00:00Z") + PLACE.format(64501, "from = 2026-09-25T00:00:00Z")
+    (place.folder / "policy.toml").write_text(POLICY + moved)
+    _used(place, NOON)
+    with monkeypatch.context() as ended:
+        ended.setattr("flowwatch.ops.kept.Kept.judged", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            _used(place, NOON + 7 * DAY)
+    assert place.ask("SELECT value FROM sightings WHERE trait = 'network'") == [("AS64500",)]
+    place.check()
+    place.check()
+    assert _found(place) == [("drift.network", 1)]
+
+
+def _interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def test_a_server_that_returns_is_told_each_time(place):
+    (place.folder / "policy.toml").write_text(POLICY + '[defaults]\ndormant_after = "30d"\n')
+    for day in (0, 20, 60, 61, 120):
+        _used(place, NOON + day * DAY)
+    assert _found(place) == [("presence.dormant_returned", 2)]
 
 
 def test_a_full_disk_is_told_and_nothing_is_lost(place, monkeypatch):

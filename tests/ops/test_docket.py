@@ -100,7 +100,8 @@ def _told(state):
     rows = [
         msgspec.json.decode(body) for (body,) in state.db.execute("SELECT body FROM findings WHERE life <> 'changed'")
     ]
-    return Told(flows, lookups, {one["id"]: (one["count"], one["bytes_sent"], one.get("bytes_most")) for one in rows})
+    found = [one for one in rows if one["kind"] not in OF_THE_WHOLE]  # changes of a server hang on what came first
+    return Told(flows, lookups, {one["id"]: (one["count"], one["bytes_sent"], one.get("bytes_most")) for one in found})
 
 
 @pytest.mark.parametrize("case", CASES, ids=[one.name for one in CASES])

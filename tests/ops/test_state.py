@@ -76,3 +76,15 @@ def test_the_number_of_a_file_is_never_given_to_another(tmp_path):
         first = state.db.execute(add).lastrowid
         state.db.execute("DELETE FROM cursors")
         assert state.db.execute(add).lastrowid != first
+
+
+def test_what_was_seen_of_servers_outlives_the_first_version(tmp_path, monkeypatch):
+    first = ops.MIGRATIONS[:1]
+    with monkeypatch.context() as then:
+        then.setattr(ops, "MIGRATIONS", first)
+        with State.open(tmp_path / "state", alone=True) as state, state.transaction():
+            for what, value in (("sent_to", "198.51.100.20"), ("key", "aa"), ("asn", "64500"), ("answers", "x y")):
+                state.db.execute("INSERT INTO seen VALUES ('primary', ?, ?, 1, 2)", (what, value))
+    with State.open(tmp_path / "state", alone=True) as state:
+        rows = state.db.execute("SELECT trait, value, first, last FROM sightings ORDER BY trait").fetchall()
+    assert rows == [("address", "198.51.100.20", 1, 2), ("key", "aa", 1, 2)]

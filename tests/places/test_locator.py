@@ -339,3 +339,15 @@ def test_the_reference_lists_databases_then_each_embedded_source(databases):
             "registration",
         ]
     assert Locator().reference == ()
+
+
+def test_the_stamp_changes_with_the_data_and_with_the_policy_s_facts(databases):
+    fact, other = (PlaceFact(cidr=Cidr.parse("198.51.100.0/24"), asn=asn) for asn in (64500, 64501))
+    data = databases(MAXMIND)
+    stamps = []
+    for facts, bodies in (((), ()), ((fact,), ()), ((other,), ()), ((fact, other), ()), ((), data)):
+        with Locator(facts, bodies) as locator, Locator(facts[::-1], bodies) as again:
+            assert locator.stamp == again.stamp
+            stamps.append(locator.stamp)
+    assert len(set(stamps)) == len(stamps)
+    assert stamps[0].startswith("undated/")

@@ -43,10 +43,12 @@ from flowwatch.model import (
     Rule,
     SeenName,
     Severity,
+    Sighting,
     Skip,
     Stage,
     Sureness,
     Tally,
+    Trait,
     Transmission,
     Truth,
     Use,
@@ -566,12 +568,21 @@ def rich_report() -> Report:
         out_of_scope={"scope.within_zone": Tally(1, 0, 1_234_567, 1_234_567)},
         lookup_verdicts={Verdict.APPROVED: 39, Verdict.UNAPPROVED: 1},
         stages=_stages(),
+        seen=_seen(),
         uses=(
             Use(Rule("zone", "precincts", "county-results", "2026.11.1"), 132, T0 + 3_600 * SECOND),
             Use(RULE, 0, None),
             Use(Rule("exception", "EX-2026-031", "county-results", "2026.11.1"), 0, None),
         ),
     )
+
+
+def _seen() -> tuple[Sighting, ...]:
+    at = Sighting(
+        server="results-primary", trait=Trait.ADDRESS, value="198.51.100.20", at="198.51.100.20", first=1, last=2
+    )
+    network = {"trait": Trait.NETWORK, "value": "AS64500", "by": "2026-09-21/0a1b", "operator": "State Data Centre"}
+    return at, msgspec.structs.replace(at, **network)
 
 
 def empty_report() -> Report:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowwatch import model
-from flowwatch.model import Alert, Coverage, Decision, Destination, Finding, LookupDecision, Stage
+from flowwatch.model import Alert, Coverage, Decision, Destination, Finding, LookupDecision, Sighting, Stage
 from flowwatch.reports import jsonl
 
 KINDS: dict[str, Any] = {
@@ -21,6 +21,7 @@ KINDS: dict[str, Any] = {
     "finding": Finding,
     "destination": Destination,
     "stage": Stage,
+    "sighting": Sighting,
     "decision": Decision,
     "lookup": LookupDecision,
 }
@@ -78,7 +79,7 @@ def test_the_first_line_counts_the_rest_so_a_cut_file_shows(rows):
 def test_nothing_is_lost(rich, rows):
     for kind, struct in KINDS.items():
         parts = {"coverage": rich.coverage, "finding": rich.findings, "destination": rich.destinations}
-        parts |= {"stage": rich.stages, "decision": rich.decisions, "lookup": rich.lookups}
+        parts |= {"stage": rich.stages, "sighting": rich.seen, "decision": rich.decisions, "lookup": rich.lookups}
         read = [row for row in rows if row["type"] == kind]
         assert tuple(msgspec.convert(_restored(row, _type(struct)), struct) for row in read) == parts[kind]
 
@@ -96,7 +97,9 @@ def test_times_have_nanoseconds():
 def test_the_keys_written_as_times_are_exactly_the_instants_of_the_model():
     instants: set[str] = set()
     others: set[str] = set()
-    for name in ("alerts", "findings", "names", "places", "records", "report", "stages", "traffic", "verdicts"):
+    for name in (
+        *("alerts", "findings", "history", "names", "places", "records", "report", "stages", "traffic", "verdicts"),
+    ):
         tree = ast.parse(inspect.getsource(import_module(f"flowwatch.model.{name}")))
         for field in (node for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)):
             if isinstance(field.target, ast.Name):

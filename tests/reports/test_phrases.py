@@ -199,3 +199,20 @@ def test_silence_counts_senders_and_no_bytes(rich):
 def test_what_a_channel_rests_on_is_told_with_it():
     rule = Rule("channel", "up", "county", "1", "ICA-7")
     assert phrases.rule(rule) == "channel up of county 1 (agreement ICA-7)"
+
+
+def test_a_change_of_a_server_counts_no_transmissions(rich):
+    one = msgspec.structs.replace(rich.findings[0], kind=Reason.DRIFT_KEY, first_seen=0, last_seen=0)
+    assert phrases.how_much(one) == "1 server, 1970-01-01T00:00:00Z"
+
+
+def test_servers_without_history_are_told_where_a_history_was_given(rich):
+    assert phrases.no_history(rich) == ""
+    assert phrases.no_history(msgspec.structs.replace(rich, unknown=())) == ""
+    told = msgspec.structs.replace(rich, unknown=("a", "b"))
+    said = "No history of 2 servers: changes cannot be told (a, b)."
+    assert phrases.no_history(told) == said
+    file = io.BytesIO()
+    write_text(told, file)
+    for shown in (" ".join(file.getvalue().decode().split()), render_html(told), render_markdown(told)):
+        assert said in shown
