@@ -64,6 +64,7 @@ def audit(
         verdicts=judged.verdicts,
         lookup_verdicts=judged.lookup_verdicts,
         unused=judged.unused,
+        claims=judged.claims,
     )
 
 

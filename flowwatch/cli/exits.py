@@ -29,10 +29,11 @@ def of_report(report: "Report", fail_on: "Severity", allow_undecided: int) -> Ex
 
 def shortcomings(report: "Report", allow_undecided: int) -> tuple[str, ...]:
     """Why the run is incomplete, in words; empty when it is not. An audit of nothing is never a pass."""
-    from flowwatch.model import OF_THE_WHOLE, Group, Verdict
+    from flowwatch.model import OF_THE_WHOLE, ClaimOutcome, Group, Verdict
 
     undecided = report.group(Group.CANNOT_TELL).count
     whole = sum(one.kind in OF_THE_WHOLE and one.verdict is Verdict.INDETERMINATE for one in report.findings)
+    claims = sum(one.outcome is ClaimOutcome.CANNOT_TELL for one in report.claims)
     asked = sum(n for verdict, n in report.lookup_verdicts.items() if verdict is not Verdict.OUT_OF_SCOPE)
     reasons = {
         "no policy in force": not report.policies,
@@ -40,6 +41,7 @@ def shortcomings(report: "Report", allow_undecided: int) -> tuple[str, ...]:
         "nothing in scope": not report.judged and not asked,
         f"{undecided} transmissions could not be told": undecided > allow_undecided,
         f"{whole} findings of the recording as a whole could not be told": whole > 0,
+        f"{claims} of {len(report.claims)} claims could not be told": claims > 0,
     }
     return tuple(words for words, holds in reasons.items() if holds)
 

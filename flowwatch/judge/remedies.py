@@ -61,6 +61,9 @@ REMEDIES: dict[Reason, str] = {
         "Ask the senders what they sent and when; one that moved to another address is not heard at the listed one."
     ),
     Reason.PRESENCE_UNSEEN: "Look for a recording of these senders, both directions, through all of the time.",
+    Reason.CLAIM_CONTRADICTED: (
+        "Ask who runs these destinations and what was sent; location data and declared networks may be out of date."
+    ),
     Reason.UNSEEN: "Look for a source that shows the condition named.",
     Reason.NONE_IN_FORCE: "Check the validity of the policy's versions.",
     Reason.LOOKUP_UNAPPROVED: "Ask which program asked for it; a lookup alone does not show that anything was sent.",

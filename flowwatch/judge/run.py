@@ -13,10 +13,11 @@ from flowwatch.judge.carried_in_names import with_data_in_names
 from flowwatch.judge.destinations import destinations_of
 from flowwatch.judge.findings import findings_of, most_severe_first
 from flowwatch.judge.migration import with_migrations
-from flowwatch.judge.night import judge_the_night
+from flowwatch.judge.night import claims_answered, judge_the_night
 from flowwatch.judge.transmission import Locate
 from flowwatch.judge.unused import Uses
 from flowwatch.model import (
+    ClaimAnswer,
     Coverage,
     Decision,
     Destination,
@@ -46,6 +47,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """Every verdict is a key."""
     unused: tuple[Rule, ...]
     """Entries of the versions that judged something which nothing used."""
+    claims: tuple[ClaimAnswer, ...]
+    """By id, then version."""
 
 
 def judge(
@@ -62,16 +65,18 @@ def judge(
     bench = Bench(policies, locate)
     uses = Uses()
     decisions, asked = decide(transmissions, lookups, bench, uses)
+    claims, contradicted = claims_answered(decisions, bench, coverage, locate)
     return Judgement(
         decisions=decisions,
         lookups=asked,
         findings=most_severe_first(
-            (*findings_of(decisions, asked, coverage), *judge_the_night(decisions, bench, coverage))
+            (*findings_of(decisions, asked, coverage), *judge_the_night(decisions, bench, coverage), *contradicted)
         ),
         destinations=destinations_of(decisions),
         verdicts=_tallies(decisions),
         lookup_verdicts={verdict: sum(one.verdict is verdict for one in asked) for verdict in Verdict},
         unused=tuple(uses.unused(bench)),
+        claims=claims,
     )
 
 

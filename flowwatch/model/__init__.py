@@ -6,7 +6,7 @@ say", never zero.
 """
 
 from flowwatch.model.alerts import Alert, AlertKind, Life
-from flowwatch.model.findings import Destination, Endpoint, Evidence, Finding
+from flowwatch.model.findings import ClaimAnswer, ClaimOutcome, Destination, Endpoint, Evidence, Finding
 from flowwatch.model.names import Name, NameClass, SeenName
 from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
 from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, Marker, ReadOptions, Ref, Skip
@@ -49,6 +49,8 @@ __all__ = [
     "Basis",
     "Candidate",
     "Check",
+    "ClaimAnswer",
+    "ClaimOutcome",
     "Confidence",
     "Coverage",
     "Decision",

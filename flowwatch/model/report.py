@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from flowwatch.model import frames
-from flowwatch.model.findings import Destination, Finding
+from flowwatch.model.findings import ClaimAnswer, Destination, Finding
 from flowwatch.model.records import Coverage
 from flowwatch.model.time import Instant
 from flowwatch.model.traffic import Amount, Transmission
@@ -90,6 +90,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     lookup_verdicts: dict[Verdict, int]
     unused: tuple[Rule, ...] = ()
     """Policy entries that nothing in this recording used."""
+    claims: tuple[ClaimAnswer, ...] = ()
+    """What the recordings say of each claim of the policy, by id, then version."""
 
     def within(self, group: Group) -> dict[str, Tally]:
         """What a group is made of: its verdicts, or the reasons for being out of scope; none that is empty."""

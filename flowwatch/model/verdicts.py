@@ -125,6 +125,7 @@ class Reason(enum.StrEnum):
     STATE_UNSEEN = "stage.state_unseen", "whether the primary it stands in for was up or down could not be told"
     NOT_HEARD = "presence.silent", "what was expected on the channel by that time was not heard"
     PRESENCE_UNSEEN = "presence.unseen", "whether what was expected on the channel was heard could not be told"
+    CLAIM_CONTRADICTED = "claim.contradicted", "what a claim of the policy rules out was observed"
     UNSEEN = "condition.unseen", "a condition of the rule could not be seen"
     NONE_GIVEN = "policy.none_given", "no policy was given to judge by"
     NONE_IN_FORCE = "policy.none_in_force", "no version of the policy was in force at that time"
@@ -160,6 +161,7 @@ OF_THE_WHOLE = frozenset(
         Reason.STATE_UNSEEN,
         Reason.NOT_HEARD,
         Reason.PRESENCE_UNSEEN,
+        Reason.CLAIM_CONTRADICTED,
     }
 )
 """Reasons that only the recording as a whole can give: no single transmission's verdict has them."""
@@ -222,7 +224,7 @@ class Check(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rule(msgspec.Struct, frozen=True, gc=False):
-    """The policy entry that decided: kind (`channel prohibited exception server lookup defaults`) and id."""
+    """The policy entry that decided: kind (`channel prohibited exception server lookup defaults claim`) and id."""
 
     kind: str
     id: str
