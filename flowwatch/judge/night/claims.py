@@ -44,6 +44,7 @@ from flowwatch.policy.terms import Claim
 from flowwatch.policy.windows import written
 
 _DETAILS_MOST = 4
+_HELD = 1_000
 _ALWAYS = (-(2**63), 2**63)
 _Span = tuple[Instant, Instant]
 """Half-open."""
@@ -65,15 +66,36 @@ class _Asked(msgspec.Struct, frozen=True):
         return tuple(sorted(self.claim.from_ or self.book.chains))
 
 
+class _Lacking(msgspec.Struct):
+    """How many transmissions something is missing of, and their details, each once."""
+
+    count: int = 0
+    details: set[str] = msgspec.field(default_factory=set)
+
+
 class _Found(msgspec.Struct):
     """What was sent that bears on one claim."""
 
     transmissions: int = 0
     attempts: int = 0
     contrary: list[Decision] = msgspec.field(default_factory=list)
-    undetermined: list[Decision] = msgspec.field(default_factory=list)
-    missing: dict[str, list[str]] = msgspec.field(default_factory=dict)
-    """By what is missing the detail of each transmission."""
+    undetermined: int = 0
+    first_undetermined: list[Transmission] = msgspec.field(default_factory=list)
+    """The earliest among them, and perhaps others."""
+    missing: dict[str, _Lacking] = msgspec.field(default_factory=dict)
+    """By what is missing."""
+
+    def lack(self, sent: Transmission, missing: Iterable[Missing]) -> None:
+        """Of this one it cannot be told, for what is missing."""
+        self.undetermined += 1
+        self.first_undetermined.append(sent)
+        if len(self.first_undetermined) > _HELD:
+            self.first_undetermined = _earliest(self.first_undetermined)
+        for one in dict.fromkeys(missing):
+            lacking = self.missing.setdefault(one.what, _Lacking())
+            lacking.count += 1
+            if one.detail:
+                lacking.details.add(one.detail)
 
 
 def claims_answered(
@@ -201,9 +223,7 @@ class _Watch:
         if told.truth is TRUE:
             found.contrary.append(decision)
         elif told.truth is UNSEEN:
-            found.undetermined.append(decision)
-            for one in dict.fromkeys(told.missing):
-                found.missing.setdefault(one.what, []).append(one.detail)
+            found.lack(decision.transmission, told.missing)
 
     def _when(self, sent: Transmission, error: int) -> Told:
         """It ran within the time; unseen where it ran across an edge: when its payload was sent is not known."""
@@ -246,10 +266,12 @@ def _answer(
         time_declared=asked.claim.between is not None,
         transmissions=found.transmissions,
         contrary=len(found.contrary),
-        undetermined=len(found.undetermined),
+        undetermined=found.undetermined,
         attempts=found.attempts,
         missing=missing,
-        evidence=_evidence(asked.book, found.contrary or found.undetermined, coverage),
+        evidence=_evidence(
+            asked.book, [one.transmission for one in found.contrary] or found.first_undetermined, coverage
+        ),
         finding=finding.id if finding is not None else None,
     )
 
@@ -276,11 +298,10 @@ def _not_recorded(asked: _Asked, recorded: Recorded, coverage: Sequence[Coverage
 
 def _untold(found: _Found) -> Iterator[str]:
     """What is missing of transmissions, each kind once."""
-    for what in sorted(found.missing):
-        told = found.missing[what]
-        details = sorted({one for one in told if one})
-        count = f"{len(told):,} transmission{'s' if len(told) > 1 else ''}"
-        yield f"{count} {what}{f': {_some(details)}' if details else ''}"
+    for what, lacking in sorted(found.missing.items()):
+        count = f"{lacking.count:,} transmission{'s' if lacking.count > 1 else ''}"
+        details = f": {_some(sorted(lacking.details))}" if lacking.details else ""
+        yield f"{count} {what}{details}"
 
 
 def _some(names: Sequence[str]) -> str:
@@ -304,11 +325,14 @@ def _says(asked: _Asked) -> str:
     return f"nothing{bears} goes from {zones} to {where}"
 
 
-def _evidence(book: Rulebook, decisions: Iterable[Decision], coverage: Iterable[Coverage]) -> tuple[Evidence, ...]:
+def _evidence(book: Rulebook, sent: Iterable[Transmission], coverage: Iterable[Coverage]) -> tuple[Evidence, ...]:
     """The records of the earliest."""
     sources = {one.source: one for one in coverage}
-    first = heapq.nsmallest(EVIDENCE_MOST, (one.transmission for one in decisions), key=_position)
-    return tuple(evidence_of(one, f"sent to {_to(one, book)}", sources) for one in first)
+    return tuple(evidence_of(one, f"sent to {_to(one, book)}", sources) for one in _earliest(sent))
+
+
+def _earliest(sent: Iterable[Transmission]) -> list[Transmission]:
+    return heapq.nsmallest(EVIDENCE_MOST, sent, key=_position)
 
 
 def _to(sent: Transmission, book: Rulebook) -> str:
@@ -360,7 +384,7 @@ def _finding(asked: _Asked, found: _Found, coverage: Iterable[Coverage], locate:
         rule=rule,
         checks=(Check("claim", FALSE, _says(asked), _went(all_sent, asked.book), reason),),
         remedy=remedy_of(reason),
-        evidence=_evidence(asked.book, group, coverage),
+        evidence=_evidence(asked.book, all_sent, coverage),
     )
 
 

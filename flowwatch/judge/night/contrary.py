@@ -17,7 +17,7 @@ from flowwatch.judge.rulebook import Rulebook, listed
 from flowwatch.judge.sensors import Vantage
 from flowwatch.judge.transmission import Locate
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, conjunction, disjunction, known
-from flowwatch.model import Candidate, Decision, Place, Transmission, Truth
+from flowwatch.model import Candidate, Decision, Instant, Place, Transmission, Truth
 from flowwatch.policy.terms import Claim, Excluded, Role
 
 
@@ -40,6 +40,8 @@ class Told(msgspec.Struct, frozen=True, gc=False):
         return Told(truth, (*self.missing, *other.missing)) if truth is UNSEEN else Told(truth)
 
 
+_MEMO = 65_536
+_DAY = 86_400 * 10**9
 _YES, _NO = Told(TRUE), Told(FALSE)
 _NOT = {TRUE: FALSE, FALSE: TRUE, UNSEEN: UNSEEN}
 
@@ -54,6 +56,7 @@ class Contrary:
 
     def __init__(self, claim: Claim, book: Rulebook, locate: Locate) -> None:
         self._claim, self._book, self._locate = claim, book, locate
+        self._placed: dict[tuple[str, str | None, int], tuple[Place, Told]] = {}
         self._countries = {zone.id: zone.location.country for zone in book.policy.zones if zone.location is not None}
 
     def went(self, decision: Decision) -> Told:
@@ -99,18 +102,29 @@ class Contrary:
     def _excluded(self, no: Excluded, address: str, sent: Transmission, vantage: Vantage) -> Told:
         if no.cidrs:
             return Told(known(any(cidr.covers(address) for cidr in no.cidrs)))
-        place = self._locate(address, sent.start)
+        place, zone = self._locate(address, sent.start), vantage.zone(address)
+        key = (address, zone, sent.start // _DAY)
+        known_at, found = self._placed.get(key, (None, _NO))
+        if known_at is not place:
+            if len(self._placed) >= _MEMO:
+                self._placed.clear()
+            found = self._there(no, place, address, zone, sent.start)
+            self._placed[key] = place, found
+        return found
+
+    def _there(self, no: Excluded, place: Place, address: str, zone: str | None, at: Instant) -> Told:
+        """The address is in that country or network."""
         if no.asn is not None:
-            truth = announced_by(place, no.asn, sent.start)
+            truth = announced_by(place, no.asn, at)
             return _told(truth, f"to an address that AS{no.asn} may announce", f"{address} {_network(place)}")
         assert no.country is not None  # noqa: S101  # one of the three is given
-        own = None if place.located or place.anycast else self._own_country(address, vantage)
-        truth = located_in(place, no.country, sent.start) if own is None else known(own == no.country)
+        own = None if place.located or place.anycast else self._own_country(zone)
+        truth = located_in(place, no.country, at) if own is None else known(own == no.country)
         return _told(truth, f"to an address that may be in {no.country}", f"{address} {_where(place)}")
 
-    def _own_country(self, address: str, vantage: Vantage) -> str | None:
-        """Where the zone of the address is declared to be, or the innermost around it of which that is said."""
-        chain = self._book.chain(vantage.zone(address))
+    def _own_country(self, zone: str | None) -> str | None:
+        """Where the zone is declared to be, or the innermost around it of which that is said."""
+        chain = self._book.chain(zone)
         return next((country for zone in chain if (country := self._countries.get(zone)) is not None), None)
 
     def _elsewhere(self, sent: Transmission, vantage: Vantage) -> Told:
