@@ -1,5 +1,7 @@
 """Claims: nothing contrary only where everything was recorded and is certain; contradicted by one sure record."""
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from flowwatch.model import (
     Severity,
     Skip,
 )
+from flowwatch.reports import phrases
 
 MINUTE = 60 * 10**9
 NIGHT = "between = [2026-11-03T12:00:00Z, 2026-11-03T13:00:00Z]\n"
@@ -76,8 +79,9 @@ def told(judged):
 
 
 def tap(make, first=0, last=60, **changes):
+    fields: dict[str, Any] = {"source": "tap.pcap", "flows": 1, "used": 1}
     times = {"first": make.NOON + first * MINUTE, "last": make.NOON + last * MINUTE}
-    return Coverage(**{"source": "tap.pcap", "flows": 1, "used": 1} | times | changes)
+    return Coverage(**fields | times | changes)
 
 
 def _sent(make, flow, at=10, **changes):
@@ -104,7 +108,26 @@ def test_what_went_there_contradicts_it_with_its_record(judged, make):
     (found,) = (found for found in one.findings if found.kind is Reason.CLAIM_CONTRADICTED)
     assert (found.id, found.severity, found.count, found.bytes_sent) == (answer.finding, Severity.HIGH, 2, 40_000)
     assert (found.sender_zone, found.receiver.address, found.place.countries) == ("precincts", ABROAD, ("XB",))
-    assert judged(COUNTRY + 'severity = "low"\n', to(ABROAD), places={ABROAD: make.place("XB")}).findings[-1].severity
+
+
+def test_its_severity_is_what_the_claim_says(judged, make):
+    one = judged(COUNTRY + 'severity = "low"\n', to(ABROAD), places={ABROAD: make.place("XB")})
+    assert [found.severity for found in one.findings if found.kind is Reason.CLAIM_CONTRADICTED] == [Severity.LOW]
+
+
+def test_several_destinations_are_one_finding(judged):
+    one = judged(CIDRS, to(ABROAD), to("198.51.100.80", at=20, service_port=443))
+    (found,) = (found for found in one.findings if found.kind is Reason.CLAIM_CONTRADICTED)
+    assert (found.receiver, found.service, found.place) == (None, None, None)
+    assert found.checks[0].observed == f"sent to {ABROAD}; 198.51.100.80"
+    assert phrases.receiver(found) == "several destinations, or one in a tunnel"
+
+
+def test_what_could_not_be_told_has_its_earliest_records(judged, make):
+    doubtful = {ABROAD: make.place("XA", "XB", confidence=Confidence.DISPUTED)}
+    (answer,) = judged(COUNTRY, *(to(ABROAD, at=59 - at / 100) for at in range(1_100)), places=doubtful).claims
+    assert answer.undetermined == 1_100
+    assert [one.record for one in answer.evidence] == list(range(1_100, 1_080, -1))
 
 
 def test_what_was_approved_contradicts_it_all_the_same(judged, make):
