@@ -16,7 +16,7 @@ from flowwatch.judge.observation import observe
 from flowwatch.judge.rulebook import Rulebook, listed
 from flowwatch.judge.sensors import Vantage
 from flowwatch.judge.transmission import Locate
-from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, conjunction, disjunction, known
+from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, disjunction, known
 from flowwatch.model import Candidate, Decision, Instant, Place, Transmission, Truth
 from flowwatch.policy.terms import Claim, Excluded, Role
 
@@ -36,8 +36,11 @@ class Told(msgspec.Struct, frozen=True, gc=False):
 
     def __and__(self, other: "Told") -> "Told":
         """Both hold."""
-        truth = conjunction((self.truth, other.truth))
-        return Told(truth, (*self.missing, *other.missing)) if truth is UNSEEN else Told(truth)
+        if self.truth is TRUE or other.truth is FALSE:
+            return other
+        if other.truth is TRUE or self.truth is FALSE:
+            return self
+        return Told(UNSEEN, (*self.missing, *other.missing))
 
 
 _MEMO = 65_536
@@ -48,7 +51,7 @@ _NOT = {TRUE: FALSE, FALSE: TRUE, UNSEEN: UNSEEN}
 
 def _told(truth: Truth, missing: str, detail: str = "") -> Told:
     """The truth, and where it is unseen what is missing."""
-    return Told(truth, (Missing(missing, detail),) if truth is UNSEEN else ())
+    return Told(UNSEEN, (Missing(missing, detail),)) if truth is UNSEEN else _YES if truth is TRUE else _NO
 
 
 class Contrary:
