@@ -1,10 +1,10 @@
 """What the recordings say of the policy's claims: no contrary observation, does not hold, or cannot tell.
 
 Promises: a claim is never shown to be true. *No contrary observation* is said only where every zone it speaks of was
-recorded throughout its time by sources that were read in full, and of everything they sent in that time it is certain
-that the claim does not rule it out. One transmission that it certainly rules out is enough for *does not hold*, which
-is a finding. All else is *cannot tell*, with what is missing. Attempts carried nothing: they are counted and decide
-nothing.
+recorded throughout its time by sources that were read in full and hold both directions, and of everything they sent in
+that time it is certain that the claim does not rule it out. One transmission that it certainly rules out is enough for
+*does not hold*, which is a finding. All else is *cannot tell*, with what is missing. Attempts carried nothing: they are
+counted and decide nothing. Refuses to tell whether flow records were sampled: no source says so here.
 
 A claim speaks of what was sent while its version is in force; where versions that follow one another make the same
 claim, each answers for its part. Without `between` it is answered for the time that sources of traffic recorded.
@@ -283,15 +283,19 @@ def _not_recorded(asked: _Asked, recorded: Recorded, coverage: Sequence[Coverage
         yield "only lookups were recorded, which do not show what was sent" if only else "nothing was recorded"
     elif asked.span is not None:
         gaps: dict[_Span, list[str]] = {}
+        one_way = [one.source for one in coverage if 0 < one.flows == one.one_way_flows]
+        both = Recorded(one for one in coverage if one.source not in one_way) if one_way else recorded
         for zone in asked.zones:
-            gap = recorded.gap(asked.book, zone, *asked.span)
+            gap = both.gap(asked.book, zone, *asked.span)
             if gap is not None:
                 gaps.setdefault(gap, []).append(zone)
         for first, last in sorted(gaps):
             zones = gaps[first, last]
             who = f"zone{'s' if len(zones) > 1 else ''} {_some(zones)}"
             yield f"{who} not recorded in full from {written(first)} to {written(last)}"
-        yield from not_read_in_full(coverage) if gaps else ()
+        if gaps:
+            yield from not_read_in_full(coverage)
+            yield from [f"perhaps only one direction recorded: {_some(one_way)}"] if one_way else []
         if not asked.zones:
             yield "no zone is declared"
 

@@ -276,6 +276,9 @@ def test_every_zone_must_have_been_recorded_throughout(told, make):
     assert told(every, policy=sensor) == (UNTOLD, unseen)
     assert told(COUNTRY, coverage=[tap(make, drops=1)])[2] == "not read in full: tap.pcap"
     assert told(COUNTRY, coverage=[tap(make, drops=1), tap(make, source="b.pcap")]) == (NONE,)
+    one_way = tap(make, flows=3, one_way_flows=3)
+    assert told(COUNTRY, coverage=[one_way])[2] == "perhaps only one direction recorded: tap.pcap"
+    assert told(COUNTRY, coverage=[one_way, tap(make, source="b.pcap")]) == (NONE,)
     assert told(COUNTRY, coverage=[]) == (UNTOLD, "nothing was recorded")
     only = "only lookups were recorded, which do not show what was sent"
     assert told(COUNTRY, coverage=[tap(make, flows=0, lookups=5)]) == (UNTOLD, only)
