@@ -78,6 +78,7 @@ def audit(
         stages=judged.stages,
         seen=judged.seen,
         unknown=None if history is None else judged.unknown,
+        claims=judged.claims,
     )
 
 

@@ -29,12 +29,13 @@ def of_report(report: "Report", fail_on: "Severity", allow_undecided: int) -> Ex
 
 def shortcomings(report: "Report", allow_undecided: int) -> tuple[str, ...]:
     """Why the run is incomplete, in words; empty when it is not. An audit of nothing is never a pass."""
-    from flowwatch.model import OF_THE_WHOLE, Group, Reason, Verdict
+    from flowwatch.model import OF_THE_WHOLE, ClaimOutcome, Group, Reason, Verdict
     from flowwatch.reports.phrases import plural
 
     undecided = report.group(Group.CANNOT_TELL).count
     unseen = OF_THE_WHOLE - {Reason.REFERENCE_CHANGED}  # told for information
     whole = sum(one.kind in unseen and one.verdict is Verdict.INDETERMINATE for one in report.findings)
+    claims = sum(one.outcome is ClaimOutcome.CANNOT_TELL for one in report.claims)
     asked = sum(n for verdict, n in report.lookup_verdicts.items() if verdict is not Verdict.OUT_OF_SCOPE)
     reasons = {
         "no policy in force": not report.policies,
@@ -42,6 +43,7 @@ def shortcomings(report: "Report", allow_undecided: int) -> tuple[str, ...]:
         "nothing in scope": not report.judged and not asked,
         f"{plural(undecided, 'transmission')} could not be told": undecided > allow_undecided,
         f"{plural(whole, 'finding')} of the recording as a whole could not be told": whole > 0,
+        f"{claims} of {plural(len(report.claims), 'claim')} could not be told": claims > 0,
     }
     return tuple(words for words, holds in reasons.items() if holds)
 

@@ -34,7 +34,7 @@ def check(file: PolicyArgument = None) -> None:
     policies = load_policy(file)
     for version in policies.versions:
         tables = {"zone": version.zones, "server": version.servers, "channel": version.channels}
-        tables |= {"exception": version.exceptions, "test": version.tests}
+        tables |= {"exception": version.exceptions, "claim": version.claims, "test": version.tests}
         counts = ", ".join(plural(len(entries), name) for name, entries in tables.items())
         typer.echo(f"{version.policy.id} {version.policy.version}: {counts}")
     warnings = lint(policies, dt.datetime.now(dt.UTC).date())

@@ -19,7 +19,8 @@ FRESH = dt.timedelta(days=45)
 """How far location data may be dated from the traffic and still show that an address is elsewhere."""
 _DAY = 86_400 * 10**9
 _EPOCH = dt.date(1970, 1, 1)
-_FOUNDED = frozenset({Confidence.STATED, Confidence.CORROBORATED, Confidence.DISPUTED})
+_SURE = frozenset({Confidence.STATED, Confidence.CORROBORATED})
+_FOUNDED = _SURE | {Confidence.DISPUTED}
 
 
 def location_checks(
@@ -36,6 +37,27 @@ def location_checks(
     if defaults.unknown_location == "note" and any(check.truth is UNSEEN for check in checks):
         return tuple(check for check in checks if check.truth is not UNSEEN), (Reason.LOCATION_UNPROVEN,)
     return tuple(checks), ()
+
+
+def located_in(place: Place, country: str, at: Instant) -> Truth:
+    """The address is in the country: true or false only where every candidate agrees and that is well founded.
+
+    An anycast address is in many places, so that cannot be told.
+    """
+    countries = {one.country for one in place.located}
+    if not countries or place.anycast or place.confidence not in _SURE:
+        return UNSEEN
+    if None in countries or not all(_fresh(one, at) for one in place.located):
+        return UNSEEN
+    return TRUE if countries == {country} else UNSEEN if country in countries else FALSE
+
+
+def announced_by(place: Place, asn: int, at: Instant) -> Truth:
+    """The address is announced by the AS: true or false only where every source agrees and that is well founded."""
+    told = {fact.value for fact in place.asn}
+    if not told or not _founded_asn(place, at):
+        return UNSEEN
+    return TRUE if told == {str(asn)} else UNSEEN if str(asn) in told else FALSE
 
 
 def _country(expected: Sequence[str], place: Place, at: Instant, locations: str) -> Check:

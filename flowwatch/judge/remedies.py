@@ -72,6 +72,9 @@ REMEDIES: dict[Reason, str] = {
     Reason.DRIFT_KEY: "Ask the server's owner whether the key was renewed; many are with every certificate.",
     Reason.DRIFT_ANSWERS: "Compare the address with those its owner publishes; answers may take turns.",
     Reason.REFERENCE_CHANGED: "Look the address up in both sets of location data; state its place in `[[place]]`.",
+    Reason.CLAIM_CONTRADICTED: (
+        "Ask who runs these destinations and what was sent; location data and declared networks may be out of date."
+    ),
     Reason.UNSEEN: "Look for a source that shows the condition named.",
     Reason.NONE_IN_FORCE: "Check the validity of the policy's versions.",
     Reason.LOOKUP_UNAPPROVED: "Ask which program asked for it; a lookup alone does not show that anything was sent.",

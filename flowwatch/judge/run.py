@@ -21,11 +21,12 @@ from flowwatch.judge.destinations import destinations_of
 from flowwatch.judge.findings import findings_of, most_severe_first
 from flowwatch.judge.held import one_by_one
 from flowwatch.judge.migration import migrated, with_migrations
-from flowwatch.judge.night import judge_the_night
+from flowwatch.judge.night import claims_answered, judge_the_night
 from flowwatch.judge.past import compare
 from flowwatch.judge.transmission import Locate
 from flowwatch.judge.unused import Uses
 from flowwatch.model import (
+    ClaimAnswer,
     Coverage,
     Decision,
     Destination,
@@ -68,6 +69,8 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen of approved servers."""
     unknown: tuple[str, ...]
     """Ids of approved servers of which the history holds nothing."""
+    claims: tuple[ClaimAnswer, ...]
+    """By id, then version."""
 
 
 def judge(
@@ -92,10 +95,12 @@ def judge(
     tallies = _tallies(decisions, _verdict)
     whole = judge_the_night(decisions, bench, coverage)
     past = compare(decisions, asked, bench.books, locate, history=history, stamp=stamp, coverage=coverage)
+    claims, contradicted = claims_answered(decisions, bench, coverage, locate)
+    found = (*findings_of(held, asked, coverage), *whole.findings, *past.findings, *contradicted)
     return Judgement(
         decisions=decisions,
         lookups=asked,
-        findings=most_severe_first((*findings_of(held, asked, coverage), *whole.findings, *past.findings)),
+        findings=most_severe_first(found),
         destinations=destinations_of(held),
         verdicts={verdict: tallies.get(verdict, Tally()) for verdict in Verdict},
         out_of_scope={reason: tally for reason, tally in sorted(_tallies(decisions, _scope).items()) if reason},
@@ -104,6 +109,7 @@ def judge(
         stages=whole.stages,
         seen=past.seen,
         unknown=past.unknown,
+        claims=claims,
     )
 
 

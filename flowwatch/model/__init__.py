@@ -7,7 +7,7 @@ say", never zero.
 
 from flowwatch.model.alerts import Alert, AlertKind, Life
 from flowwatch.model.columns import TransmissionColumns, Transmissions
-from flowwatch.model.findings import Destination, Endpoint, Evidence, Finding
+from flowwatch.model.findings import ClaimAnswer, ClaimOutcome, Destination, Endpoint, Evidence, Finding
 from flowwatch.model.history import History, Sighting, Trait
 from flowwatch.model.names import Name, NameClass, SeenName
 from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
@@ -52,6 +52,8 @@ __all__ = [
     "Basis",
     "Candidate",
     "Check",
+    "ClaimAnswer",
+    "ClaimOutcome",
     "Confidence",
     "Coverage",
     "Decision",

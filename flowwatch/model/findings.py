@@ -1,5 +1,7 @@
 """Findings and destinations: decisions gathered into what a person reads."""
 
+import enum
+
 import msgspec
 
 from flowwatch.model.names import SeenName
@@ -90,6 +92,44 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     def of_lookups(self) -> bool:
         """It tells what was looked up in the DNS, not what was sent."""
         return self.asked is not None and self.via is None
+
+
+class ClaimOutcome(enum.StrEnum):
+    """What the recordings say of a claim; a claim is never shown to be true."""
+
+    NO_CONTRARY_OBSERVATION = "no_contrary_observation"
+    DOES_NOT_HOLD = "does_not_hold"
+    CANNOT_TELL = "cannot_tell"
+
+
+class ClaimAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the recordings say of one claim of a policy version, and what that rests on."""
+
+    rule: Rule
+    says: str
+    """The claim in words."""
+    outcome: ClaimOutcome
+    zones: tuple[str, ...]
+    """Whose sending it is about; ids."""
+    start: Instant | None
+    """The time it was answered for, half-open; None where nothing bounds it, as where nothing was recorded."""
+    end: Instant | None
+    time_declared: bool
+    """The claim names both ends of its time; else it was answered for the time that was recorded."""
+    transmissions: int
+    """Sent in that time from these zones, attempts not counted."""
+    contrary: int
+    """Of them, those that it rules out."""
+    undetermined: int
+    """Of them, those of which that could not be told."""
+    attempts: int
+    """Attempts that would be either if they had carried anything; nothing was sent, so they decide nothing."""
+    missing: tuple[str, ...] = ()
+    """Why it cannot be told, each in words; empty for other outcomes."""
+    evidence: tuple[Evidence, ...] = ()
+    """Records of what it rules out, else of what could not be told; the earliest."""
+    finding: str | None = None
+    """Id of the finding that tells it, where it does not hold."""
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from flowwatch.model import frames
-from flowwatch.model.findings import Destination, Finding
+from flowwatch.model.findings import ClaimAnswer, Destination, Finding
 from flowwatch.model.history import Sighting
 from flowwatch.model.records import Coverage
 from flowwatch.model.stages import Stage
@@ -110,6 +110,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen of approved servers: the history of the next run."""
     unknown: tuple[str, ...] | None = None
     """Ids of approved servers of which the history given holds nothing; None: no history was given."""
+    claims: tuple[ClaimAnswer, ...] = ()
+    """What the recordings say of each claim of the policy, by id, then version."""
 
     def within(self, group: Group) -> dict[str, Tally]:
         """What a group is made of: its verdicts, or the reasons for being out of scope; none that is empty."""

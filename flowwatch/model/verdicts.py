@@ -138,6 +138,7 @@ class Reason(enum.StrEnum):
         "reference.changed",
         "newer location data places an approved server otherwise; whether it changed itself could not be told",
     )
+    CLAIM_CONTRADICTED = "claim.contradicted", "what a claim of the policy rules out was observed"
     UNSEEN = "condition.unseen", "a condition of the rule could not be seen"
     NONE_GIVEN = "policy.none_given", "no policy was given to judge by"
     NONE_IN_FORCE = "policy.none_in_force", "no version of the policy was in force at that time"
@@ -180,6 +181,7 @@ OF_THE_WHOLE = frozenset(
         Reason.DRIFT_KEY,
         Reason.DRIFT_ANSWERS,
         Reason.REFERENCE_CHANGED,
+        Reason.CLAIM_CONTRADICTED,
     }
 )
 """Reasons that only the recording as a whole can give: no single transmission's verdict has them."""
@@ -242,7 +244,7 @@ class Check(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rule(msgspec.Struct, frozen=True, gc=False):
-    """The policy entry that decided: kind (`channel prohibited exception server lookup defaults`) and id."""
+    """The policy entry that decided: kind (`channel prohibited exception server lookup defaults claim`) and id."""
 
     kind: str
     id: str

@@ -16,7 +16,17 @@ from flowwatch.policy.files import Part
 from flowwatch.policy.inline import Given
 from flowwatch.policy.line import Spot
 from flowwatch.policy.match import DAY, Cidr, Clock, address_key
-from flowwatch.policy.terms import Channel, Limits, Role, Server, ServerMatch, Window, Zone
+from flowwatch.policy.terms import (
+    Channel,
+    Claim,
+    Excluded,
+    Limits,
+    Role,
+    Server,
+    ServerMatch,
+    Window,
+    Zone,
+)
 from flowwatch.policy.windows import reads_within
 
 Faults = Iterator[PolicyError]
@@ -54,6 +64,10 @@ def zones_of(parts: Sequence[Part]) -> list[tuple[Spot, Zone]]:
 
 def _servers_of(parts: Sequence[Part]) -> list[tuple[Spot, Server]]:
     return list(entries(parts, "server", lambda part: part.tables.server))
+
+
+def _claims_of(parts: Sequence[Part]) -> list[tuple[Spot, Claim]]:
+    return list(entries(parts, "claim", lambda part: part.tables.claim))
 
 
 def is_network(written: str) -> bool:
@@ -99,6 +113,7 @@ def _unique(_document: Document, parts: Sequence[Part]) -> Faults:
     yield from _twice("lookup", entries(parts, "lookup", lambda part: [one for one in part.tables.lookup if one.id]))
     yield from _twice("prohibited", entries(parts, "prohibited", lambda part: part.tables.prohibited))
     yield from _twice("exception", entries(parts, "exception", lambda part: part.tables.exception))
+    yield from _twice("claim", _claims_of(parts))
     names: dict[str, Spot] = {}
     for spot, test in entries(parts, "test", lambda part: part.tables.test):
         if test.name in names:
@@ -335,6 +350,51 @@ def _places(_document: Document, parts: Sequence[Part]) -> Faults:
         yield from _in_order(spot, "from", fact.from_, "until", fact.until)
 
 
+def _claims(_document: Document, parts: Sequence[Part]) -> Faults:
+    zones = {zone.id: zone for _, zone in zones_of(parts)}
+    servers = {server.id: server for _, server in _servers_of(parts)}
+    for spot, claim in _claims_of(parts):
+        yield from _claimed(claim, servers, zones, spot)
+        for number, written in enumerate(claim.from_):
+            yield from _known("zone", written, zones, spot / "from" / number)
+        if claim.between is not None:
+            first, last = claim.between
+            if last <= first:
+                yield (spot / "between").error("the second instant is not after the first")
+        if claim.between is not None and claim.before is not None:
+            yield (spot / "before").error("the times are given twice", hint="write `between` or `before`")
+
+
+def _claimed(claim: Claim, servers: Mapping[str, Server], zones: Collection[str], spot: Spot) -> Faults:
+    """It says one thing, of what can be told by addresses."""
+    said = [key for key, given in (("no", claim.no), ("only_to", claim.only_to), ("server", claim.server)) if given]
+    if len(said) != 1:
+        message = "a claim says one thing, and this one says " + (" and ".join(f"`{key}`" for key in said) or "none")
+        yield spot.error(message, hint="write `no`, `only_to` or `server`; several things are several claims")
+    if claim.no is not None:
+        yield from _excluded(claim.no, spot / "no")
+    if claim.only_to and not claim.from_:
+        yield (spot / "only_to").error("whose sending goes only there is not said", hint='write from = ["a-zone"]')
+    for number, written in enumerate(claim.only_to):
+        yield from _target(written, zones, servers, spot / "only_to" / number)
+        yield from _by_address(written, servers, spot / "only_to" / number)
+    if claim.server is not None:
+        yield from _known("server", claim.server, servers, spot / "server")
+        yield from _by_address(claim.server, servers, spot / "server")
+
+
+def _excluded(no: Excluded, spot: Spot) -> Faults:
+    given = [key for key, one in (("country", no.country), ("asn", no.asn), ("cidrs", no.cidrs)) if one]
+    if len(given) != 1:
+        message = f"`no` holds {' and '.join(f'`{key}`' for key in given) or 'nothing'}"
+        yield spot.error(message, hint="give one of `country`, `asn` and `cidrs`; several are several claims")
+
+
+def _by_address(written: str, servers: Mapping[str, Server], spot: Spot) -> Faults:
+    if written in servers and not servers[written].match.cidrs:
+        yield spot.error(f"a claim tells servers by address, and {written!r} has no `cidrs`")
+
+
 def _tests(_document: Document, parts: Sequence[Part]) -> Faults:
     for spot, test in entries(parts, "test", lambda part: part.tables.test):
         for number, written in enumerate(test.expect.reasons):
@@ -392,5 +452,6 @@ CHECKS: Final[tuple[Callable[[Document, Sequence[Part]], Faults], ...]] = (
     _prohibitions,
     _exceptions,
     _places,
+    _claims,
     _tests,
 )

@@ -109,7 +109,10 @@ def meant(written: str, known: Iterable[str], *, closeness: float = 0.6) -> str 
 def _list(kind: inspect.VarTupleType, value: object, spot: Spot, _words: str | None) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise _wrong("a list", value, spot, hint=_as_list(value, spot))
-    if len(value) < (kind.min_length or 0):
+    least, most = kind.min_length or 0, kind.max_length
+    if most is not None and not least <= len(value) <= most:
+        raise spot.error(f"expected a list of {most}, found {len(value)}")
+    if len(value) < least:
         raise spot.error("the list is empty; it needs at least one entry")
     return tuple(_decode(kind.item_type, inner, spot / number) for number, inner in enumerate(value))
 

@@ -29,6 +29,7 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     prohibited: tuple[terms.Prohibited, ...] = ()
     exception: tuple[terms.PolicyException, ...] = ()
     place: tuple[terms.PlaceFact, ...] = ()
+    claim: tuple[terms.Claim, ...] = ()
     severity: terms.Severities | None = None
     test: tuple[inline.Test, ...] = ()
 
@@ -41,8 +42,6 @@ class Document(Tables, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 LATER_KEYS: Final[dict[type, frozenset[str]]] = {
-    Tables: frozenset({"claim"}),
-    Document: frozenset({"claim"}),
     terms.Service: frozenset({"related"}),
 }
 """Keys of the design that this version does not judge by: an error, never ignored."""

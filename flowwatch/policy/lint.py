@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from flowwatch.model import Instant
-from flowwatch.policy import lint_ways, lint_wide
+from flowwatch.policy import lint_claims, lint_ways, lint_wide
 from flowwatch.policy.check import RESERVED_LABELS, outward
 from flowwatch.policy.decode import meant
 from flowwatch.policy.files import unchanged
@@ -169,7 +169,7 @@ def _labels(policy: Policy, _now: Instant) -> Warnings:
     used = {label for _, _, labels in _label_uses(policy) for label in labels}
     for number, one in enumerate(policy.classifiers):
         if one.label not in used:
-            words = f"no channel, exception or prohibition names its label {one.label!r}"
+            words = f"no channel, exception, prohibition or claim names its label {one.label!r}"
             yield Told("label.unused", ("classifier", number), one.id, words)
     for path, name, labels in _label_uses(policy):
         for label in labels:
@@ -187,6 +187,8 @@ def _label_uses(policy: Policy) -> Iterator[tuple[Inside, str, Sequence[str]]]:
         yield ("prohibited", number, "when", "labels"), rule.id, rule.when.labels
     for number, one in enumerate(policy.exceptions):
         yield ("exception", number, "carries"), one.id, one.carries
+    for number, claim in enumerate(policy.claims):
+        yield ("claim", number, "labels"), claim.id, claim.labels
 
 
 def _severity_labels(policy: Policy, _now: Instant) -> Warnings:
@@ -323,6 +325,7 @@ _CHECKS: Final[tuple[Check, ...]] = (
     _idle_keys,
     *lint_wide.CHECKS,
     _exceptions,
+    *lint_claims.CHECKS,
 )
 """What a version says of itself, whatever the day."""
 

@@ -18,6 +18,7 @@ _MONTH = 31 * 86_400 * 10**9
 
 def _unused_servers(policy: Policy, _now: Instant) -> Warnings:
     used = {target for channel in policy.channels for target in channel.to}
+    used |= {server for claim in policy.claims for server in (claim.server, *claim.only_to) if server is not None}
     for number, server in enumerate(policy.servers):
         if server.id not in used and server.role is not Role.TUNNEL:
             yield Told("server.unused", ("server", number), server.id, "no channel leads to it")
@@ -25,6 +26,7 @@ def _unused_servers(policy: Policy, _now: Instant) -> Warnings:
 
 def _unused_zones(policy: Policy, _now: Instant) -> Warnings:
     used = {one for channel in policy.channels for one in (*channel.from_, *channel.to)}
+    used |= {one for claim in policy.claims for one in (*claim.from_, *claim.only_to)}
     outer = {zone.id: zone.within for zone in policy.zones}
     for number, zone in enumerate(policy.zones):
         step: str | None = zone.id

@@ -112,6 +112,7 @@ def _built(content: bytes, file: str, files: Files) -> Policy:
         prohibitions=tuple(rule for one in tables for rule in one.prohibited),
         exceptions=tuple(exception for one in tables for exception in one.exception),
         places=tuple(fact for one in tables for fact in one.place),
+        claims=tuple(claim for one in tables for claim in one.claim),
         severity=next((one.severity for one in tables if one.severity is not None), Severities()),
         tests=tuple(test for one in tables for test in one.test),
     )

@@ -67,6 +67,8 @@ def _struct(name: str) -> Any:  # noqa: ANN401 - a struct class
 def _written(key: _Schema) -> _Schema:
     """The key as TOML can write it: no null, and no default that is a parsed value or null."""
     key = {**key, "type": "string"} if key.get("format") == "date-time" else dict(key)
+    if isinstance(key.get("items"), dict):
+        key["items"] = _written(key["items"])
     if "anyOf" in key:
         choices = [one for one in key.pop("anyOf") if one != {"type": "null"}]
         key |= _written(choices[0]) if len(choices) == 1 else {"anyOf": [_written(one) for one in choices]}

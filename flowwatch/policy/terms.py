@@ -353,6 +353,38 @@ class PlaceFact(Table, frozen=True, kw_only=True):
     until: When | None = None
 
 
+class Excluded(Table, frozen=True, kw_only=True):
+    """Where nothing goes, by one of these."""
+
+    country: Country | None = None
+    """Where an address is located; where it is registered counts for nothing."""
+    asn: Asn | None = None
+    """Who announces it."""
+    cidrs: tuple[Cidr, ...] = ()
+
+
+class Claim(Table, frozen=True, kw_only=True):
+    """A statement to be tested over the recordings: one of `no`, `only_to` and `server`."""
+
+    id: Id
+    no: Excluded | None = None
+    """Nothing goes there."""
+    only_to: tuple[str, ...] = ()
+    """Whatever leaves the zones in `from` goes to one of these first: server ids or `zone:ID`."""
+    server: str | None = None
+    """Nothing goes to this server or comes from it."""
+    from_: tuple[str, ...] = msgspec.field(name="from", default=())
+    """Zone ids; empty: every zone."""
+    labels: tuple[LabelName, ...] = ()
+    """Only what bears one of these labels; empty: whatever is sent."""
+    between: Annotated[tuple[When, ...], msgspec.Meta(min_length=2, max_length=2)] | None = None
+    """From the first instant until before the second; without it the time that was recorded."""
+    before: When | None = None
+    """Of the time that was recorded, what lies before this instant."""
+    severity: Severity = Severity.HIGH
+    """Of the finding where it does not hold."""
+
+
 class Severities(Table, frozen=True, kw_only=True):
     """Severity by verdict and label; what is not written has a default (see `judge`)."""
 
@@ -377,6 +409,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     prohibitions: tuple[Prohibited, ...] = ()
     exceptions: tuple[PolicyException, ...] = ()
     places: tuple[PlaceFact, ...] = ()
+    claims: tuple[Claim, ...] = ()
     severity: Severities = Severities()
     tests: tuple[Test, ...] = ()
 

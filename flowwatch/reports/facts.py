@@ -6,7 +6,7 @@ sink escapes it.
 
 from collections.abc import Mapping, Sequence
 
-from flowwatch.model import Evidence, Finding, SeenName, Truth
+from flowwatch.model import ClaimAnswer, Evidence, Finding, SeenName, Truth
 from flowwatch.reports import phrases
 
 NAMES_TOLD = 4
@@ -36,6 +36,20 @@ def finding(one: Finding, sources: Mapping[str, str]) -> list[tuple[str, str]]:
         ("records", "; ".join(_records(one.evidence, sources))),
         ("next", one.remedy),
         ("id", one.id),
+    ]
+    return [(key, value) for key, value in facts if value]
+
+
+def claim(one: ClaimAnswer, sources: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What the answer to a claim rests on, as of `finding`; all that is missing, however much."""
+    facts = [
+        ("claim", phrases.bounded(one.says)),
+        ("time", phrases.claim_time(one)),
+        ("observed", phrases.claim_counts(one)),
+        *[("missing" if not at else "", phrases.bounded(what)) for at, what in enumerate(one.missing)],
+        ("records", "; ".join(_records(one.evidence, sources))),
+        ("rule", phrases.rule(one.rule)),
+        ("finding", one.finding or ""),
     ]
     return [(key, value) for key, value in facts if value]
 

@@ -21,6 +21,7 @@ from flowwatch.reports import coverage, escape, phrases, ribbons, rows, stages, 
 
 TOLD = {
     "findings": (300, 400_000),
+    "claims": (100, 100_000),
     "destinations": (500, 250_000),
     "routes": (100, 60_000),
     "lookups": (200, 60_000),
@@ -133,6 +134,7 @@ def _lists(report: Report, parts: Any) -> dict[str, Listed]:  # noqa: ANN401  # 
     return {
         "findings": msgspec.structs.replace(findings, data=more_findings),
         "destinations": msgspec.structs.replace(destinations, data=more_destinations),
+        "claims": _listed(report.claims, parts.claim, "claims"),
         "routes": _listed(lines, lambda one: parts.route(one, most), "routes"),
         "nights": _listed(timeline.drawn(report.stages, report.coverage), parts.night, "nights"),
         "asked": _listed(asked(report.lookups), parts.question, "lookups"),

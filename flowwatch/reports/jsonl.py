@@ -1,10 +1,10 @@
 r"""The whole Report as JSON lines: lossless, versioned, described by `report.schema.json` beside this file.
 
 Promises: first a line of type `report` (schema name, headline, counts, policies, reference data, and how many lines of
-each type follow, so that a cut file shows), then `coverage`, `finding`, `destination`, `stage`, `sighting`, `decision`
-and `lookup` lines in the Report's order. Times are RFC 3339 with nanoseconds and `Z`. Nulls are omitted. Every byte is
-printable ASCII or the line's end: the rest is `\u` escaped. Within `flowwatch.report/1` a key may be added, never
-renamed or removed.
+each type follow, so that a cut file shows), then `coverage`, `finding`, `claim`, `destination`, `stage`, `sighting`,
+`decision` and `lookup` lines in the Report's order. Times are RFC 3339 with nanoseconds and `Z`. Nulls are omitted.
+Every byte is printable ASCII or the line's end: the rest is `\u` escaped. Within `flowwatch.report/1` a key may be
+added, never renamed or removed.
 An alert is one such line too, `flowwatch.alert/1`, described by `alert.schema.json`.
 """
 
@@ -39,6 +39,7 @@ def lines(report: Report) -> Iterator[bytes]:
     parts: dict[str, Sequence[msgspec.Struct]] = {
         "coverage": report.coverage,
         "finding": report.findings,
+        "claim": report.claims,
         "destination": report.destinations,
         "stage": report.stages,
         "sighting": report.seen,

@@ -6,11 +6,12 @@ image anywhere; what is left out is counted and said. GitHub's dialect, of which
 
 from collections.abc import Iterable, Sequence
 
-from flowwatch.model import Coverage, Destination, Finding, Group, Report, Stage, Tally, Truth
-from flowwatch.reports import coverage, phrases, stages
+from flowwatch.model import ClaimAnswer, Coverage, Destination, Finding, Group, Report, Stage, Tally, Truth
+from flowwatch.reports import coverage, facts, phrases, stages
 from flowwatch.reports.escape import code, prose
 
 SOURCES_TOLD = 50
+CLAIMS_TOLD = 100
 FINDINGS_TOLD = 100
 DESTINATIONS_TOLD = 100
 STAGES_TOLD = 60
@@ -30,6 +31,7 @@ def render(report: Report) -> str:
         *(f"**{one}**" for one in notices if one),
         _verdicts(report),
         *_coverage(report.coverage),
+        *_claims(report),
         *_findings(report),
         *_stages(report),
         *_destinations(report.destinations),
@@ -64,6 +66,20 @@ def _source(one: Coverage) -> str:
     counts = [prose(line) for line in coverage.lines(one) if line not in remarks]
     lines = [code(coverage.identity(one)), *counts, *map(code, remarks)]
     return "\n".join([f"- {code(one.source)}: {coverage.status(one)}", *(f"  - {line}" for line in lines)])
+
+
+def _claims(report: Report) -> list[str]:
+    if not report.claims:
+        return []
+    names = phrases.source_names(report.coverage)
+    told = [_claim(one, names) for one in report.claims[:CLAIMS_TOLD]]
+    said = f"{phrases.claims(report.claims)}."
+    return ["## Claims", said, *told, *_left(len(report.claims) - len(told))]
+
+
+def _claim(one: ClaimAnswer, sources: dict[str, str]) -> str:
+    lines = [f"- {what or 'missing'}: {code(told)}" for what, told in facts.claim(one, sources)]
+    return "\n".join([f"### {phrases.words(one.outcome)}: {code(one.rule.id)}", "", *lines])
 
 
 def _findings(report: Report) -> list[str]:

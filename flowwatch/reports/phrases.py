@@ -12,6 +12,8 @@ from flowwatch.model import (
     Alert,
     Amount,
     Check,
+    ClaimAnswer,
+    ClaimOutcome,
     Confidence,
     Coverage,
     Destination,
@@ -288,7 +290,8 @@ def receiver(finding: Finding) -> str:
     if of_silence(finding):
         return f"server {finding.server}" if finding.server else "no destination"
     if side is None or side.address is None:
-        return finding.service or "no destination"
+        several = finding.kind is Reason.CLAIM_CONTRADICTED
+        return "several destinations, or one in a tunnel" if several else finding.service or "no destination"
     if finding.via is not None:
         return f"{through(finding.via, finding.asked)} at {side.address} {finding.service or ''}".rstrip()
     zone = f" (zone {side.zone})" if side.zone else ""
@@ -394,6 +397,38 @@ def how_often(finding: Finding) -> str:
 def acked(count: int | None) -> str:
     """`1.2 MB acknowledged`, or that acknowledgements were not recorded."""
     return "acknowledgement unseen" if count is None else f"{size(count)} acknowledged"
+
+
+def claims(answers: Sequence[ClaimAnswer]) -> str:
+    """`3: 1 does not hold, 1 cannot tell, 1 no contrary observation`."""
+    counts = {outcome: sum(one.outcome is outcome for one in answers) for outcome in ClaimOutcome}
+    gravest = (ClaimOutcome.DOES_NOT_HOLD, ClaimOutcome.CANNOT_TELL, ClaimOutcome.NO_CONTRARY_OBSERVATION)
+    parts = ", ".join(f"{number(counts[outcome])} {words(outcome)}" for outcome in gravest if counts[outcome])
+    return f"{number(len(answers))}: {parts}" if parts else "none"
+
+
+def claim_group(outcome: ClaimOutcome) -> Group:
+    """The group whose colour it bears; a claim is of no group."""
+    return {
+        ClaimOutcome.DOES_NOT_HOLD: Group.VIOLATES,
+        ClaimOutcome.CANNOT_TELL: Group.CANNOT_TELL,
+        ClaimOutcome.NO_CONTRARY_OBSERVATION: Group.CONFORMS,
+    }[outcome]
+
+
+def claim_time(one: ClaimAnswer) -> str:
+    """For which time it was answered, and whether the policy names it."""
+    if one.start is None or one.end is None:
+        return "of no recorded time"
+    whose = "as declared" if one.time_declared else "the time recorded: the claim names no beginning"
+    return f"{utc(one.start)} until {utc(one.end)}, {whose}"
+
+
+def claim_counts(one: ClaimAnswer) -> str:
+    """What it rests on: how many were sent, and how many of them count against it or cannot be told."""
+    parts = [f"{number(one.contrary)} contrary", f"{number(one.undetermined)} could not be told"]
+    tried = f"; {plural(one.attempts, 'attempt')} that carried nothing" if one.attempts else ""
+    return f"{plural(one.transmissions, 'transmission')}, of them {', '.join(parts)}{tried}"
 
 
 def by_severity(findings: Sequence[Finding | Alert]) -> str:

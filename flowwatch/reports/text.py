@@ -30,6 +30,7 @@ from flowwatch.reports.escape import terminal
 PLAIN_WIDTH = 100
 """Columns of a screen written to a file or a pipe."""
 SOURCES_TOLD = 20
+CLAIMS_TOLD = 40
 FINDINGS_TOLD = 40
 TOLD_IN_FULL = Severity.MEDIUM
 """Findings below it take two lines each."""
@@ -75,6 +76,7 @@ def render(report: Report, console: Console) -> None:
         _say(console, _seen(besides, "bold"))
     _verdicts(report, console)
     _coverage(report.coverage, console)
+    _claims(report, console)
     _findings(report, console)
     _stages(report, console)
     _destinations(report.destinations, console)
@@ -127,6 +129,20 @@ def _sources_told(sources: Sequence[Coverage]) -> list[Coverage]:
     """Incomplete sources go first into the room there is; the order stays."""
     ranked = sorted(range(len(sources)), key=lambda at: (not sources[at].incomplete, at))
     return [sources[at] for at in sorted(ranked[:SOURCES_TOLD])]
+
+
+def _claims(report: Report, console: Console) -> None:
+    if not report.claims:
+        return
+    _heading(console, "CLAIMS", phrases.claims(report.claims))
+    names = phrases.source_names(report.coverage)
+    for at, one in enumerate(report.claims[:CLAIMS_TOLD]):
+        if at:
+            console.print()
+        title = Text(f"{phrases.words(one.outcome)}  ", _GROUP_STYLE[phrases.claim_group(one.outcome)])
+        _say(console, title.append_text(_seen(one.rule.id, "bold")))
+        _say(console, _facts(facts.claim(one, names)), indent=4)
+    _say_more(console, len(report.claims) - CLAIMS_TOLD)
 
 
 def _findings(report: Report, console: Console) -> None:

@@ -60,6 +60,15 @@ def until(day, version="1"):
     return CLEAN.replace('version = "1"', f'version = "{version}"\nvalid_until = {day}T00:00:00-04:00')
 
 
+HOUR = "between = [2026-11-03T22:00:00-04:00, 2026-11-04T02:00:00-04:00]"
+ELSEWHERE = second('cidrs = ["198.51.100.21/32"]')
+EXPECTED = CLEAN.replace("[[channel]]", 'expect = { countries = ["XA"], asns = [64500] }\n[[channel]]')
+
+
+def claim(says, text=CLEAN):
+    return f'{text}\n[[claim]]\nid = "c"\n{says}\n'
+
+
 CASES = [
     (CLEAN, []),
     # channels that allow nothing of their own
@@ -127,6 +136,29 @@ CASES = [
     (
         until("2026-10-20").replace("valid_until", "valid_from") + EXCEPTION.replace("10-25", "10-20"),
         [("exception.never", "exception X")],
+    ),
+    # claims: their time, their labels, and channels that lead where nothing goes
+    (claim('no = { country = "XB" }'), []),
+    (claim('no = { country = "XB" }\nlabels = ["x"]'), [("label.never_given", "claim c")]),
+    (claim(f'server = "results"\n{HOUR}', until("2026-12-01")), []),
+    (claim(f'server = "results"\n{HOUR}', until("2026-11-03")), [("claim.never", "claim c")]),
+    (claim('server = "results"\nbefore = 2026-12-02T00:00:00Z', until("2026-12-01")), []),
+    (claim(f'server = "results"\n{HOUR}', until("2026-11-04")), [("claim.outside", "claim c")]),
+    (claim('only_to = ["results"]\nfrom = ["sites"]'), []),
+    (claim('only_to = ["results"]\nfrom = ["sites"]', ELSEWHERE), [("claim.against_channel", "claim c")]),
+    (claim('only_to = ["results", "second"]\nfrom = ["sites"]', ELSEWHERE), []),
+    (claim('only_to = ["results"]\nfrom = ["sites"]\nlabels = ["none"]', ELSEWHERE), []),
+    (claim('no = { cidrs = ["198.51.100.16/28"] }'), [("claim.against_channel", "claim c")]),
+    (claim("no = { asn = 64500 }", EXPECTED), [("claim.against_channel", "claim c")]),
+    (claim('no = { country = "XA" }', EXPECTED), [("claim.against_channel", "claim c")]),
+    (claim('no = { country = "XB" }', EXPECTED), []),
+    (claim('server = "old"', CLEAN + '[[server]]\nid = "old"\nmatch = { cidrs = ["203.0.113.9/32"] }'), []),
+    (
+        claim(
+            'only_to = ["results", "zone:x"]\nfrom = ["sites"]',
+            CLEAN + '[[zone]]\nid = "x"\ncidrs = ["203.0.113.0/24"]',
+        ),
+        [],
     ),
     # windows
     (CLEAN + 'when = [{ days = ["sat"], start = "22:00", end = "02:00" }]', [("window.clock_change", "channel up")]),

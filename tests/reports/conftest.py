@@ -17,6 +17,8 @@ from flowwatch.model import (
     Basis,
     Candidate,
     Check,
+    ClaimAnswer,
+    ClaimOutcome,
     Confidence,
     Coverage,
     Decision,
@@ -527,6 +529,38 @@ def _stages() -> tuple[Stage, ...]:
     )
 
 
+def _claims(evidence: tuple[Evidence, ...]) -> tuple[ClaimAnswer, ...]:
+    """Every outcome, with a time that the claim names, one that it does not, and none at all."""
+    untold = ClaimAnswer(
+        rule=Rule("claim", "nothing-in-xb", "county-results", "2026.11.1"),
+        says="nothing goes from zone precincts to XB",
+        outcome=ClaimOutcome.CANNOT_TELL,
+        zones=("precincts",),
+        start=T0,
+        end=T0 + 3_600 * SECOND,
+        time_declared=True,
+        transmissions=1_200,
+        contrary=0,
+        undetermined=2,
+        attempts=3,
+        missing=(f"2 transmissions to an address that may be in XB: 203.0.113.99 ({SCRIPT})", CONTROL),
+        evidence=evidence,
+    )
+    contrary = msgspec.structs.replace(
+        untold,
+        rule=Rule("claim", "published-late", "county-results", "2026.11.1"),
+        says="nothing goes from any zone to server publishing, or from it",
+        outcome=ClaimOutcome.DOES_NOT_HOLD,
+        time_declared=False,
+        contrary=4,
+        attempts=0,
+        missing=(),
+        finding=f"{2:012x}",
+    )
+    none = msgspec.structs.replace(contrary, outcome=ClaimOutcome.NO_CONTRARY_OBSERVATION, contrary=0, undetermined=0)
+    return (untold, contrary, msgspec.structs.replace(none, start=None, end=None, evidence=(), finding=None))
+
+
 def rich_report() -> Report:
     """Everything a Report may hold, at least once."""
     tallies = {verdict: Tally() for verdict in Verdict} | {
@@ -574,6 +608,7 @@ def rich_report() -> Report:
             Use(RULE, 0, None),
             Use(Rule("exception", "EX-2026-031", "county-results", "2026.11.1"), 0, None),
         ),
+        claims=_claims(_findings()[0].evidence),
     )
 
 

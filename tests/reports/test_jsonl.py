@@ -13,12 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowwatch import model
-from flowwatch.model import Alert, Coverage, Decision, Destination, Finding, LookupDecision, Sighting, Stage
+from flowwatch.model import (
+    Alert,
+    ClaimAnswer,
+    Coverage,
+    Decision,
+    Destination,
+    Finding,
+    LookupDecision,
+    Sighting,
+    Stage,
+)
 from flowwatch.reports import jsonl
 
 KINDS: dict[str, Any] = {
     "coverage": Coverage,
     "finding": Finding,
+    "claim": ClaimAnswer,
     "destination": Destination,
     "stage": Stage,
     "sighting": Sighting,
@@ -79,7 +90,8 @@ def test_the_first_line_counts_the_rest_so_a_cut_file_shows(rows):
 def test_nothing_is_lost(rich, rows):
     for kind, struct in KINDS.items():
         parts = {"coverage": rich.coverage, "finding": rich.findings, "destination": rich.destinations}
-        parts |= {"stage": rich.stages, "sighting": rich.seen, "decision": rich.decisions, "lookup": rich.lookups}
+        parts |= {"claim": rich.claims, "stage": rich.stages, "sighting": rich.seen}
+        parts |= {"decision": rich.decisions, "lookup": rich.lookups}
         read = [row for row in rows if row["type"] == kind]
         assert tuple(msgspec.convert(_restored(row, _type(struct)), struct) for row in read) == parts[kind]
 

@@ -119,7 +119,10 @@ def _with_text(report, observed):
     found = replace(report.findings[1], names=(name,), place=place, title=observed, asked=observed, senders=(observed,))
     reached = replace(report.destinations[1], names=(name,), place=place, address=observed)
     source = replace(report.coverage[0], source=observed, format=observed, notes=(observed,), limits={observed: 1})
-    return replace(report, findings=(found,), destinations=(reached,), coverage=(source,))
+    claim = replace(
+        report.claims[0], missing=(observed,), evidence=(replace(report.claims[0].evidence[0], source=observed),)
+    )
+    return replace(report, findings=(found,), destinations=(reached,), coverage=(source,), claims=(claim,))
 
 
 def test_bytes_known_only_as_a_range_are_told_as_bounds_in_every_summary(rich):

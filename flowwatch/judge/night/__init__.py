@@ -5,6 +5,7 @@ an approval. What could not be seen is told as such, never passed over. Heard is
 differs in itself is a finding already.
 """
 
+from flowwatch.judge.night.claims import claims_answered
 from flowwatch.judge.night.conditions import judge_the_night
 
-__all__ = ["judge_the_night"]
+__all__ = ["claims_answered", "judge_the_night"]

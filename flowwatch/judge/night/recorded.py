@@ -5,7 +5,7 @@ nothing of it, and behind an address translation no single address can be told. 
 of a source and after its last are no gap.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.sensors import Vantage
@@ -24,7 +24,7 @@ class Recorded:
 
     def __init__(self, coverage: Iterable[Coverage]) -> None:
         self._all = [(one.first, one.last, one) for one in coverage if one.first is not None and one.last is not None]
-        self._whole = [span for span in self._all if (span[2].flows or span[2].link_types) and not span[2].incomplete]
+        self._whole = [span for span in self._all if _holds_flows(span[2]) and not span[2].incomplete]
 
     @property
     def first(self) -> Instant | None:
@@ -52,19 +52,36 @@ class Recorded:
     def of_sender(self, book: Rulebook, sender: Sender, since: Instant, until: Instant) -> tuple[Coverage, ...]:
         """The sources that recorded all the sender sent from `since` to `until`; none where something is missing."""
         reached, held = since, []
-        for first, last, source in sorted(
-            self._seeing(book, sender), key=lambda span: (span[0], span[1], span[2].source)
-        ):
+        for first, last, source in self._seeing(book, sender):
             if first - QUIET <= reached <= last + QUIET:
                 reached = last + QUIET
                 held.append(source)
         return tuple(held) if reached >= until else ()
 
-    def _seeing(self, book: Rulebook, sender: Sender) -> Iterator[_Span]:
-        for span in self._whole:
-            vantage = book.vantages.of(span[2].source)
-            if _sees(vantage, sender, book):
-                yield span
+    def gap(self, book: Rulebook, sender: Sender, since: Instant, until: Instant) -> tuple[Instant, Instant] | None:
+        """The first time from `since` to `until` of which something the sender sent is missing; None where none is."""
+        reached = begins = since
+        for first, last, _ in self._seeing(book, sender):
+            if first - QUIET > reached:
+                return (begins, min(first, until)) if reached < until else None
+            if reached <= last + QUIET:
+                reached, begins = last + QUIET, last
+        return (begins, until) if reached < until else None
+
+    @property
+    def of_flows(self) -> tuple[Instant, Instant] | None:
+        """From when to when sources recorded that hold flows, read in full or not; None without any."""
+        spans = [(first, last) for first, last, source in self._all if _holds_flows(source)]
+        return (min(first for first, _ in spans), max(last for _, last in spans)) if spans else None
+
+    def _seeing(self, book: Rulebook, sender: Sender) -> list[_Span]:
+        """The sources that see the sender, in order of time."""
+        seeing = [span for span in self._whole if _sees(book.vantages.of(span[2].source), sender, book)]
+        return sorted(seeing, key=lambda span: (span[0], span[1], span[2].source))
+
+
+def _holds_flows(source: Coverage) -> bool:
+    return bool(source.flows or source.link_types)
 
 
 def _sees(vantage: Vantage, sender: Sender, book: Rulebook) -> bool:

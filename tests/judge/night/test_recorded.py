@@ -65,3 +65,26 @@ def test_a_sensor_shows_the_zones_it_sees(throughout):
     assert not throughout(0, 60, (0, 60), policy=sensor.format('["precincts"]'))
     assert throughout(0, 60, (0, 60), policy=sensor.format('["precincts", "office"]'))
     assert throughout(0, 60, (0, 60), (0, 60, "b.pcap"), policy=sensor.format('["precincts"]'))
+
+
+def test_the_first_gap_is_told_without_the_quiet_at_its_edges(make):
+    book = Rulebook.of(parse(make.BASE + POLICY))
+
+    def gap(since, until, *spans):
+        found = Recorded([source(*span) for span in spans]).gap(book, "precincts", since * MINUTE, until * MINUTE)
+        return None if found is None else tuple(at // MINUTE for at in found)
+
+    assert gap(0, 60, (0, 60)) is None
+    assert gap(0, 60, (4, 56)) is None
+    assert gap(0, 60) == (0, 60)
+    assert gap(0, 60, (20, 60)) == (0, 20)
+    assert gap(0, 60, (0, 20), (40, 60)) == (20, 40)
+    assert gap(0, 60, (0, 40)) == (40, 60)
+    assert gap(0, 60, (0, 20), (90, 100)) == (20, 60)
+    assert gap(0, 4, (90, 100)) == (0, 4)
+
+
+def test_the_time_of_sources_that_hold_flows(make):
+    told = [source(10, 20), source(0, 90, "dns.log", flows=0), source(5, 15, "b.pcap", drops=1)]
+    assert Recorded(told).of_flows == (5 * MINUTE, 20 * MINUTE)
+    assert Recorded(told[1:2]).of_flows is None
