@@ -50,7 +50,7 @@ def audit(
     collected = read(paths, [] if policies is None else [policies], options, progress)
     traced = trace(collected, policies)
     with Locator(policies.place_facts if policies else (), databases) as locator:
-        judged = judge.judge(traced.sent, traced.asked, policies, locator.locate, collected.coverage)
+        judged = judge.judge(traced.sent, traced.asked, policies, locator.locate, traced.coverage)
         reference = locator.reference
     return Report(
         version=flowwatch.__version__,

@@ -29,10 +29,11 @@ def of_report(report: "Report", fail_on: "Severity", allow_undecided: int) -> Ex
 
 def shortcomings(report: "Report", allow_undecided: int) -> tuple[str, ...]:
     """Why the run is incomplete, in words; empty when it is not. An audit of nothing is never a pass."""
-    from flowwatch.model import OF_THE_WHOLE, Group, Verdict
+    from flowwatch.model import OF_THE_WHOLE, ONLY_TOLD, Group, Verdict
 
     undecided = report.group(Group.CANNOT_TELL).count
-    whole = sum(one.kind in OF_THE_WHOLE and one.verdict is Verdict.INDETERMINATE for one in report.findings)
+    untold = OF_THE_WHOLE - ONLY_TOLD
+    whole = sum(one.kind in untold and one.verdict is Verdict.INDETERMINATE for one in report.findings)
     asked = sum(n for verdict, n in report.lookup_verdicts.items() if verdict is not Verdict.OUT_OF_SCOPE)
     reasons = {
         "no policy in force": not report.policies,

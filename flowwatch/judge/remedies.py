@@ -61,6 +61,26 @@ REMEDIES: dict[Reason, str] = {
         "Ask the senders what they sent and when; one that moved to another address is not heard at the listed one."
     ),
     Reason.PRESENCE_UNSEEN: "Look for a recording of these senders, both directions, through all of the time.",
+    Reason.REPEATED: (
+        "Ask the sender's operator what was sent and to whom; mirrors, software updates and one service tried "
+        "at several addresses look alike, and by size alone so does chance."
+    ),
+    Reason.NOT_ASKED_FOR: (
+        "Ask which program went there; settings, a hosts file, an earlier answer it kept and encrypted lookups give "
+        "addresses, too."
+    ),
+    Reason.ENCRYPTED_DNS: (
+        "Look for the resolver's own log; the port alone may be used by another service, and lookups missing here are "
+        "no sign that nothing was asked."
+    ),
+    Reason.ECH: "Look for the sender's DNS answers; many browsers send the extension for show, with the name in clear.",
+    Reason.OPAQUE_TUNNEL: (
+        "Look for a recording taken behind either end of the tunnel; a declared VPN looks the same as any other."
+    ),
+    Reason.SEEN_AFTER: (
+        "Compare with the policy that was in force then; a new version that changes nothing for that time looks the "
+        "same, and dates of approval are the policy's own words."
+    ),
     Reason.UNSEEN: "Look for a source that shows the condition named.",
     Reason.NONE_IN_FORCE: "Check the validity of the policy's versions.",
     Reason.LOOKUP_UNAPPROVED: "Ask which program asked for it; a lookup alone does not show that anything was sent.",

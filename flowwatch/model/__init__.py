@@ -24,6 +24,7 @@ from flowwatch.model.traffic import (
 )
 from flowwatch.model.verdicts import (
     OF_THE_WHOLE,
+    ONLY_TOLD,
     Check,
     Decision,
     Group,
@@ -41,6 +42,7 @@ __all__ = [
     "FLOWS",
     "LOOKUPS",
     "OF_THE_WHOLE",
+    "ONLY_TOLD",
     "Account",
     "Alert",
     "AlertKind",

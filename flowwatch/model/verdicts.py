@@ -125,6 +125,18 @@ class Reason(enum.StrEnum):
     STATE_UNSEEN = "stage.state_unseen", "whether the primary it stands in for was up or down could not be told"
     NOT_HEARD = "presence.silent", "what was expected on the channel by that time was not heard"
     PRESENCE_UNSEEN = "presence.unseen", "whether what was expected on the channel was heard could not be told"
+    REPEATED = "fanout.repeated", "one sender's uploads, alike or the same, went to several places within ten minutes"
+    NOT_ASKED_FOR = (
+        "dns.no_lookup_before_connection",
+        "the sender's lookups were recorded, and no answer before it gave that address",
+    )
+    ENCRYPTED_DNS = "visibility.encrypted_dns", "lookups ran encrypted, so the names asked for were not seen"
+    ECH = "visibility.ech", "it offered an encrypted hello (ECH), so the name it asked for was not seen"
+    OPAQUE_TUNNEL = (
+        "visibility.opaque_tunnel",
+        "it ran in a tunnel that cannot be read, so what was sent inside, and to whom, was not seen",
+    )
+    SEEN_AFTER = "policy.seen_after_traffic", "the policy is younger than traffic that it judges"
     UNSEEN = "condition.unseen", "a condition of the rule could not be seen"
     NONE_GIVEN = "policy.none_given", "no policy was given to judge by"
     NONE_IN_FORCE = "policy.none_in_force", "no version of the policy was in force at that time"
@@ -160,9 +172,17 @@ OF_THE_WHOLE = frozenset(
         Reason.STATE_UNSEEN,
         Reason.NOT_HEARD,
         Reason.PRESENCE_UNSEEN,
+        Reason.REPEATED,
+        Reason.NOT_ASKED_FOR,
+        Reason.ENCRYPTED_DNS,
+        Reason.ECH,
+        Reason.OPAQUE_TUNNEL,
+        Reason.SEEN_AFTER,
     }
 )
 """Reasons that only the recording as a whole can give: no single transmission's verdict has them."""
+ONLY_TOLD = frozenset({Reason.ENCRYPTED_DNS, Reason.ECH, Reason.OPAQUE_TUNNEL, Reason.SEEN_AFTER})
+"""Of these, what leaves nothing undecided: it says how far recording and policy reach, beside verdicts that stand."""
 
 
 class Severity(enum.StrEnum):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from flowwatch.model import (
     OF_THE_WHOLE,
+    ONLY_TOLD,
     Alert,
     Amount,
     Check,
@@ -79,7 +80,7 @@ def of_the_whole(findings: Iterable[Finding]) -> str:
     found = [one for one in findings if one.kind in OF_THE_WHOLE]
     if not found:
         return ""
-    untold = sum(one.verdict.group is Group.CANNOT_TELL for one in found)
+    untold = sum(one.verdict.group is Group.CANNOT_TELL and one.kind not in ONLY_TOLD for one in found)
     open_ = f", {number(untold)} of them of what could not be told" if untold else ""
     told = plural(len(found), "finding is", "findings are")
     return f"Besides, {told} of the recording as a whole{open_}; the figures over transmissions do not hold them."
@@ -275,6 +276,8 @@ def receiver(finding: Finding) -> str:
     side: Endpoint | None = finding.receiver
     if of_silence(finding):
         return f"server {finding.server}" if finding.server else "no destination"
+    if finding.kind is Reason.REPEATED:
+        return "several destinations"
     if side is None or side.address is None:
         return finding.service or "no destination"
     if finding.via is not None:

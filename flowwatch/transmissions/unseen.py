@@ -1,7 +1,8 @@
-"""What of each source's traffic bears no name or hides its names, added to its Coverage.
+"""What of each source's traffic bears no name, hides its names or cannot be read, added to its Coverage.
 
-Encrypted DNS is what ports and ALPN declare: port 853 (DNS over TLS, RFC 7858; over QUIC, RFC 9250) or ALPN `dot` or
-`doq`. DNS over HTTPS looks like any HTTPS: a resolver's name as SNI is no proof of it, so it is not counted.
+Encrypted DNS is what ports, ALPN and a path that was read declare: port 853 (DNS over TLS, RFC 7858; over QUIC, RFC
+9250), ALPN `dot` or `doq`, the path `/dns-query` (RFC 8484 4.1.1). Any other DNS over HTTPS looks like HTTPS: a
+resolver's name as SNI is no proof of it, so it is not counted.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,6 +52,7 @@ class _Unseen:
         self.unnamed_bytes = 0
         self.encrypted_dns: set[int] = set()
         self.ech: set[int] = set()
+        self.opaque: set[int] = set()
         self.cut: set[int] = set()
 
     def take(self, one: Transmission) -> None:
@@ -58,10 +60,12 @@ class _Unseen:
         if one.responder_is_receiver and not one.names:
             self.unnamed.add(one.flow)
             self.unnamed_bytes += one.sent.least
-        if _encrypted_dns(one):
+        if encrypted_dns(one):
             self.encrypted_dns.add(one.flow)
         if one.ech:
             self.ech.add(one.flow)
+        if opaque(one):
+            self.opaque.add(one.flow)
         if one.names_cut:
             self.cut.add(one.flow)
 
@@ -76,11 +80,21 @@ class _Unseen:
             unnamed_bytes=self.unnamed_bytes,
             encrypted_dns_flows=len(self.encrypted_dns),
             ech_flows=len(self.ech),
+            opaque_tunnels=max(coverage.opaque_tunnels, len(self.opaque)),
             limits=limits,
         )
 
 
-def _encrypted_dns(one: Transmission) -> bool:
+def encrypted_dns(one: Transmission) -> bool:
     """It carried DNS that cannot be read; an attempt carried nothing."""
     at_port = one.proto in ("tcp", "udp") and one.service_port == 853
-    return not one.attempted and (at_port or not {"dot", "doq"}.isdisjoint(one.alpn))
+    by_path = (one.http_path or "").partition("?")[0] == "/dns-query"
+    return not one.attempted and (at_port or by_path or not {"dot", "doq"}.isdisjoint(one.alpn))
+
+
+def opaque(one: Transmission) -> bool:
+    """It ran in a tunnel that cannot be read: by what its source calls it, or ESP (50) or IPComp (108) by number."""
+    return one.app in _TUNNELS or one.proto in ("50", "108")
+
+
+_TUNNELS = frozenset({"esp", "ipcomp", "wireguard", "openvpn", "ipsec"})

@@ -12,8 +12,11 @@ import msgspec
 from flowwatch.judge.bench import Bench
 from flowwatch.judge.findings import EVIDENCE_MOST, evidence_of, finding_of, findings_of
 from flowwatch.judge.night import order, standby, volume
+from flowwatch.judge.night.fanout import repeated
 from flowwatch.judge.night.heard import Failing, Night, channels_of
+from flowwatch.judge.night.hidden import hidden
 from flowwatch.judge.night.presence import silent
+from flowwatch.judge.night.unasked import unasked
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.severity import severity_of
 from flowwatch.judge.truth import FALSE, UNSEEN, reasons_of, worst_first
@@ -40,7 +43,8 @@ def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Seque
     shown = _shown(anew, {one.source: one for one in coverage})
     found = findings_of((decision for decision, _ in anew), (), coverage)
     told = (msgspec.structs.replace(one, evidence=(*one.evidence, *shown.get(one.id, ()))) for one in found)
-    return (*told, *silent(night))
+    beside = (*repeated(night, coverage), *unasked(night, coverage), *hidden(night, coverage))
+    return (*told, *silent(night), *beside)
 
 
 def _differing(night: Night) -> Iterator[_Anew]:

@@ -1,5 +1,6 @@
 """What each channel carried: the approved transmissions, under every channel that approves them."""
 
+import functools
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -48,6 +49,15 @@ class Night:
                 self._carried.setdefault(channel, []).append(one.transmission)
             if not approving and one.verdict is not Verdict.APPROVED:
                 self._nearly.setdefault(one.rule.id, []).append(one.transmission)
+
+    @functools.cached_property
+    def unlisted(self) -> tuple[Decision, ...]:
+        """What went to places that are not approved for its sender, rather than to approved ones in another way."""
+        return tuple(
+            one
+            for one in self.decisions
+            if one.verdict is Verdict.UNAPPROVED or (one.verdict is Verdict.PROHIBITED and one.server is None)
+        )
 
     def channels(self) -> Iterator[tuple[Rulebook, Channel]]:
         """Every channel of every version, in order."""
