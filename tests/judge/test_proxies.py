@@ -506,7 +506,7 @@ def test_findings_and_destinations_are_told_by_the_host(make, connect, request_)
     assert not told["x.test"].of_lookups
     moved = judged(connect("x.test", receiver_ip=SQUID, sender_ip="192.0.2.30"))
     assert moved.findings[0].id == told["x.test"].id
-    assert len({one.id for one in report.findings}) == 3
+    assert len({one.id for one in single}) == 3
     assert not [rule for rule in report.unused if rule.id in ("up", "to-squid", "squid", "primary")]
 
 
