@@ -79,6 +79,9 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     """Bytes of the sender; None where the source does not count them by sender."""
 
 
+_OPAQUE = frozenset({"esp", "ipcomp", "ipsec", "wireguard", "openvpn"})
+
+
 class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     """One direction of a flow that carried payload (or an attempt to open one), from its sender to its receiver."""
 
@@ -140,6 +143,22 @@ class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     conn_id: str | None = None
     accounts: tuple[Account, ...] = ()
     """Every source's, where several tell of it (the one at `ref` among them); figures of two are never added."""
+
+    @property
+    def encrypted_dns(self) -> bool:
+        """It carried DNS that cannot be read: by its port, ALPN or a path that was read; an attempt carried nothing.
+
+        Port 853 (DNS over TLS, RFC 7858; over QUIC, RFC 9250), ALPN `dot` or `doq`, the path `/dns-query` (RFC 8484
+        4.1.1). Any other DNS over HTTPS looks like HTTPS: a resolver's name as SNI is no proof of it.
+        """
+        at_port = self.proto in ("tcp", "udp") and self.service_port == 853
+        by_path = (self.http_path or "").partition("?")[0] == "/dns-query"
+        return not self.attempted and (at_port or by_path or not {"dot", "doq"}.isdisjoint(self.alpn))
+
+    @property
+    def opaque(self) -> bool:
+        """It ran in a tunnel that cannot be read: by what its source calls it, or ESP (50), IPComp (108) by number."""
+        return self.app in _OPAQUE or self.proto in ("50", "108")
 
     @property
     def responder_is_receiver(self) -> bool:

@@ -276,7 +276,7 @@ def receiver(finding: Finding) -> str:
     side: Endpoint | None = finding.receiver
     if of_silence(finding):
         return f"server {finding.server}" if finding.server else "no destination"
-    if finding.kind is Reason.REPEATED:
+    if finding.kind in (Reason.REPEATED, Reason.SEEN_AFTER):
         return "several destinations"
     if side is None or side.address is None:
         return finding.service or "no destination"

@@ -12,7 +12,7 @@ from flowwatch.transmissions.derivation import derive
 from flowwatch.transmissions.parts import IDLE, OTHER_IDLE
 from flowwatch.transmissions.proxied import placed
 from flowwatch.transmissions.questions import questions
-from flowwatch.transmissions.unseen import encrypted_dns, opaque, with_names
+from flowwatch.transmissions.unseen import with_names
 
 __all__ = [
     "IDLE",
@@ -20,8 +20,6 @@ __all__ = [
     "PROXY_NAMES",
     "canonical",
     "derive",
-    "encrypted_dns",
-    "opaque",
     "placed",
     "questions",
     "resolved",

@@ -1,9 +1,4 @@
-"""What of each source's traffic bears no name, hides its names or cannot be read, added to its Coverage.
-
-Encrypted DNS is what ports, ALPN and a path that was read declare: port 853 (DNS over TLS, RFC 7858; over QUIC, RFC
-9250), ALPN `dot` or `doq`, the path `/dns-query` (RFC 8484 4.1.1). Any other DNS over HTTPS looks like HTTPS: a
-resolver's name as SNI is no proof of it, so it is not counted.
-"""
+"""What of each source's traffic bears no name, hides its names or cannot be read, added to its Coverage."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -60,11 +55,11 @@ class _Unseen:
         if one.responder_is_receiver and not one.names:
             self.unnamed.add(one.flow)
             self.unnamed_bytes += one.sent.least
-        if encrypted_dns(one):
+        if one.encrypted_dns:
             self.encrypted_dns.add(one.flow)
         if one.ech:
             self.ech.add(one.flow)
-        if opaque(one):
+        if one.opaque:
             self.opaque.add(one.flow)
         if one.names_cut:
             self.cut.add(one.flow)
@@ -83,18 +78,3 @@ class _Unseen:
             opaque_tunnels=max(coverage.opaque_tunnels, len(self.opaque)),
             limits=limits,
         )
-
-
-def encrypted_dns(one: Transmission) -> bool:
-    """It carried DNS that cannot be read; an attempt carried nothing."""
-    at_port = one.proto in ("tcp", "udp") and one.service_port == 853
-    by_path = (one.http_path or "").partition("?")[0] == "/dns-query"
-    return not one.attempted and (at_port or by_path or not {"dot", "doq"}.isdisjoint(one.alpn))
-
-
-def opaque(one: Transmission) -> bool:
-    """It ran in a tunnel that cannot be read: by what its source calls it, or ESP (50) or IPComp (108) by number."""
-    return one.app in _TUNNELS or one.proto in ("50", "108")
-
-
-_TUNNELS = frozenset({"esp", "ipcomp", "wireguard", "openvpn", "ipsec"})

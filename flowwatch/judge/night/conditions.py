@@ -15,6 +15,7 @@ from flowwatch.judge.night import order, standby, volume
 from flowwatch.judge.night.fanout import repeated
 from flowwatch.judge.night.heard import Failing, Night, channels_of
 from flowwatch.judge.night.hidden import hidden
+from flowwatch.judge.night.late import late
 from flowwatch.judge.night.presence import silent
 from flowwatch.judge.night.unasked import unasked
 from flowwatch.judge.rulebook import Rulebook
@@ -34,6 +35,8 @@ CONDITIONS: Final[tuple[Callable[[Night, Rulebook, Channel], Iterator[Failing]],
     standby.failing,
 )
 """Each gives what fails of one channel."""
+BESIDE: Final[tuple[Callable[[Night, Sequence[Coverage]], Iterator[Finding]], ...]] = (repeated, unasked, hidden, late)
+"""Each gives findings on the whole that are of no channel."""
 
 
 def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Sequence[Coverage]) -> tuple[Finding, ...]:
@@ -43,7 +46,7 @@ def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Seque
     shown = _shown(anew, {one.source: one for one in coverage})
     found = findings_of((decision for decision, _ in anew), (), coverage)
     told = (msgspec.structs.replace(one, evidence=(*one.evidence, *shown.get(one.id, ()))) for one in found)
-    beside = (*repeated(night, coverage), *unasked(night, coverage), *hidden(night, coverage))
+    beside = (one for looked_at in BESIDE for one in looked_at(night, coverage))
     return (*told, *silent(night), *beside)
 
 

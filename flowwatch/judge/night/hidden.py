@@ -30,7 +30,6 @@ from flowwatch.model import (
     Verdict,
 )
 from flowwatch.policy.terms import Role
-from flowwatch.transmissions import encrypted_dns, opaque
 
 _DNS = 53
 _WEB = 443
@@ -73,11 +72,11 @@ def _is_told(one: Decision) -> bool:
 
 def _unseen(one: Decision, night: Night) -> Iterator[Reason]:
     sent = one.transmission
-    if encrypted_dns(sent) or (sent.service_port != _DNS and sent.proto in ("tcp", "udp") and _at_resolver(one, night)):
+    if sent.encrypted_dns or (sent.service_port != _DNS and sent.proto in ("tcp", "udp") and _at_resolver(one, night)):
         yield Reason.ENCRYPTED_DNS
     if sent.ech:
         yield Reason.ECH
-    if opaque(sent):
+    if sent.opaque:
         yield Reason.OPAQUE_TUNNEL
 
 
