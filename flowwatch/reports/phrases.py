@@ -86,6 +86,11 @@ def of_the_whole(findings: Iterable[Finding]) -> str:
     return f"Besides, {told} of the recording as a whole{open_}; the figures over transmissions do not hold them."
 
 
+def first_to_look_at(findings: Sequence[Finding]) -> list[Finding]:
+    """The first few findings that matter, most severe first; none where there are only lesser ones."""
+    return [one for one in findings[:3] if one.severity.rank >= Severity.MEDIUM.rank]
+
+
 def recorded_by(coverage: Sequence[Coverage], shown: Callable[[str], str] = str) -> str:
     """How many sources and the first names: `3 sources (a.pcap, b.pcap, dns.log)`; folders where names repeat.
 
