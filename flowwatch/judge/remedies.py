@@ -86,6 +86,9 @@ REMEDIES: dict[Reason, str] = {
     Reason.LOOKUP_UNAPPROVED: "Ask which program asked for it; a lookup alone does not show that anything was sent.",
     Reason.ANSWER_UNLISTED: "Compare the answer with the addresses the server's owner publishes.",
     Reason.LOSSY_NAME: "Look for a source that writes the name in full.",
+    Reason.SENSOR_ABSENT: (
+        "Read its recordings too, or compare `sources` with their paths; a file under another name looks the same."
+    ),
     Reason.GAP: "Keep rotated files until a check has read them; look for a copy of the one that is gone.",
     Reason.SILENT: "See whether the program still writes the log, and where to.",
     Reason.MISSING: "Compare `paths` with where the program writes.",

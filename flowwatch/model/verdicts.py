@@ -152,6 +152,7 @@ class Reason(enum.StrEnum):
     LOOKUP_UNAPPROVED = "dns.unapproved_lookup", "the name asked for is not on the approved list"
     ANSWER_UNLISTED = "dns.answer_unlisted_address", "a listed name was answered with an address that is not listed"
     LOSSY_NAME = "dns.name_lossy", "the source writes this name lossily, so it cannot be compared"
+    SENSOR_ABSENT = "coverage.sensor_absent", "nothing that was read was recorded by this declared sensor"
     GAP = "coverage.gap", "records were lost to reading: the file that held them is gone"
     SILENT = "coverage.silent", "nothing was recorded for longer than declared"
     MISSING = "coverage.missing", "a declared source has no file"
@@ -178,10 +179,11 @@ OF_THE_WHOLE = frozenset(
         Reason.ECH,
         Reason.OPAQUE_TUNNEL,
         Reason.SEEN_AFTER,
+        Reason.SENSOR_ABSENT,
     }
 )
 """Reasons that only the recording as a whole can give: no single transmission's verdict has them."""
-ONLY_TOLD = frozenset({Reason.ENCRYPTED_DNS, Reason.ECH, Reason.OPAQUE_TUNNEL, Reason.SEEN_AFTER})
+ONLY_TOLD = frozenset({Reason.ENCRYPTED_DNS, Reason.ECH, Reason.OPAQUE_TUNNEL, Reason.SEEN_AFTER, Reason.SENSOR_ABSENT})
 """Of these, what leaves nothing undecided: it says how far recording and policy reach, beside verdicts that stand."""
 
 

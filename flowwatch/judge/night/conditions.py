@@ -12,6 +12,7 @@ import msgspec
 from flowwatch.judge.bench import Bench
 from flowwatch.judge.findings import EVIDENCE_MOST, evidence_of, finding_of, findings_of
 from flowwatch.judge.night import order, standby, volume
+from flowwatch.judge.night.absent import absent
 from flowwatch.judge.night.fanout import repeated
 from flowwatch.judge.night.heard import Failing, Night, channels_of
 from flowwatch.judge.night.hidden import hidden
@@ -35,7 +36,13 @@ CONDITIONS: Final[tuple[Callable[[Night, Rulebook, Channel], Iterator[Failing]],
     standby.failing,
 )
 """Each gives what fails of one channel."""
-BESIDE: Final[tuple[Callable[[Night, Sequence[Coverage]], Iterator[Finding]], ...]] = (repeated, unasked, hidden, late)
+BESIDE: Final[tuple[Callable[[Night, Sequence[Coverage]], Iterator[Finding]], ...]] = (
+    repeated,
+    unasked,
+    hidden,
+    late,
+    absent,
+)
 """Each gives findings on the whole that are of no channel."""
 
 
