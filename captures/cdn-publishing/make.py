@@ -27,7 +27,7 @@ def make(folder: Path) -> None:
     at = instant("2026-11-03T22:00:00-05:00")
     rows = [*reads(at), *others(at)]
     lines = (json.dumps(row) + "\n" for row in sorted(rows, key=lambda row: float(str(row["ts"]))))
-    (folder / "input.log.xz").write_bytes(lzma.compress("".join(lines).encode(), preset=9))
+    (folder / "input.log.xz").write_bytes(lzma.compress("".join(lines).encode()))
 
 
 def reads(at: int) -> Iterator[dict[str, object]]:

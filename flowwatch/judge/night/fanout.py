@@ -12,13 +12,13 @@ the list is one destination.
 
 import bisect
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
 
 from flowwatch.judge.findings import EVIDENCE_MOST, evidence_of, id_of, merged_labels, service_of, where_of
-from flowwatch.judge.night.heard import Night, Sides
+from flowwatch.judge.night.heard import Night, Sides, unlisted
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.model import (
     Amount,
@@ -50,7 +50,9 @@ SHARE: Final = 50
 DIGEST_LEAST: Final = 1_024
 """Of payload compared by digest: empty bodies and signs of life are equal everywhere."""
 _LOOKED_AT_MOST = 256
-"""Uploads alike that one is held against in ten minutes."""
+"""Other destinations of ten minutes that an upload is held against."""
+_ALIKE_MOST = 16
+"""Uploads alike to one of them that it is held against."""
 _OTHERS_MOST = 20
 _ANSWERED = frozenset({NameClass.ANSWER_SAME_CLIENT, NameClass.ANSWER_OTHER_CLIENT, NameClass.ANSWER_STALE})
 
@@ -80,14 +82,12 @@ class _Event(msgspec.Struct, frozen=True, gc=False):
 def repeated(night: Night, coverage: Iterable[Coverage]) -> Iterator[Finding]:
     """One finding a zone of the same data, and one of uploads alike in size, that went elsewhere than approved, too."""
     causes = [one for one in night.unlisted if _uploaded(one) and _comparable(one.transmission)]
-    senders = _by_sender(night, causes) if causes else {}
     sources = {one.source: one for one in coverage}
     events: dict[tuple[str, bool], list[_Event]] = {}
-    for cause in causes:
-        one = senders[cause.transmission.sender_ip]
-        upload = one.upload(cause)
-        for same, copies in one.copies(upload):
-            events.setdefault((cause.sender_zone or "", same), []).append(_Event(upload, copies))
+    for sender in _by_sender(night, causes) if causes else ():
+        for one in sender.causes():
+            for same, copies in sender.copies(one):
+                events.setdefault((one.decision.sender_zone or "", same), []).append(_Event(one, copies))
     for (_, same), found in sorted(events.items()):
         yield _finding(found, sources, same=same)
 
@@ -102,73 +102,92 @@ def _comparable(sent: Transmission) -> bool:
     return _measure(sent) is not None or bool(sent.payload_sha256)
 
 
-def _by_sender(night: Night, causes: Sequence[Decision]) -> dict[str, "_Sender"]:
+def _by_sender(night: Night, causes: Sequence[Decision]) -> list["_Sender"]:
     """Everything uploaded by those who sent something that is not approved."""
     uploads: dict[str, list[Decision]] = {one.transmission.sender_ip: [] for one in causes}
     for one in night.decisions:
         if one.transmission.sender_ip in uploads and _uploaded(one):
             uploads[one.transmission.sender_ip].append(one)
     sides = [Sides(book) for book in night.books.values()]
-    return {sender: _Sender(found, sides) for sender, found in uploads.items()}
+    return [_Sender(uploads[sender], sides) for sender in sorted(uploads)]
+
+
+_Places = dict[str, list[_Upload]]
+"""Uploads by destination, in order of size."""
 
 
 class _Sender:
     """The uploads of one address, found by size or digest and time."""
 
     def __init__(self, decisions: Iterable[Decision], sides: Sequence[Sides]) -> None:
-        self._sides = sides
-        self._alike: dict[tuple[bool, int], list[_Upload]] = {}
-        self._same: dict[tuple[str, int], list[_Upload]] = {}
-        """By digest and the ten minutes it began in; `_alike` by exactness and ten minutes, in order of size."""
-        for one in sorted(map(self.upload, decisions), key=_by_size):
+        found = (_upload(one, sides) for one in decisions)
+        self._uploads = sorted((one for one in found if one.measure is not None or one.digests), key=_by_size)
+        self._alike: dict[tuple[bool, int], _Places] = {}
+        self._same: dict[tuple[str, int], _Places] = {}
+        """By digest and the ten minutes it began in; `_alike` by exactness and ten minutes."""
+        for one in self._uploads:
             cell = one.sent.start // SPAN
             if one.measure is not None:
-                self._alike.setdefault((one.measure[0], cell), []).append(one)
+                self._alike.setdefault((one.measure[0], cell), {}).setdefault(one.where, []).append(one)
             for digest in one.digests:
-                self._same.setdefault((digest, cell), []).append(one)
+                self._same.setdefault((digest, cell), {}).setdefault(one.where, []).append(one)
 
-    def upload(self, decision: Decision) -> _Upload:
-        """The decision with what it is compared by."""
-        sent = decision.transmission
-        translated = any(side.outside(sent) for side in self._sides)
-        told = sent.payload_sha256 if sent.sent.weight >= DIGEST_LEAST else None
-        return _Upload(decision, where_of(decision), None if translated else _measure(sent), frozenset(told or ()))
+    def causes(self) -> Iterator[_Upload]:
+        """What went to a destination that is not on the list."""
+        return (one for one in self._uploads if unlisted(one.decision))
 
     def copies(self, one: _Upload) -> Iterator[tuple[bool, tuple[_Upload, ...]]]:
-        """Whether they are the same data, and of each other destination the copy nearest in time, where there is one.
+        """Whether they are the same data, and one copy of each other destination, where there are any.
 
         A destination that got the same data is not told again for the size.
         """
-        same = self._nearest(one, self._with_digest(one))
-        alike = self._nearest(one, self._of_size(one))
-        for is_same, found in ((True, same), (False, {where: alike[where] for where in alike if where not in same})):
-            if found:
-                yield is_same, tuple(found[where] for where in sorted(found))
-
-    def _nearest(self, one: _Upload, among: Iterable[_Upload]) -> dict[str, _Upload]:
-        """By destination."""
-        found: dict[str, _Upload] = {}
-        copies = (two for two in among if _is_copy(one, two))
-        for two in sorted(copies, key=lambda two: (abs(two.sent.start - one.sent.start), _place(two))):
-            if len(found) < _OTHERS_MOST:
-                found.setdefault(two.where, two)
-        return found
-
-    def _with_digest(self, one: _Upload) -> Iterator[_Upload]:
-        for digest, cell in itertools.product(sorted(one.digests), _cells(one)):
-            yield from itertools.islice(self._same.get((digest, cell), ()), _LOOKED_AT_MOST)
-
-    def _of_size(self, one: _Upload) -> Iterator[_Upload]:
+        same = _one_each(
+            one, (self._same.get((digest, cell)) for digest in sorted(one.digests) for cell in _cells(one))
+        )
+        if same:
+            yield True, tuple(same.values())
         if one.measure is None:
             return
         exact, size = one.measure
         least = size - max(OVERHEAD, size // SHARE)
         most = max(size + OVERHEAD, size * SHARE // (SHARE - 1))
-        for cell in _cells(one):
-            held = self._alike.get((exact, cell), [])
+        held = (self._alike.get((exact, cell)) for cell in _cells(one))
+        alike = _one_each(one, held, least, most, but=same)
+        if alike:
+            yield False, tuple(alike.values())
+
+
+def _one_each(
+    one: _Upload,
+    cells: Iterable[_Places | None],
+    least: int = 0,
+    most: int | None = None,
+    but: Collection[str] = (),
+) -> dict[str, _Upload]:
+    """One copy of each of so many other destinations, of a size from `least` to `most`; the first cell goes first."""
+    found: dict[str, _Upload] = {}
+    for places in filter(None, cells):
+        for where in itertools.islice(places, _LOOKED_AT_MOST):
+            if len(found) == _OTHERS_MOST:
+                return found
+            if where == one.where or where in found or where in but:
+                continue
+            held = places[where]
             first = bisect.bisect_left(held, least, key=_size)
-            alike = itertools.takewhile(lambda two: _size(two) <= most, itertools.islice(held, first, None))
-            yield from itertools.islice(alike, _LOOKED_AT_MOST)
+            alike = itertools.islice(held, first, first + _ALIKE_MOST)
+            fitting = (two for two in alike if (most is None or _size(two) <= most) and _is_copy(one, two))
+            copy = next(fitting, None)
+            if copy is not None:
+                found[where] = copy
+    return found
+
+
+def _upload(decision: Decision, sides: Sequence[Sides]) -> _Upload:
+    """The decision with what it is compared by."""
+    sent = decision.transmission
+    translated = any(side.outside(sent) for side in sides)
+    told = sent.payload_sha256 if sent.sent.weight >= DIGEST_LEAST else None
+    return _Upload(decision, where_of(decision), None if translated else _measure(sent), frozenset(told or ()))
 
 
 def _measure(sent: Transmission) -> tuple[bool, int] | None:
@@ -179,10 +198,10 @@ def _measure(sent: Transmission) -> tuple[bool, int] | None:
     return sent.sent.exact is not None, size
 
 
-def _cells(one: _Upload) -> range:
-    """Every ten minutes in which an upload may have begun that lies within ten minutes of this one."""
+def _cells(one: _Upload) -> tuple[int, int, int]:
+    """Every ten minutes in which an upload may have begun that lies within ten minutes of this one; its own first."""
     cell = one.sent.start // SPAN
-    return range(cell - 1, cell + 2)
+    return cell, cell - 1, cell + 1
 
 
 def _is_copy(one: _Upload, two: _Upload) -> bool:
@@ -252,7 +271,7 @@ def _finding(events: Sequence[_Event], sources: Mapping[str, Coverage], *, same:
 
 def _in_order(uploads: Iterable[_Upload]) -> list[_Upload]:
     """Each once, in order of time."""
-    return sorted({_place(one): one for one in uploads}.values(), key=_place)
+    return sorted({id(one): one for one in uploads}.values(), key=_place)
 
 
 def _title(zone: str | None, uploads: Sequence[_Upload], causes: Sequence[_Upload], *, same: bool) -> str:

@@ -52,12 +52,8 @@ class Night:
 
     @functools.cached_property
     def unlisted(self) -> tuple[Decision, ...]:
-        """What went to places that are not approved for its sender, rather than to approved ones in another way."""
-        return tuple(
-            one
-            for one in self.decisions
-            if one.verdict is Verdict.UNAPPROVED or (one.verdict is Verdict.PROHIBITED and one.server is None)
-        )
+        """What went to places that are not approved for its sender."""
+        return tuple(filter(unlisted, self.decisions))
 
     def channels(self) -> Iterator[tuple[Rulebook, Channel]]:
         """Every channel of every version, in order."""
@@ -99,6 +95,11 @@ class Sides:
     def outside(self, sent: Transmission) -> bool:
         """The sender's address is a translated one."""
         return self._translated.lookup(sent.sender_ip) is not None
+
+
+def unlisted(one: Decision) -> bool:
+    """It went to a place that is not approved for its sender, rather than to an approved one in another way."""
+    return one.verdict is Verdict.UNAPPROVED or (one.verdict is Verdict.PROHIBITED and one.server is None)
 
 
 def _asked_for(channel: Channel) -> Iterator[str]:
