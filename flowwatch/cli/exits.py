@@ -29,12 +29,12 @@ def of_report(report: "Report", fail_on: "Severity", allow_undecided: int) -> Ex
 
 def shortcomings(report: "Report", allow_undecided: int) -> tuple[str, ...]:
     """Why the run is incomplete, in words; empty when it is not. An audit of nothing is never a pass."""
-    from flowwatch.model import OF_THE_WHOLE, ClaimOutcome, Group, Reason, Verdict
+    from flowwatch.model import OF_THE_WHOLE, ONLY_TOLD, ClaimOutcome, Group, Verdict
     from flowwatch.reports.phrases import plural
 
     undecided = report.group(Group.CANNOT_TELL).count
-    unseen = OF_THE_WHOLE - {Reason.REFERENCE_CHANGED}  # told for information
-    whole = sum(one.kind in unseen and one.verdict is Verdict.INDETERMINATE for one in report.findings)
+    untold = OF_THE_WHOLE - ONLY_TOLD
+    whole = sum(one.kind in untold and one.verdict is Verdict.INDETERMINATE for one in report.findings)
     claims = sum(one.outcome is ClaimOutcome.CANNOT_TELL for one in report.claims)
     asked = sum(n for verdict, n in report.lookup_verdicts.items() if verdict is not Verdict.OUT_OF_SCOPE)
     reasons = {

@@ -20,7 +20,7 @@ import pyarrow as pa
 from flowwatch.alike import Numbers, among, flags, numbers, one_array, plain, together
 from flowwatch.judge.rulebook import PRIVATE, Rulebook
 from flowwatch.judge.scope import SPECIAL
-from flowwatch.model import Instant, TransmissionColumns, Transmissions
+from flowwatch.model import Instant, TransmissionColumns, Transmissions, asks_by_path
 from flowwatch.policy.match import Cidr, address_key, inside_nat64
 from flowwatch.policy.terms import Expectation, Window
 from flowwatch.policy.windows import opening
@@ -248,5 +248,5 @@ def _paths(flows: pa.Table, books: Sequence[Rulebook]) -> Iterator[Numbers]:
     """Paths, as far as classifiers and proxies look at them."""
     terms = [term for book in books for one in book.policy.classifiers for term in one.any_]
     prefixes = sorted({term.http_path for term in terms if term.http_path is not None})
-    yield _by_value(flows["http_path"], lambda path: tuple(map(path.startswith, prefixes)))
+    yield _by_value(flows["http_path"], lambda path: (asks_by_path(path), *map(path.startswith, prefixes)))
     yield np.where(among(flows["http_method"], ["CONNECT"]), numbers(flows["http_path"]), 0)

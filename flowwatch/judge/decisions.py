@@ -3,13 +3,13 @@
 Promises: the same as judging one by one, in the same order.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeVar, overload
 
 import msgspec
 import numpy as np
 
-from flowwatch.alike import Numbers, firsts, numbers, shared, sums, together
+from flowwatch.alike import Numbers, among, firsts, numbers, shared, sums, together
 from flowwatch.judge.findings import EVIDENCE_MOST, worth_telling
 from flowwatch.judge.held import Held
 from flowwatch.judge.transmission import Locate
@@ -146,6 +146,33 @@ class Decisions(Sequence[Decision]):
         for places in np.split(among, edges[1:]) if len(among) else ():
             found[cell[places[0]]] = judged[places[:EVIDENCE_MOST]]
         return found
+
+
+def selected(
+    decisions: Sequence[Decision],
+    wanted: Callable[[Decision], bool],
+    senders: Collection[str] | None = None,
+    until: Instant | None = None,
+) -> list[Decision]:
+    """The decisions for which it holds, of these senders and begun before then, with the conditions of `like`.
+
+    `wanted` must not ask for what differs within a cohort.
+    """
+    if isinstance(decisions, Decisions):
+        columns, places = decisions.sent.columns, decisions.where(wanted)
+        if until is not None:
+            places = places[columns.start[columns.row[places]] < until]
+        if senders is not None:
+            by_side = [among(columns.flows[f"{side}_ip"], sorted(senders)) for side in ("src", "dst")]
+            places = places[np.where(columns.forth, *(side[columns.row] for side in by_side))[places]]
+        return decisions.like(places)
+    return [
+        one
+        for one in decisions
+        if wanted(one)
+        and (senders is None or one.transmission.sender_ip in senders)
+        and (until is None or one.transmission.start < until)
+    ]
 
 
 def by_day(decisions: Sequence[Decision], wanted: Callable[[Decision], bool]) -> Iterator[tuple[Decision, Instant]]:

@@ -90,7 +90,7 @@ def finding_of(decision: Decision | LookupDecision) -> str | None:
     return (_key(decision) if isinstance(decision, Decision) else _lookup_key(decision)).id
 
 
-def id_of(rule: Rule, reason: Reason, zone: str | None, where: str) -> str:
+def id_of(rule: Rule | None, reason: Reason, zone: str | None, where: str) -> str:
     """The id of a finding that no transmission made: by its rule, reason, sender zone and where it would have gone."""
     return _keyed(rule, (reason,), zone, where, "").id
 
@@ -107,7 +107,7 @@ def worth_telling(decision: Decision | LookupDecision) -> bool:
 
 
 def _key(decision: Decision) -> _Key:
-    return _keyed(decision.rule, decision.reasons, decision.sender_zone, _where(decision), _service(decision))
+    return _keyed(decision.rule, decision.reasons, decision.sender_zone, where_of(decision), _service(decision))
 
 
 def _service(decision: Decision) -> str:
@@ -115,7 +115,8 @@ def _service(decision: Decision) -> str:
     return service_of(decision.transmission) if decision.far_end is None else decision.far_end.kind
 
 
-def _where(decision: Decision) -> str:
+def where_of(decision: Decision) -> str:
+    """Which destination it is: an unlisted tunnel's end, a listed server, a host asked of a proxy, else the address."""
     if decision.far_end is not None:
         return f"tunnel:{decision.far_end.receiver}"
     if at_server(decision):

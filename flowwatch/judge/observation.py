@@ -94,7 +94,7 @@ def observe(transmission: Transmission, book: Rulebook, given: tuple[str, ...] |
         used=used,
         bound=certificates + tuple(name for name in live if _from_listed_resolver(name, book)),
         live=live,
-        complete=_complete(transmission, zones, book),
+        complete=lookups_complete(transmission, zones, book),
         labels=labels_of(transmission, book.policy, zones, given),
     )
 
@@ -132,7 +132,8 @@ def _from_listed_resolver(name: SeenName, book: Rulebook) -> bool:
     return name.exact and name.resolver is not None and book.resolvers.lookup(name.resolver) is not None
 
 
-def _complete(transmission: Transmission, zones: tuple[str, ...], book: Rulebook) -> bool:
+def lookups_complete(transmission: Transmission, zones: tuple[str, ...], book: Rulebook) -> bool:
+    """The sender's lookups were recorded for `ttl_cap` before it where its zone is seen, and no name was cut."""
     since = _recorded_since(transmission, zones, book)
     cap = book.policy.defaults.dns_binding.ttl_cap.ns
     return since is not None and since <= transmission.start - cap and not transmission.names_cut

@@ -75,11 +75,34 @@ REMEDIES: dict[Reason, str] = {
     Reason.CLAIM_CONTRADICTED: (
         "Ask who runs these destinations and what was sent; location data and declared networks may be out of date."
     ),
+    Reason.REPEATED: (
+        "Ask the sender's operator what was sent and to whom; mirrors, software updates and one service tried "
+        "at several addresses look alike, and by size alone so does chance."
+    ),
+    Reason.NOT_ASKED_FOR: (
+        "Ask which program went there; settings, a hosts file, an earlier answer it kept and encrypted lookups give "
+        "addresses, too."
+    ),
+    Reason.ENCRYPTED_DNS: (
+        "Look for the resolver's own log; the port alone may be used by another service, and lookups missing here are "
+        "no sign that nothing was asked."
+    ),
+    Reason.ECH: "Look for the sender's DNS answers; many browsers send the extension for show, with the name in clear.",
+    Reason.OPAQUE_TUNNEL: (
+        "Look for a recording taken behind either end of the tunnel; a declared VPN looks the same as any other."
+    ),
+    Reason.SEEN_AFTER: (
+        "Compare with the policy that was in force then; a new version that changes nothing for that time looks the "
+        "same, and dates of approval are the policy's own words."
+    ),
     Reason.UNSEEN: "Look for a source that shows the condition named.",
     Reason.NONE_IN_FORCE: "Check the validity of the policy's versions.",
     Reason.LOOKUP_UNAPPROVED: "Ask which program asked for it; a lookup alone does not show that anything was sent.",
     Reason.ANSWER_UNLISTED: "Compare the answer with the addresses the server's owner publishes.",
     Reason.LOSSY_NAME: "Look for a source that writes the name in full.",
+    Reason.SENSOR_ABSENT: (
+        "Read its recordings too, or compare `sources` with their paths; a file under another name looks the same."
+    ),
     Reason.GAP: "Keep rotated files until a check has read them; look for a copy of the one that is gone.",
     Reason.SILENT: "See whether the program still writes the log, and where to.",
     Reason.MISSING: "Compare `paths` with where the program writes.",

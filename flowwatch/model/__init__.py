@@ -24,9 +24,13 @@ from flowwatch.model.traffic import (
     LookupsRecorded,
     OpenedBy,
     Transmission,
+    asks_by_path,
+    asks_sealed,
+    is_opaque,
 )
 from flowwatch.model.verdicts import (
     OF_THE_WHOLE,
+    ONLY_TOLD,
     Check,
     Decision,
     Group,
@@ -44,6 +48,7 @@ __all__ = [
     "FLOWS",
     "LOOKUPS",
     "OF_THE_WHOLE",
+    "ONLY_TOLD",
     "Account",
     "Alert",
     "AlertKind",
@@ -100,4 +105,7 @@ __all__ = [
     "Truth",
     "Use",
     "Verdict",
+    "asks_by_path",
+    "asks_sealed",
+    "is_opaque",
 ]

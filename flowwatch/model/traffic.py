@@ -79,6 +79,9 @@ class Account(msgspec.Struct, frozen=True, gc=False):
     """Bytes of the sender; None where the source does not count them by sender."""
 
 
+_OPAQUE = frozenset({"esp", "ipcomp", "ipsec", "wireguard", "openvpn"})
+
+
 class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     """One direction of a flow that carried payload (or an attempt to open one), from its sender to its receiver."""
 
@@ -142,9 +145,39 @@ class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     """Every source's, where several tell of it (the one at `ref` among them); figures of two are never added."""
 
     @property
+    def encrypted_dns(self) -> bool:
+        """It carried DNS that cannot be read, as `asks_sealed` tells; an attempt carried nothing."""
+        return not self.attempted and asks_sealed(self.proto, self.service_port, self.alpn, self.http_path)
+
+    @property
+    def opaque(self) -> bool:
+        """It ran in a tunnel that cannot be read: by what its source calls it, or ESP (50), IPComp (108) by number."""
+        return is_opaque(self.proto, self.app)
+
+    @property
     def responder_is_receiver(self) -> bool:
         """The receiver is the side that was connected to, so SNI, Host and answers name it."""
         return self.opened_by is OpenedBy.SENDER
+
+
+def asks_sealed(proto: str, port: int | None, alpn: Iterable[str], path: str | None) -> bool:
+    """What runs there is DNS that cannot be read: by its port, ALPN or a path that was read.
+
+    Port 853 (DNS over TLS, RFC 7858; over QUIC, RFC 9250), ALPN `dot` or `doq`, the path `/dns-query` (RFC 8484 4.1.1).
+    Any other DNS over HTTPS looks like HTTPS: a resolver's name as SNI is no proof of it.
+    """
+    at_port = proto in ("tcp", "udp") and port == 853
+    return at_port or asks_by_path(path) or not {"dot", "doq"}.isdisjoint(alpn)
+
+
+def asks_by_path(path: str | None) -> bool:
+    """The path is that of DNS over HTTPS (RFC 8484 4.1.1)."""
+    return (path or "").partition("?")[0] == "/dns-query"
+
+
+def is_opaque(proto: str, app: str | None) -> bool:
+    """A tunnel that cannot be read: by what its source calls it, or ESP (50), IPComp (108) by number."""
+    return app in _OPAQUE or proto in ("50", "108")
 
 
 class Answer(msgspec.Struct, frozen=True):

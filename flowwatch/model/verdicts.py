@@ -139,6 +139,18 @@ class Reason(enum.StrEnum):
         "newer location data places an approved server otherwise; whether it changed itself could not be told",
     )
     CLAIM_CONTRADICTED = "claim.contradicted", "what a claim of the policy rules out was observed"
+    REPEATED = "fanout.repeated", "one sender's uploads, alike or the same, went to several places within ten minutes"
+    NOT_ASKED_FOR = (
+        "dns.no_lookup_before_connection",
+        "the sender's lookups were recorded, and no answer before it gave that address",
+    )
+    ENCRYPTED_DNS = "visibility.encrypted_dns", "lookups ran encrypted, so the names asked for were not seen"
+    ECH = "visibility.ech", "it offered an encrypted hello (ECH), so the name it asked for was not seen"
+    OPAQUE_TUNNEL = (
+        "visibility.opaque_tunnel",
+        "it ran in a tunnel that cannot be read, so what was sent inside, and to whom, was not seen",
+    )
+    SEEN_AFTER = "policy.seen_after_traffic", "the policy is younger than traffic that it judges"
     UNSEEN = "condition.unseen", "a condition of the rule could not be seen"
     NONE_GIVEN = "policy.none_given", "no policy was given to judge by"
     NONE_IN_FORCE = "policy.none_in_force", "no version of the policy was in force at that time"
@@ -154,6 +166,7 @@ class Reason(enum.StrEnum):
     LOOKUP_UNAPPROVED = "dns.unapproved_lookup", "the name asked for is not on the approved list"
     ANSWER_UNLISTED = "dns.answer_unlisted_address", "a listed name was answered with an address that is not listed"
     LOSSY_NAME = "dns.name_lossy", "the source writes this name lossily, so it cannot be compared"
+    SENSOR_ABSENT = "coverage.sensor_absent", "nothing that was read was recorded by this declared sensor"
     GAP = "coverage.gap", "records were lost to reading: the file that held them is gone"
     SILENT = "coverage.silent", "nothing was recorded for longer than declared"
     MISSING = "coverage.missing", "a declared source has no file"
@@ -182,9 +195,18 @@ OF_THE_WHOLE = frozenset(
         Reason.DRIFT_ANSWERS,
         Reason.REFERENCE_CHANGED,
         Reason.CLAIM_CONTRADICTED,
+        Reason.REPEATED,
+        Reason.NOT_ASKED_FOR,
+        Reason.ENCRYPTED_DNS,
+        Reason.ECH,
+        Reason.OPAQUE_TUNNEL,
+        Reason.SEEN_AFTER,
+        Reason.SENSOR_ABSENT,
     }
 )
 """Reasons that only the recording as a whole can give: no single transmission's verdict has them."""
+ONLY_TOLD = frozenset({Reason.ENCRYPTED_DNS, Reason.ECH, Reason.OPAQUE_TUNNEL, Reason.SEEN_AFTER, Reason.SENSOR_ABSENT})
+"""Of these, what leaves nothing undecided: it says how far recording and policy reach, beside verdicts that stand."""
 
 
 class Severity(enum.StrEnum):

@@ -20,6 +20,7 @@ from flowwatch.ops.deliveries import Outbox
 from flowwatch.ops.docket import Docket
 from flowwatch.ops.kept import Kept
 from flowwatch.ops.life import Findings, Known
+from flowwatch.ops.policies import keep, younger
 from flowwatch.ops.reader import Desk, Reader, Span
 from flowwatch.ops.state import State
 from flowwatch.ops.streams import HOUR, Stream, Streams, lack, lacks, of_coverage, unseen
@@ -144,6 +145,7 @@ class _Check:
         """Reads all that is new, judges what is ripe, closes."""
         with self._state.transaction():
             self._state.db.execute("INSERT INTO checks (number, started) VALUES (?, ?)", (self._number, self._started))
+            keep(self._state, self._policies.versions, self._started)
         desk = Desk(
             self._state,
             self._kept,
@@ -190,7 +192,8 @@ class _Check:
 
     def _close(self, readers: Sequence[Reader]) -> Outcome:
         """What is lacking is told, what is old forgotten, what is new put into the outbox."""
-        for found in (*(found for one in readers for found in self._lacks(one)), *self._places_stale()):
+        judged = younger(self._state, self._policies.versions, self._docket.earliest)
+        for found in (*(found for one in readers for found in self._lacks(one)), *self._places_stale(), *judged):
             self._findings.holds(found, self._number)
         self._forget()
         outcome = self._outcome(readers)

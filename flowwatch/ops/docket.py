@@ -82,6 +82,8 @@ class Docket:
         """Findings with the names that were counted as carrying data."""
         self.judged = self.undecided = 0
         """Decisions made, and of them those that cannot be told."""
+        self.earliest: dict[str, Instant] = {}
+        """By policy version when the first of what it judged began."""
 
     def flows(self, numbers: Iterable[int], streams: Mapping[str, Stream]) -> None:
         """Judges rows of FLOWS and those they hang together with."""
@@ -106,10 +108,18 @@ class Docket:
         self._tallies.update(("flow", one.transmission.start // _DAY, one.verdict.value) for one in fresh.values())
         self.judged += len(fresh)
         self.undecided += sum(one.verdict is Verdict.INDETERMINATE for one in fresh.values())
+        self._began(fresh.values())
         self._found([(one, share_of(one)) for one in fresh.values()])
         self._compare(list(fresh.values()), [])
         self._tally()
         self._kept.judged(rows)
+
+    def _began(self, fresh: Iterable[Decision]) -> None:
+        """Takes down when the first of them began, by the version that judged it."""
+        for one in fresh:
+            if one.rule is not None and one.verdict is not Verdict.OUT_OF_SCOPE and one.transmission.timed:
+                version, start = one.rule.policy_version, one.transmission.start
+                self.earliest[version] = min(start, self.earliest.get(version, start))
 
     def _decisions(self, rows: Mapping[int, Row], streams: Mapping[str, Stream]) -> dict[tuple[int, str], Decision]:
         """By number of the row that tells it and side: the decisions on all of them."""

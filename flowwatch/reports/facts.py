@@ -25,7 +25,7 @@ def finding(one: Finding, sources: Mapping[str, str]) -> list[tuple[str, str]]:
             phrases.bounded(one.asked) if one.of_lookups and one.asked else phrases.receiver(one),
         ),
         ("answered", phrases.receiver(one) if one.of_lookups and one.receiver else ""),
-        ("names", ", ".join(names(one.names)) or ("" if one.of_lookups or phrases.of_silence(one) else "none seen")),
+        ("names", ", ".join(names(one.names)) or ("" if one.of_lookups or one.receiver is None else "none seen")),
         ("place", phrases.place(one.place) if one.place else phrases.unplaced(one) if one.receiver else ""),
         ("labels", ", ".join(label.name for label in one.labels)),
         ("reason", f"{one.kind}: {one.kind.sentence}"),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from flowwatch.model import (
     OF_THE_WHOLE,
+    ONLY_TOLD,
     Alert,
     Amount,
     Check,
@@ -81,7 +82,7 @@ def of_the_whole(findings: Iterable[Finding]) -> str:
     found = [one for one in findings if one.kind in OF_THE_WHOLE]
     if not found:
         return ""
-    untold = sum(one.verdict.group is Group.CANNOT_TELL for one in found)
+    untold = sum(one.verdict.group is Group.CANNOT_TELL and one.kind not in ONLY_TOLD for one in found)
     open_ = f", {number(untold)} of them of what could not be told" if untold else ""
     told = plural(len(found), "finding is", "findings are")
     return f"Besides, {told} of the recording as a whole{open_}; the figures over transmissions do not hold them."
@@ -97,6 +98,11 @@ def no_history(report: Report) -> str:
 
 
 _UNKNOWN_TOLD = 6
+
+
+def first_to_look_at(findings: Sequence[Finding]) -> list[Finding]:
+    """The first few findings that matter, most severe first; none where there are only lesser ones."""
+    return [one for one in findings[:3] if one.severity.rank >= Severity.MEDIUM.rank]
 
 
 def recorded_by(coverage: Sequence[Coverage], shown: Callable[[str], str] = str) -> str:
@@ -289,6 +295,8 @@ def receiver(finding: Finding) -> str:
     side: Endpoint | None = finding.receiver
     if of_silence(finding):
         return f"server {finding.server}" if finding.server else "no destination"
+    if finding.kind in (Reason.REPEATED, Reason.SEEN_AFTER):
+        return "several destinations"
     if side is None or side.address is None:
         several = finding.kind is Reason.CLAIM_CONTRADICTED
         return "several destinations, or one in a tunnel" if several else finding.service or "no destination"

@@ -26,6 +26,7 @@ from flowwatch.model import (
 )
 from flowwatch.reports import coverage, facts, phrases, stages
 from flowwatch.reports.escape import terminal
+from flowwatch.reports.gathered import Line, gathered
 
 PLAIN_WIDTH = 100
 """Columns of a screen written to a file or a pipe."""
@@ -185,11 +186,12 @@ def _destinations(destinations: Sequence[Destination], console: Console) -> None
     titles = ("verdict", "destination", "trans-\nmissions", "\nsent", "acknow-\nledged", "\nattempts")
     _say(console, _destination_line([Text(title, "dim") for title in titles], "bottom"))
     _say(console, Text("-" * (console.width - 2), "dim"))
-    for one in destinations[:DESTINATIONS_TOLD]:
-        _say(console, _destination_line(_destination_cells(one)))
+    shown = gathered(destinations)[:DESTINATIONS_TOLD]
+    for one in shown:
+        _say(console, _destination_line(_destination_cells(one.told)))
         for line in _destination_facts(one):
             _say(console, _seen(line), indent=_BELOW)
-    _say_more(console, len(destinations) - DESTINATIONS_TOLD)
+    _say_more(console, len(destinations) - sum(one.addresses for one in shown))
 
 
 def _destination_line(cells: list[Text], vertical: VerticalAlignMethod = "top") -> Table:
@@ -211,11 +213,14 @@ def _destination_cells(one: Destination) -> list[Text]:
     return [verdict, where, *map(Text, (*counts, phrases.number(one.attempts)))]
 
 
-def _destination_facts(one: Destination) -> list[str]:
+def _destination_facts(line: Line) -> list[str]:
+    one = line.told
     server = [phrases.server(one.server, one.worst)] if one.server else []
     zone = [f"zone {one.zone}"] if one.zone else []
     pulled = [phrases.OPENED_ITSELF] if one.opened_by is OpenedBy.RECEIVER else []
     where = phrases.place(one.place) if one.place else f"place {phrases.unplaced(one)}"
+    if line.addresses > 1 and one.place is None:
+        where = "at different places, or none known (use --format jsonl)"
     known = ", ".join([*server, *zone, *pulled])
     return [*([known] if known else []), *(facts.names(one.names) or ["no name seen"]), where]
 

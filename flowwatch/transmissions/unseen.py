@@ -1,8 +1,4 @@
-"""What of each source's traffic bears no name or hides its names, added to its Coverage.
-
-Encrypted DNS is what ports and ALPN declare: port 853 (DNS over TLS, RFC 7858; over QUIC, RFC 9250) or ALPN `dot` or
-`doq`. DNS over HTTPS looks like any HTTPS: a resolver's name as SNI is no proof of it, so it is not counted.
-"""
+"""What of each source's traffic bears no name, hides its names or cannot be read, added to its Coverage."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from flowwatch.alike import Flags, Numbers, flags, shared, sums
-from flowwatch.model import Coverage, TransmissionColumns, Transmissions
+from flowwatch.model import Coverage, TransmissionColumns, Transmissions, asks_sealed, is_opaque
 from flowwatch.transmissions.naming import responder_names
 from flowwatch.transmissions.rows import FlowRow, each
 
@@ -57,6 +53,7 @@ class _Unseen:
         self._unnamed_bytes = sums(sent.least[unnamed], source[unnamed], len(self._places))
         self._encrypted_dns = self._flows(source, sent.row, _encrypted_dns(sent.flows)[sent.row] & ~sent.attempted)
         self._ech = self._flows(source, sent.row, flags(sent.flows["ech"])[sent.row])
+        self._opaque = self._flows(source, sent.row, _opaque(sent.flows)[sent.row])
         self._cut = self._flows(source, sent.row, sent.names_cut)
 
     def _flows(self, source: Numbers, row: Numbers, those: Flags) -> Numbers:
@@ -78,6 +75,7 @@ class _Unseen:
             unnamed_bytes=self._unnamed_bytes[place],
             encrypted_dns_flows=int(self._encrypted_dns[place]),
             ech_flows=int(self._ech[place]),
+            opaque_tunnels=max(coverage.opaque_tunnels, int(self._opaque[place])),
             limits=limits,
         )
 
@@ -95,9 +93,9 @@ def _has_name(row: FlowRow) -> bool:
 
 def _encrypted_dns(flows: pa.Table) -> Flags:
     """It carries DNS that cannot be read, if it carries anything."""
-    return each(flows, ("proto", "dst_port", "alpn"), _by_port_or_alpn)
+    columns = ("proto", "dst_port", "alpn", "http_path")
+    return each(flows, columns, lambda row: asks_sealed(row.proto, row.dst_port, row.alpn or (), row.http_path))
 
 
-def _by_port_or_alpn(row: FlowRow) -> bool:
-    at_port = row.proto in ("tcp", "udp") and row.dst_port == 853
-    return at_port or not {"dot", "doq"}.isdisjoint(row.alpn or ())
+def _opaque(flows: pa.Table) -> Flags:
+    return each(flows, ("proto", "app"), lambda row: is_opaque(row.proto, row.app))

@@ -13,9 +13,14 @@ from flowwatch.judge.bench import Bench
 from flowwatch.judge.findings import EVIDENCE_MOST, evidence_of, finding_of, findings_of
 from flowwatch.judge.held import one_by_one
 from flowwatch.judge.night import order, standby, volume
+from flowwatch.judge.night.absent import absent
+from flowwatch.judge.night.fanout import repeated
 from flowwatch.judge.night.heard import Failing, Night, channels_of
+from flowwatch.judge.night.hidden import hidden
+from flowwatch.judge.night.late import late
 from flowwatch.judge.night.presence import silences, silent
 from flowwatch.judge.night.stages import stages
+from flowwatch.judge.night.without_lookup import without_lookup
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.severity import severity_of
 from flowwatch.judge.truth import FALSE, UNSEEN, reasons_of, worst_first
@@ -33,6 +38,14 @@ CONDITIONS: Final[tuple[Callable[[Night, Rulebook, Channel], Iterator[Failing]],
     standby.failing,
 )
 """Each gives what fails of one channel."""
+BESIDE: Final[tuple[Callable[[Night, Sequence[Coverage]], Iterator[Finding]], ...]] = (
+    repeated,
+    without_lookup,
+    hidden,
+    late,
+    absent,
+)
+"""Each gives findings on the whole that are of no channel."""
 
 
 class Whole(msgspec.Struct, frozen=True):
@@ -50,7 +63,8 @@ def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Seque
     found = findings_of(one_by_one(decision for decision, _ in differing), (), coverage)
     told = (msgspec.structs.replace(one, evidence=(*one.evidence, *shown.get(one.id, ()))) for one in found)
     unheard = tuple(silences(night))
-    return Whole((*told, *silent(unheard)), stages(night, unheard))
+    beside = (one for looked_at in BESIDE for one in looked_at(night, coverage))
+    return Whole((*told, *silent(unheard), *beside), stages(night, unheard))
 
 
 def failures(night: Night) -> dict[int, _Failed]:

@@ -1,11 +1,12 @@
 """What each channel carried: the approved transmissions, under every channel that approves them."""
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Collection, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from flowwatch.judge.decisions import Decisions
+from flowwatch.judge.decisions import Decisions, selected
 from flowwatch.judge.night.recorded import Recorded
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.model import Check, Coverage, Decision, Instant, Reason, Transmission, Verdict
@@ -35,6 +36,7 @@ class Night:
 
     def __init__(self, decisions: Sequence[Decision], books: Sequence[Rulebook], coverage: Sequence[Coverage]) -> None:
         self.books = {book.policy.policy.version: book for book in books}
+        self._decisions = decisions
         self.recorded = Recorded(coverage)
         self.heard: dict[int, Decision] = {}
         """By place what channels that ask for it approve."""
@@ -55,6 +57,20 @@ class Night:
             self._carried.setdefault(channel, []).append(one.transmission)
         if not approving and one.verdict is not Verdict.APPROVED:
             self._nearly.setdefault(rule.id, []).append(one.transmission)
+
+    @functools.cached_property
+    def unlisted(self) -> tuple[Decision, ...]:
+        """What went to places that are not approved for its sender."""
+        return tuple(self.where(unlisted))
+
+    def where(
+        self,
+        wanted: Callable[[Decision], bool],
+        senders: Collection[str] | None = None,
+        until: Instant | None = None,
+    ) -> list[Decision]:
+        """As `selected`."""
+        return selected(self._decisions, wanted, senders, until)
 
     def channels(self) -> Iterator[tuple[Rulebook, Channel]]:
         """Every channel of every version, in order."""
@@ -115,6 +131,11 @@ def _told(decisions: Sequence[Decision], asked: AbstractSet[str]) -> Iterator[tu
         yield from zip(places.tolist(), decisions.like(places), strict=True)
     else:
         yield from ((place, one) for place, one in enumerate(decisions) if wanted(one))
+
+
+def unlisted(one: Decision) -> bool:
+    """It went to a place that is not approved for its sender, rather than to an approved one in another way."""
+    return one.verdict is Verdict.UNAPPROVED or (one.verdict is Verdict.PROHIBITED and one.server is None)
 
 
 def _asked_for(channel: Channel) -> Iterator[str]:
