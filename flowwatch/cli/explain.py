@@ -135,7 +135,8 @@ def _recorded(
     read = sources.collect([str(capture)], options)
     binding = policies.versions[-1].defaults.dns_binding
     placed = transmissions.placed(read.flows, policies.proxies, binding.skew.ns)
-    sent = transmissions.derive(placed.flows, read.lookups, read.coverage, binding)
+    derived = transmissions.derive(placed.flows, read.lookups, read.coverage, binding)
+    sent = transmissions.with_controls(derived, policies.control_ports)
     those = [one for one in sent if one.ref.first_record == record]
     error = read.coverage[0].error
     if not those and error is not None:

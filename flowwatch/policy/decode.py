@@ -16,7 +16,7 @@ import msgspec
 from msgspec import inspect
 
 from flowwatch.errors import PolicyError
-from flowwatch.policy.document import LATER_KEYS, LATER_VALUES
+from flowwatch.policy.document import LATER_KEYS
 from flowwatch.policy.line import Spot
 from flowwatch.policy.match import Cidr, Clock, NamePattern, PortRange, Span
 
@@ -70,7 +70,6 @@ def _table(kind: inspect.StructType, value: object, spot: Spot, _words: str | No
 def _field(table: type, key: str, value: object, known: Mapping[str, inspect.Field], spot: Spot) -> object:
     if key not in known:
         raise unknown_key(table, key, known, spot)
-    _refuse_later(table, key, value, spot / key)
     return _decode(known[key].type, value, spot / key)
 
 
@@ -84,13 +83,6 @@ def unknown_key(table: type, key: str, known: Iterable[str], spot: Spot) -> Poli
     if key in LATER_KEYS.get(table, ()):
         return later((spot / key), (spot / key).key)
     return (spot / key).error(f"unknown key {key!r}", hint=meant(key, known) or f"known here: {', '.join(known)}")
-
-
-def _refuse_later(table: type, key: str, value: object, spot: Spot) -> None:
-    refused = LATER_VALUES.get((table, key), frozenset())
-    for one in value if isinstance(value, list) else [value]:
-        if isinstance(one, str) and one in refused:
-            raise later(spot, f'{spot.key} = "{one}"')
 
 
 def later(spot: Spot, what: str) -> PolicyError:

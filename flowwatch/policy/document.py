@@ -43,11 +43,5 @@ class Document(Tables, frozen=True, kw_only=True, forbid_unknown_fields=True):
 LATER_KEYS: Final[dict[type, frozenset[str]]] = {
     Tables: frozenset({"claim"}),
     Document: frozenset({"claim"}),
-    terms.Service: frozenset({"related"}),
 }
 """Keys of the design that this version does not judge by: an error, never ignored."""
-
-LATER_VALUES: Final[dict[tuple[type, str], frozenset[str]]] = {
-    (terms.Channel, "to"): frozenset({"any"}),
-}
-"""Values of the design that this version does not judge by, by table and key."""
