@@ -155,6 +155,11 @@ class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     """Every source's, where several tell of it (the one at `ref` among them); figures of two are never added."""
 
     @property
+    def ported(self) -> bool:
+        """Its protocol has ports, so that one which is not given is unseen; ICMP has none."""
+        return self.proto not in ("icmp", "icmp6")
+
+    @property
     def responder_is_receiver(self) -> bool:
         """The receiver is the side that was connected to, so SNI, Host and answers name it."""
         return self.opened_by is OpenedBy.SENDER

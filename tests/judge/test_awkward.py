@@ -161,9 +161,9 @@ def tcp(ports: dict[str, Any], flags: str, number: int, acks: int = 0, data: byt
     return segment / Raw(data) if data else segment
 
 
-def ftp(night: Any, client: str, server: str, *, passive: bool, port: int = 21, back: bool = False) -> None:
+def ftp(night: Any, client: str, server: str, *, passive: bool, at: int = AT, back: bool = False) -> None:
     """A control connection that announces one data connection, over which 9,000 bytes run: up, or `back`."""
-    control = Tcp(night, client, server, port, AT).open()
+    control = Tcp(night, client, server, 21, at).open()
     control.server(b"220 ready\r\n").client(b"USER up\r\nPASS x\r\n").server(b"331 who\r\n230 in\r\n")
     comma = (server if passive else client).replace(".", ",")
     if passive:
