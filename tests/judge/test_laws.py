@@ -117,10 +117,7 @@ CHANNELS = [
             ("by-address", 'carries = ["bulk"]\nservice = { proto = "tcp", ports = [21], related = true }\n'),
             ("zone:b", 'opened_by = "either"\nservice = { ports = [21], related = true }\n'),
             ("any", "service = { ports = [443] }\nlimits = { bytes_out_per_flow = 1_200 }\n"),
-            (
-                "any",
-                'carries = ["public"]\nopened_by = "either"\nservice = { proto = "udp" }\nlimits = { flows_per_hour = 1 }\n',
-            ),
+            ("any", 'carries = ["public"]\nservice = { proto = "udp" }\nlimits = { flows_per_hour = 2 }\n'),
         ]
     )
 ]
