@@ -54,6 +54,8 @@ class _Kind(NamedTuple):
     opener: str
     read_in: str | None
     """The source that read every command from the beginning; None where none did."""
+    clear: bool
+    """That source shows that TLS did not begin inside it, under which data is sealed, too (RFC 4217)."""
 
 
 _Hosts = tuple[str, ...]
@@ -90,7 +92,7 @@ _ALWAYS = (-(2**62), 2**62)
 def _kind(one: Transmission) -> _Kind:
     opener = one.sender_ip if one.opened_by is OpenedBy.SENDER else one.receiver_ip
     read = one.app == "ftp" and one.tls_version is None and not one.begun_before
-    return _Kind(one.service_port or 0, opener, one.ref.source if read else None)
+    return _Kind(one.service_port or 0, opener, one.ref.source if read else None, clear=one.clear is True)
 
 
 def _hosts(one: Transmission) -> _Hosts:
@@ -107,4 +109,4 @@ def _beside(one: Transmission, between: dict[_Hosts, _Running]) -> Transmission:
 
 def _control(kind: _Kind, one: Transmission) -> Control:
     opened = OpenedBy.SENDER if kind.opener == one.sender_ip else OpenedBy.RECEIVER
-    return Control(kind.port, opened, read=kind.read_in == one.ref.source)
+    return Control(kind.port, opened, read=kind.read_in == one.ref.source and (kind.clear or one.app != "tls"))

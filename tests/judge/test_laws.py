@@ -107,7 +107,7 @@ CHANNELS = [
                 "sealed",
                 'carries = ["results"]\nwhen = [{ from = 2026-11-03T00:00:10Z, until = 2026-11-03T00:01:00Z }]\n',
             ),
-            ("zone:b", "service = { ports = [443, 8443] }\n"),
+            ("zone:b", 'carries = ["results"]\nservice = { ports = [443, 8443] }\n'),
             ("zone:a", 'carries = ["bulk", "results"]\nopened_by = "receiver"\n'),
             ("proxy", ""),
             ("named-proxy", "service = { ports = [443] }\n"),
@@ -181,52 +181,72 @@ def _amounts(draw):
 
 @pytest.fixture(scope="module")
 def transmissions(make):
+    """One of a few that some policy approves, a few of its fields changed, so that every rule counts."""
+    used = st.builds(
+        lambda name, kind, outer: make.used(name, evidence=kind, outer=outer)[0],
+        NAMES,
+        st.sampled_from([NameClass.SNI, NameClass.HTTP_HOST, NameClass.CERTIFICATE]),
+        st.sampled_from([False, False, True]),
+    )
+    answered = st.builds(
+        lambda name, kind, resolver, chain: make.answer(name, evidence=kind, resolver=resolver, chain=chain)[0],
+        NAMES,
+        st.sampled_from([NameClass.ANSWER_SAME_CLIENT, NameClass.ANSWER_STALE]),
+        st.sampled_from(["203.0.113.1", "203.0.113.2", None]),
+        st.sampled_from([(), ("e.cdn.test",), ("e.other.test",)]),
+    )
+    midnight = make.NOON - 12 * make.HOUR
+    varied = {
+        "sender_ip": ADDRESSES,
+        "receiver_ip": ADDRESSES,
+        "service_port": st.sampled_from([443, 8443, 50_010, None]),
+        "opened_by": st.sampled_from(OpenedBy),
+        "names": st.lists(used | answered, max_size=3).map(tuple),
+        "lookups_recorded_since": st.sampled_from([None, 0]),
+        "start": st.sampled_from([0, 10, 30, 60]).map(lambda after: midnight + after * SECOND),
+        "begun_before": st.just(True),
+        "direction_basis": st.just("first_record"),
+        "sent": _amounts(),
+        "attempted": st.just(True),
+        "proto": st.sampled_from(["udp", "icmp"]),
+        "app": st.sampled_from(["tls", "http", "quic", "ftp-data", None]),
+        "controls": st.sampled_from(CONTROLS),
+        "tunnel": st.sampled_from(TUNNELS),
+        "tls_version": st.sampled_from([None, "1.1", "1.3"]),
+        "clear": st.sampled_from([None, True]),
+        "http_method": st.sampled_from(["POST", "CONNECT"]),
+        "http_path": st.sampled_from(["/", "one.r.example:443", "x.test:8443"]),
+        "http_hosts": st.lists(HOSTS, max_size=2).map(tuple),
+    }
+    named = make.used("one.r.example") + make.answer("one.r.example", resolver="203.0.113.1")
+    nearly = [
+        {"receiver_ip": "198.51.100.1"},
+        {"receiver_ip": "198.51.100.2", "names": named},
+        {"receiver_ip": "203.0.113.9", "names": named},
+        {"receiver_ip": "198.51.100.3", "start": midnight + 10 * SECOND},
+        {"receiver_ip": "198.51.100.4", "app": "http", "http_method": "CONNECT", "http_path": "one.r.example:443"},
+        {"receiver_ip": "203.0.113.9", "proto": "udp", "app": None, "tls_version": None},
+        {"receiver_ip": "192.0.2.20"},
+        {"sender_ip": "192.0.2.20", "receiver_ip": "192.0.2.1", "opened_by": OpenedBy.RECEIVER},
+        {"sender_ip": "192.0.2.20", "receiver_ip": "203.0.113.9", "opened_by": OpenedBy.RECEIVER},
+        {"receiver_ip": "198.51.100.1", "service_port": 50_010, "app": "ftp-data", "controls": CONTROLS[0]},
+    ]
+
     @st.composite
     def one(draw, flow=1):
-        start = make.NOON - 12 * make.HOUR + draw(st.sampled_from([0, 10, 30, 60])) * SECOND
-        used = st.builds(
-            lambda name, kind, outer: make.used(name, evidence=kind, outer=outer)[0],
-            NAMES,
-            st.sampled_from([NameClass.SNI, NameClass.HTTP_HOST, NameClass.CERTIFICATE]),
-            st.sampled_from([False, False, True]),
-        )
-        answered = st.builds(
-            lambda name, kind, resolver, chain: make.answer(name, evidence=kind, resolver=resolver, chain=chain)[0],
-            NAMES,
-            st.sampled_from([NameClass.ANSWER_SAME_CLIENT, NameClass.ANSWER_STALE]),
-            st.sampled_from(["203.0.113.1", "203.0.113.2", None]),
-            st.sampled_from([(), ("e.cdn.test",), ("e.other.test",)]),
-        )
-        return make.sent(
-            flow=flow,
-            ref=Ref("tap.pcap", flow, flow),
-            sender_ip=draw(ADDRESSES),
-            receiver_ip=draw(ADDRESSES),
-            service_port=draw(st.sampled_from([443, 8443, None])),
-            opened_by=draw(st.sampled_from(OpenedBy)),
-            names=tuple(draw(st.lists(used | answered, max_size=3))),
-            lookups_recorded_since=draw(st.sampled_from([None, 0])),
-            start=start,
-            end=start + draw(st.sampled_from([0, 25])) * SECOND,
-            begun_before=draw(st.booleans()),
-            sent=draw(_amounts()),
-            attempted=draw(st.sampled_from([False, False, False, True])),
-            proto=draw(st.sampled_from(["tcp", "tcp", "udp", "icmp"])),
-            app=draw(st.sampled_from(["tls", "http", "quic", "ftp-data", None])),
-            controls=draw(st.sampled_from([(), (), *CONTROLS])),
-            tunnel=draw(st.sampled_from([(), (), (), *TUNNELS])),
-            tls_version=draw(st.sampled_from([None, "1.1", "1.3"])),
-            clear=draw(st.sampled_from([None, True, False])),
-            http_method=draw(st.sampled_from([None, "POST", "CONNECT"])),
-            http_path=draw(st.sampled_from([None, "/", "one.r.example:443", "x.test:8443"])),
-            http_hosts=draw(st.sampled_from([None, None]) | st.lists(HOSTS, max_size=2).map(tuple)),
-        )
+        fields = {"sender_ip": draw(st.sampled_from(["192.0.2.1", "192.0.2.9", "192.0.2.17"])), "service_port": 443}
+        fields |= {"names": (), "start": midnight, "sent": Amount.exactly(draw(st.sampled_from([10, 5_000])))}
+        fields |= draw(st.sampled_from(nearly))
+        changed = draw(st.sets(st.sampled_from(sorted(varied)), max_size=3))
+        fields |= {name: draw(varied[name]) for name in sorted(changed)}
+        end = fields["start"] + draw(st.sampled_from([0, 0, 25])) * SECOND
+        return make.sent(flow=flow, ref=Ref("tap.pcap", flow, flow), end=end, **fields)
 
     return one
 
 
 def _entries(pool):
-    return st.lists(st.sampled_from(pool), unique=True, max_size=6)
+    return st.lists(st.sampled_from(pool), unique=True, max_size=12)
 
 
 def _bench(entries):
@@ -463,10 +483,11 @@ def test_a_name_never_matches_across_a_label_boundary(pattern, name, make):
 
 @LAWS
 @given(data=st.data())
-def test_what_explains_a_verdict_is_what_judged_it(data, transmissions):
+def test_what_explains_a_verdict_is_what_judged_it(data, transmissions, make):
     """But for what only the other flows of a recording show (`quic.migration_possible`)."""
     policies = _policies(data.draw(_entries(APPROVED)) + data.draw(_entries(PROHIBITED)))
     sent = [data.draw(transmissions(flow)) for flow in range(1, 4)]
+    sent += [make.reply(one) for one in sent if one.opened_by is OpenedBy.SENDER]
     openings = {one.flow: one for one in sent if one.opened_by is OpenedBy.SENDER}
     for decision in judge(sent, [], policies, _nowhere).decisions:
         if Reason.QUIC_MIGRATION not in decision.reasons:

@@ -1,8 +1,11 @@
 """Related data: what a channel's control connections announced runs on it, whatever its port and whoever opened it."""
 
+import json
+
 import msgspec
 import pytest
 
+from flowwatch.audit import audit
 from flowwatch.judge import judge
 from flowwatch.model import Amount, Control, Encapsulation, OpenedBy, Place, Ref
 from flowwatch.transmissions import with_controls
@@ -148,3 +151,40 @@ def test_it_counts_among_what_the_channel_may_carry(make, data):
     judged = judge(sent, [], court.policies, lambda address, _at: Place(address=address))
     assert [str(one.verdict) for one in judged.decisions] == ["approved"] * 3
     assert {str(one.kind) for one in judged.findings} == {"volume.exceeded"}
+
+
+@pytest.mark.parametrize(
+    ("services", "told"),
+    [
+        (("ftp", "ftp-data"), ("approved", "channel.approved")),
+        (("ftp,ssl", "ssl"), UNSEEN),
+        ((None, None), UNSEEN),
+        (("ftp", None), ("deviation", "service.port")),
+        (("ftp", "http"), ("deviation", "service.port")),
+    ],
+)
+def test_a_log_tells_as_much_as_it_names(services, told, tmp_path, make):
+    """Zeek names the data that FTP announced; what it does not name under TLS, or at all, is unseen."""
+    counts = {
+        "orig_bytes": 9_000,
+        "resp_bytes": 90,
+        "orig_pkts": 9,
+        "resp_pkts": 4,
+        "conn_state": "SF",
+        "duration": 2.0,
+    }
+    rows = [
+        {"ts": make.NOON / 10**9 + number, "uid": f"C{number}", "id.orig_h": "192.0.2.17", "id.orig_p": 40_000 + number,
+         "id.resp_h": "198.51.100.20", "id.resp_p": port, "proto": "tcp", "service": service, **counts}
+        for number, (port, service) in enumerate(zip((21, 50_010), services, strict=True))
+    ]  # fmt: skip
+    named = [{key: value for key, value in row.items() if value is not None} for row in rows]
+    (tmp_path / "conn.log").write_text("".join(f"{json.dumps(row)}\n" for row in named))
+    (tmp_path / "policy.toml").write_text(make.BASE + FILES)
+    report = audit([tmp_path / "conn.log"], tmp_path / "policy.toml")
+    (control_,), (data_,) = (
+        [one for one in report.decisions if one.transmission.service_port == port and one.sender_zone]
+        for port in (21, 50_010)
+    )
+    assert control_.verdict == "approved"
+    assert (str(data_.verdict), *map(str, data_.reasons)) == told

@@ -76,6 +76,12 @@ def test_whether_its_commands_were_read_where_the_data_was_recorded():
         assert controls(DATA, msgspec.structs.replace(FTP, **changes)) == (Control(21, US, read=False),)
 
 
+def test_sealed_data_is_told_only_where_tls_is_shown_not_to_begin_among_the_commands():
+    sealed = sent(50_010, "tls", 5 * SECOND)
+    assert controls(sealed, FTP) == (Control(21, US, read=False),)
+    assert controls(sealed, msgspec.structs.replace(FTP, clear=True)) == (Control(21, US, read=True),)
+
+
 def test_ftp_is_one_at_any_port_and_what_is_not_told_at_the_ports_asked_for():
     assert controls(DATA, sent(2121, "ftp")) == (Control(2121, US, read=True),)
     assert controls(DATA, sent(2121, None), sent(21, "http"), sent(21, None, proto="udp")) == ()
