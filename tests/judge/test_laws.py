@@ -325,6 +325,7 @@ def test_a_channel_approves_only_with_every_condition_true(data, transmissions):
     elif derivation.decision.verdict.group is not Group.OUT_OF_SCOPE:
         assert derivation.decision.reasons
         barred = any(entry.truth != "false" for entry in derivation.prohibitions)
+        barred |= any(entry.truth != "true" for entry in derivation.tunnels) or bool(derivation.asked)
         assert barred or not any(entry.truth == "true" for entry in derivation.channels)
 
 
