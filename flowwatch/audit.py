@@ -102,9 +102,10 @@ def trace(collected: Collected, policies: PolicySet | None) -> Traced:
     """Who sent what to whom and asked for what; the policy says how names bind and where proxies are."""
     binding = _binding(policies)
     placed = transmissions.placed(collected.flows, policies.proxies if policies else (), binding.skew.ns)
-    sent = transmissions.derive(placed.flows, collected.lookups, collected.coverage, binding)
+    derived = transmissions.derive(placed.flows, collected.lookups, collected.coverage, binding)
+    sent = transmissions.with_controls(derived, policies.control_ports if policies else ())
     asked = transmissions.questions(collected.lookups)
-    told = transmissions.with_names(collected.coverage, sent, placed.left_out, placed.assumed)
+    told = transmissions.with_names(collected.coverage, derived, placed.left_out, placed.assumed)
     return Traced(sent, asked, told)
 
 

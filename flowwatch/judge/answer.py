@@ -2,6 +2,9 @@
 
 Promises: every channel or exception that permits the opening direction is asked, so that declaring one more never takes
 a permission away. An opening by a sender outside every zone permits nothing: the answer is judged as sent to it.
+
+Data that a control connection announced answers that one where its receiver opened it, whoever opened the data
+connection (active mode of FTP); it is then permitted by nothing but the channel of that control connection.
 """
 
 import msgspec
@@ -10,6 +13,7 @@ from flowwatch.judge.conditions import carries_check
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.observation import Observation
+from flowwatch.judge.related import RELATED
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN
 from flowwatch.model import Amount, Check, Encapsulation, Group, OpenedBy, Reason, Transmission
 
@@ -27,6 +31,8 @@ def answers_considered(opening: Derivation | None, seen: Observation) -> tuple[C
     if opening is None or group not in (Group.CONFORMS, Group.CANNOT_TELL):
         return ()
     permits = [entry for entry in (*opening.channels, *opening.exceptions) if entry.truth is not FALSE]
+    if seen.transmission.opened_by is OpenedBy.SENDER:
+        permits = [entry for entry in permits if any(check.what == RELATED for check in entry.checks)]
     return tuple(_considered(entry, opening, seen) for entry in permits)
 
 
@@ -36,6 +42,15 @@ def _considered(entry: Considered, opening: Derivation, seen: Observation) -> Co
     why = None if settled else next(iter(opening.decision.reasons), Reason.UNSEEN)
     flow = Check("flow", TRUE if settled else UNSEEN, "the flow it answers is approved", verdict.value, why)
     return Considered.of(entry.rule, (flow, carries_check(entry.carries, seen)), carries=entry.carries)
+
+
+def opening_of(answer: Transmission) -> Transmission | None:
+    """What opened the flow that it answers, where that direction was not recorded; None of what answers nothing."""
+    if answer.opened_by is OpenedBy.RECEIVER:
+        return unrecorded_opening(answer)
+    if any(control.opened_by is OpenedBy.RECEIVER for control in answer.controls):
+        return msgspec.structs.replace(unrecorded_opening(answer), sent=Amount.exactly(0))
+    return None
 
 
 def unrecorded_opening(answer: Transmission) -> Transmission:
@@ -51,6 +66,7 @@ def unrecorded_opening(answer: Transmission) -> Transmission:
         tunnel=tuple(Encapsulation(one.kind, one.receiver, one.sender) for one in answer.tunnel),
         acked=None,
         names=(),
+        controls=tuple(msgspec.structs.replace(one, opened_by=_OTHER[one.opened_by]) for one in answer.controls),
         lookups_recorded_since=None,
         http_method=None,
         http_path=None,
@@ -59,3 +75,6 @@ def unrecorded_opening(answer: Transmission) -> Transmission:
         markers=None,
         payload_sha256=None,
     )
+
+
+_OTHER = {OpenedBy.SENDER: OpenedBy.RECEIVER, OpenedBy.RECEIVER: OpenedBy.SENDER}

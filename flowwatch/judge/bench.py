@@ -7,13 +7,13 @@ lies outside a validity by no more than its sensor's clock error is judged by th
 
 import msgspec
 
-from flowwatch.judge.answer import unrecorded_opening
+from flowwatch.judge.answer import opening_of
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.lookup import judge_lookup, lookup_without_policy
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.transmission import Locate, derive_in, without_policy
 from flowwatch.judge.versions import Versions
-from flowwatch.model import Instant, Lookup, LookupDecision, OpenedBy, Reason, Transmission, Verdict
+from flowwatch.model import Instant, Lookup, LookupDecision, Reason, Transmission, Verdict
 from flowwatch.policy.terms import PolicySet, Severities
 
 _CLOCK = (Reason.CLOCK,)
@@ -94,10 +94,8 @@ class Bench:
 
     def _opening(self, book: Rulebook, answer: Transmission, opening: Transmission | None) -> Derivation | None:
         """The derivation of the direction that opened the flow, where `answer` is the answering one."""
-        if answer.opened_by is not OpenedBy.RECEIVER:
-            return None
-        opened = opening or unrecorded_opening(answer)
-        if book.vantages.of(opened.ref.source).sender_zone(opened) is None:
+        opened = opening or opening_of(answer)
+        if opened is None or book.vantages.of(opened.ref.source).sender_zone(opened) is None:
             return None
         return derive_in(opened, book, self.locate)
 

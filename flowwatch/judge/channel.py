@@ -3,6 +3,9 @@
 A zone `within` another inherits its channels, as sender and as receiver. Omitted `when`, `service` do not restrict;
 omitted `carries` carries no labelled data.
 
+`any` in place of a server leads to every receiver. What lies above its `bytes_out_per_flow` is then not its own, and
+what could not be read is not shown to bear no label that it does not carry.
+
 A host asked of a proxy is approved only by a channel that names the proxy in `via`; of a name asked, the address and
 what goes with it (place, AS, key) was not seen and is not compared. A proxy is passed: what its own channel `carries`
 says nothing of what was asked to be passed on.
@@ -13,13 +16,15 @@ from collections.abc import Callable, Iterator, Sequence
 from flowwatch.judge.conditions import carries_check, opened_by_check, service_checks, window_check
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.destination import Recognition, Standing, recognise
+from flowwatch.judge.labels import UNREAD
 from flowwatch.judge.location import location_checks
 from flowwatch.judge.observation import Observation
+from flowwatch.judge.related import related_check
 from flowwatch.judge.rulebook import Rulebook, listed
 from flowwatch.judge.tls import tls_checks
-from flowwatch.judge.truth import FALSE, TRUE, compared
+from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared, known, together
 from flowwatch.model import Check, Place, Reason
-from flowwatch.policy.terms import Channel, Expectation, Role, Server
+from flowwatch.policy.terms import ANY, Channel, Expectation, Role, Server
 
 Locate = Callable[[], Place]
 """The place of the receiver, asked for only where a server has expectations."""
@@ -45,9 +50,9 @@ def channels_considered(seen: Observation, book: Rulebook, locate: Locate) -> It
 
 def _considered(channel: Channel, target: str, seen: Observation, book: Rulebook, locate: Locate) -> Considered:
     server = book.servers.get(target)
-    found = _to_zone(target, seen) if server is None else _to_server(server, seen, book)
+    found = _to_other(target, seen) if server is None else _to_server(server, seen, book)
     checks, notes = found.checks, found.notes
-    if found.standing in (Standing.IS, Standing.MAY_BE):
+    if found.standing in (Standing.IS, Standing.MAY_BE, Standing.ANY):
         how, how_notes = _how(channel, server, seen, book)
         checks, notes = checks + how, notes + how_notes
         if server is not None:
@@ -70,7 +75,9 @@ def _to_server(server: Server, seen: Observation, book: Rulebook) -> Recognition
     return recognise(book.matchers[server.id], seen, dedicated=server.dedicated, inspect=inspect)
 
 
-def _to_zone(target: str, seen: Observation) -> Recognition:
+def _to_other(target: str, seen: Observation) -> Recognition:
+    if target == ANY:
+        return Recognition(Standing.ANY, (Check("to", TRUE, ANY, seen.transmission.receiver_ip),))
     there = target.removeprefix("zone:") in seen.receiver_zones
     observed = seen.receiver_zone or "no declared zone"
     check = compared("zone", TRUE if there else FALSE, target, observed, Reason.ZONE_UNLISTED)
@@ -82,20 +89,43 @@ def _how(
 ) -> tuple[tuple[Check, ...], tuple[Reason, ...]]:
     """The channel's own conditions, and what is told beside them."""
     in_time, notes = window_check(channel.when, seen, book.policy.policy.timezone)
-    opened = opened_by_check(channel.opened_by, seen.transmission)
     return (
-        opened,
-        *service_checks(channel.service, seen),
+        *_service(channel, seen),
         *_carries(channel, server, seen),
         in_time,
         *_via(channel, seen),
     ), notes
 
 
+def _service(channel: Channel, seen: Observation) -> tuple[Check, ...]:
+    """Opener, protocol and port; of related data those of the control connection, unless its own fit as they are."""
+    own = (opened_by_check(channel.opened_by, seen.transmission), *service_checks(channel.service, seen))
+    related = related_check(channel, seen)
+    if related is None or (related.truth is UNSEEN and together(own) is TRUE):
+        return own
+    return (related,)
+
+
 def _carries(channel: Channel, server: Server | None, seen: Observation) -> tuple[Check, ...]:
     """The labels; not those of what a proxy was asked to pass on: the channels to the hosts asked carry them."""
     passed_on = seen.asks and server is not None and server.role is Role.PROXY
-    return () if passed_on else (carries_check(channel.carries, seen),)
+    if passed_on:
+        return ()
+    return (carries_check(channel.carries, seen), *(_unlimited(channel, seen) if ANY in channel.to else ()))
+
+
+def _unlimited(channel: Channel, seen: Observation) -> tuple[Check, ...]:
+    """What else is asked of that which may go to whomever: that it was read, and is no more than a flow may have."""
+    unread = UNREAD in (label.name for label in seen.labels.shown)
+    read = compared("read", UNSEEN if unread else TRUE, "not unread", str(seen.labels), Reason.UNREAD, Reason.UNREAD)
+    most = None if channel.limits is None else channel.limits.bytes_out_per_flow
+    if most is None:
+        return (read,)
+    sent = seen.transmission.sent
+    within = True if sent.most is not None and sent.most <= most else None if sent.least <= most else False
+    observed = f"{sent.least}" if sent.exact is not None else f"{sent.least} to {sent.most or 'unknown'}"
+    size = compared("bytes", known(within), f"at most {most}", observed, Reason.VOLUME)
+    return read, size
 
 
 def _via(channel: Channel, seen: Observation) -> tuple[Check, ...]:

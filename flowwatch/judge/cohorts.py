@@ -197,6 +197,7 @@ def _edges(books: Sequence[Rulebook], span: tuple[Instant, Instant], since: Iter
 
 
 _FAR = 1 << 62
+_MOST = (1 << 63) - 1
 
 
 def _declared(book: Rulebook) -> Iterator[Instant]:
@@ -237,7 +238,9 @@ def _sizes(columns: TransmissionColumns, books: Sequence[Rulebook], *, forth: bo
     terms = [term for book in books for one in book.policy.classifiers for term in one.any_]
     bounds = {1, *(book.policy.defaults.unread_min for book in books)}
     bounds |= {term.bytes_out_min for term in terms if term.bytes_out_min is not None}
-    edges = np.array(sorted(bounds), np.int64)
+    limits = (channel.limits for book in books for channel in book.channels)
+    bounds |= {one.bytes_out_per_flow + 1 for one in limits if one is not None and one.bytes_out_per_flow is not None}
+    edges = np.array(sorted(min(one, _MOST) for one in bounds), np.int64)
     yield _by_side(columns, 1 + columns.attempted.astype(np.int64), forth=forth)
     for amount in (columns.least, columns.most):
         cell = np.where(amount < 0, len(edges) + 1, np.searchsorted(edges, amount, side="right"))

@@ -88,6 +88,8 @@ def span_check(from_: Instant, until: Instant, seen: Observation) -> tuple[Check
 def _port(ports: Sequence[PortRange], seen: Observation) -> Check:
     transmission = seen.transmission
     port = transmission.service_port
+    if not transmission.ported:
+        return compared("port", FALSE, listed(ports), f"{transmission.proto} has none", Reason.PORT)
     if port is None:
         return _port_not_given(ports, None if seen.asked is None else seen.asked.usual)
     fits = any(port in span for span in ports)

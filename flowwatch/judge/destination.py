@@ -25,6 +25,8 @@ class Standing(enum.Enum):
     NAMED = "named"
     """It goes by a listed name at an address that is not listed."""
     IS_NOT = "is_not"
+    ANY = "any"
+    """The entry leads to whomever, so that it is no server's."""
 
 
 class Recognition(msgspec.Struct, frozen=True, gc=False):

@@ -130,7 +130,7 @@ def _holds(term: Term, transmission: Transmission, zones: tuple[str, ...]) -> Tr
         truths.append(known(term.from_zone in zones))
     if term.dst_port is not None:
         port = transmission.service_port
-        truths.append(known(None if port is None else port == term.dst_port))
+        truths.append(known(port == term.dst_port if port is not None or not transmission.ported else None))
     if term.bytes_out_min is not None:
         truths.append(_reached(transmission, term.bytes_out_min))
     if term.sni is not None:

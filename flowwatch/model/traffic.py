@@ -62,6 +62,17 @@ class Encapsulation(msgspec.Struct, frozen=True, gc=False):
     receiver: str | None = None
 
 
+class Control(msgspec.Struct, frozen=True, order=True, gc=False):
+    """A control connection between the two hosts of a transmission that may have announced it (FTP)."""
+
+    port: int
+    """Its responder's."""
+    opened_by: OpenedBy
+    """Who opened it: sender or receiver of the transmission."""
+    read: bool
+    """Its commands were read from the beginning, in clear, by the transmission's source: it would have told."""
+
+
 class LookupsRecorded(msgspec.Struct, frozen=True, gc=False):
     """A source that holds lookups of a client, and when it starts."""
 
@@ -121,6 +132,8 @@ class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     lookups_recorded: tuple[LookupsRecorded, ...] = ()
     """The same by source, in order; empty where the sources are not told apart."""
     app: str | None = None
+    controls: tuple[Control, ...] = ()
+    """The control connections that may have announced it, as far as a policy asks for them."""
     sni: str | None = None
     """What the opener's ClientHello asked for, whichever side sends; None under ECH, whose outer name is none."""
     alpn: tuple[str, ...] = ()
@@ -153,6 +166,11 @@ class Transmission(msgspec.Struct, frozen=True, kw_only=True):
     def opaque(self) -> bool:
         """It ran in a tunnel that cannot be read: by what its source calls it, or ESP (50), IPComp (108) by number."""
         return is_opaque(self.proto, self.app)
+
+    @property
+    def ported(self) -> bool:
+        """Its protocol has ports, so that one which is not given is unseen; ICMP has none."""
+        return self.proto not in ("icmp", "icmp6")
 
     @property
     def responder_is_receiver(self) -> bool:

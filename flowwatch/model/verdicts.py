@@ -80,7 +80,12 @@ class Reason(enum.StrEnum):
     OPENED_BY = "channel.opened_by", "the flow was opened by the other side than declared"
     PROTO = "service.proto", "the protocol differs from the declared value"
     PORT = "service.port", "the port differs from the declared value"
+    RELATION_UNSEEN = (
+        "service.relation_unseen",
+        "whether a control connection of the channel announced it could not be seen",
+    )
     NOT_CARRIED = "label.not_carried", "it bears a label that the channel does not carry"
+    UNREAD = "label.unread", "its payload could not be read, so that it bears no other label could not be shown"
     OUTSIDE_WINDOW = "time.outside_window", "it ran outside the declared times"
     ENDS_OUTSIDE = "time.ends_outside", "it began within the declared times and ended outside them"
     BEGUN_BEFORE = "time.begun_before_recording", "it had begun before the recording, so its start was not seen"

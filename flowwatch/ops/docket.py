@@ -131,7 +131,8 @@ class Docket:
             transmissions.canonical(row[side]) or row[side] for row in rows.values() for side in _ENDS if side in row
         }
         coverage = _coverage(rows.values(), streams)
-        sent = transmissions.derive(placed.flows, asked, coverage, self._binding, self._kept.recorded(hosts))
+        derived = transmissions.derive(placed.flows, asked, coverage, self._binding, self._kept.recorded(hosts))
+        sent = transmissions.with_controls(derived, self._policies.control_ports)
         used = Uses()
         decisions, _ = decide(sent, (), self._bench, used)
         uses.keep(self._state, used.of(self._bench), self._now)

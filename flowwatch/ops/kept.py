@@ -3,8 +3,8 @@
 A row is kept until `max_flow_age` has passed; a lookup whose answer leads nowhere only as long as names may carry data
 together. What hangs together is found by keys: rows of one connection (both ends, a connection id, the ends before and
 after address translation), a request without a port or a proxy's address beside the connections it may be of, a QUIC
-flow beside an earlier one of the same client. Judging a row with all that its keys lead to within the idle times gives
-what judging everything at once would.
+flow beside an earlier one of the same client, data beside the connection that may have announced it. Judging a row with
+all that its keys lead to within the idle times gives what judging everything at once would.
 
 Promises: a row comes back as it was put in; a lookup that is answered later replaces the one without answer.
 """
@@ -20,9 +20,18 @@ import pyarrow as pa
 from flowwatch.judge import below
 from flowwatch.model import Answer, Instant, LookupsRecorded
 from flowwatch.ops.state import State
-from flowwatch.policy.match import Networks
+from flowwatch.policy.match import Networks, PortRange
 from flowwatch.policy.terms import DnsBinding, ProxyPlace
-from flowwatch.transmissions import IDLE, OTHER_IDLE, PROXY_NAMES, canonical, resolved
+from flowwatch.transmissions import (
+    ANNOUNCED_SOON,
+    IDLE,
+    OTHER_IDLE,
+    PROXY_NAMES,
+    canonical,
+    may_announce,
+    may_be_announced,
+    resolved,
+)
 
 _ICMP = frozenset({"icmp", "icmp6"})
 _QUIC_SOON = 30 * 10**9
@@ -43,11 +52,19 @@ class Place(NamedTuple):
 class Kept:
     """The rows of a state."""
 
-    def __init__(self, state: State, binding: DnsBinding, proxies: Sequence[ProxyPlace], age: int) -> None:
+    def __init__(
+        self,
+        state: State,
+        binding: DnsBinding,
+        proxies: Sequence[ProxyPlace],
+        age: int,
+        control_ports: Sequence[PortRange] = (),
+    ) -> None:
         self._db = state.db
         self._skew, self._grace = binding.skew.ns, binding.grace.ns
         self._age = age
         self._proxies = Networks((one.cidr, one) for one in proxies)
+        self._control_ports = control_ports
 
     def add_flows(self, flows: pa.Table, place: Place) -> list[int]:
         """Keeps rows of FLOWS as not judged yet; their numbers."""
@@ -103,6 +120,7 @@ class Kept:
             yield _key("talk", _host(src)), self._skew
         if row["proto"] == "udp":
             yield _key(_quic(row), src, row.get("dst_port")), _QUIC_SOON
+        yield from ((_key(role, *sorted((src, dst))), ANNOUNCED_SOON) for role in self._announcing(row))
 
     def _asks(self, row: Row) -> Iterator[tuple[int, int]]:
         """Under which keys rows are found that bear on this one, or it on them."""
@@ -119,6 +137,18 @@ class Kept:
         if row["proto"] == "udp":
             other = "moved" if _quic(row) == "quic" else "quic"
             yield _key(other, src, row.get("dst_port")), _QUIC_SOON
+        for role in self._announcing(row):
+            yield _key(_OTHER_ROLE[role], *sorted((src, dst))), ANNOUNCED_SOON
+
+    def _announcing(self, row: Row) -> Iterator[str]:
+        """Whether it may announce data, and whether it may be data that was announced."""
+        if not self._control_ports:
+            return
+        proto, app = row["proto"], row.get("app")
+        if may_announce(proto, app, row.get("dst_port"), self._control_ports):
+            yield "announcing"
+        if may_be_announced(proto, app):
+            yield "announced"
 
     def _same(self, row: Row) -> Iterator[tuple[int, int]]:
         """The keys of its connection."""
@@ -279,6 +309,7 @@ class Kept:
 
 
 _HOUR = 3600 * 10**9
+_OTHER_ROLE = {"announcing": "announced", "announced": "announcing"}
 _NEXT = {
     "flows": "SELECT coalesce(max(id), 0) + 1 FROM flows",
     "lookups": "SELECT coalesce(max(id), 0) + 1 FROM lookups",

@@ -17,6 +17,7 @@ from flowwatch.policy.inline import Given
 from flowwatch.policy.line import Spot
 from flowwatch.policy.match import DAY, Cidr, Clock, address_key
 from flowwatch.policy.terms import (
+    ANY,
     Channel,
     Claim,
     Excluded,
@@ -24,6 +25,7 @@ from flowwatch.policy.terms import (
     Role,
     Server,
     ServerMatch,
+    Service,
     Window,
     Zone,
 )
@@ -178,6 +180,8 @@ def outward(zone: str, outer: Mapping[str, str | None]) -> Iterator[str]:
 
 def _servers(_document: Document, parts: Sequence[Part]) -> Faults:
     for spot, server in _servers_of(parts):
+        if server.id == ANY:
+            yield (spot / "id").error(f"{ANY!r} is what a channel to whomever is written with; choose another")
         yield from _recognises(server.match, spot / "match")
         if server.role in _KNOWN_BY_ADDRESS and not server.match.cidrs:
             yield (spot / "match").error(
@@ -212,7 +216,10 @@ def _channels(_document: Document, parts: Sequence[Part]) -> Faults:
             yield from _zone_or_network(written, zones, spot / "from" / number)
         for number, written in enumerate(channel.to):
             yield from _target(written, zones, servers, spot / "to" / number)
+        yield from _to_anybody(channel, spot)
         yield from _via(channel, servers, spot)
+        if channel.service.related:
+            yield from _with_related(channel, spot / "service")
         for number, window in enumerate(channel.when):
             yield from _window(window, spot / "when" / number)
         yield from _presence(channel, spot / "expected")
@@ -220,6 +227,38 @@ def _channels(_document: Document, parts: Sequence[Part]) -> Faults:
             yield (spot / "limits").error(
                 "no limit is given", hint=f"known here: {', '.join(Limits.__struct_fields__)}"
             )
+
+
+def _to_anybody(channel: Channel, spot: Spot) -> Faults:
+    """What leads to whomever says what and how much, and carries nothing but what is public."""
+    if ANY not in channel.to:
+        return
+    if len(channel.to) > 1:
+        yield (spot / "to").error(f"{ANY!r} stands alone: it leads to every receiver")
+    if channel.service == Service():
+        yield spot.error(f"to {ANY!r} it needs a `service`", hint='as service = { proto = "udp", ports = [123] }')
+    if channel.limits is None:
+        yield spot.error(f"to {ANY!r} it needs `limits`", hint="as limits = { bytes_out_per_flow = 1_000 }")
+    for number, written in enumerate(channel.carries):
+        if written != PUBLIC:
+            hint = f"declare the [[server]] that {written!r} may go to"
+            yield (spot / "carries" / number).error(f"to {ANY!r} it carries nothing but {PUBLIC!r}", hint=hint)
+    if channel.via:
+        yield (spot / "via").error(f"through a proxy a channel leads to servers, not to {ANY!r}")
+
+
+def _with_related(channel: Channel, spot: Spot) -> Faults:
+    """Which connections are those that announce others is told by their ports, and they are TCP (RFC 959)."""
+    if not channel.service.ports:
+        yield spot.error("related to what is not said", hint="give the `ports` of the control connections, as [21]")
+    if channel.service.proto not in (None, "tcp"):
+        yield (spot / "proto").error("data connections are announced over TCP", hint='write proto = "tcp"')
+
+
+def _unrelated(service: Service | None, spot: Spot) -> Faults:
+    """Only a channel has control connections."""
+    if service is not None and service.related:
+        yield (spot / "related").error("only a channel has related connections")
 
 
 def _presence(channel: Channel, spot: Spot) -> Faults:
@@ -294,6 +333,8 @@ def _zone_or_network(written: str, zones: Collection[str], spot: Spot) -> Faults
 
 
 def _target(written: str, zones: Collection[str], servers: Collection[str], spot: Spot) -> Faults:
+    if written == ANY:
+        return
     if written.startswith("zone:"):
         yield from _known("zone", written.removeprefix("zone:"), zones, spot)
     elif written not in servers and written in zones:
@@ -329,6 +370,7 @@ def _prohibitions(_document: Document, parts: Sequence[Part]) -> Faults:
         if rule.when.zone is not None:
             yield from _known("zone", rule.when.zone, zones, spot / "when" / "zone")
         yield from _recognises(rule.when.to, spot / "when" / "to")
+        yield from _unrelated(rule.when.service, spot / "when" / "service")
 
 
 def _exceptions(_document: Document, parts: Sequence[Part]) -> Faults:
@@ -340,6 +382,7 @@ def _exceptions(_document: Document, parts: Sequence[Part]) -> Faults:
         if one.applies.zone is not None:
             yield from _known("zone", one.applies.zone, zones, spot / "applies" / "zone")
         yield from _recognises(one.applies.to, spot / "applies" / "to")
+        yield from _unrelated(one.applies.service, spot / "applies" / "service")
         for number, written in enumerate(one.lifts):
             yield from _known("prohibition", written, prohibited, spot / "lifts" / number)
         yield from _in_order(spot, "from", one.from_, "until", one.until)
@@ -434,6 +477,9 @@ def _in_order(spot: Spot, first: str, begin: Instant | None, last: str, end: Ins
 
 RESERVED_LABELS: Final = frozenset({"none", "unread"})
 """What content is called that no classifier labelled."""
+
+PUBLIC: Final = "public"
+"""The one label that may go to whomever."""
 
 _KNOWN_BY_ADDRESS: Final = frozenset({Role.PROXY, Role.TUNNEL})
 """What runs through them is told by their address alone."""

@@ -17,7 +17,6 @@ from msgspec import inspect
 
 from flowwatch.errors import PolicyError
 from flowwatch.policy import countries
-from flowwatch.policy.document import LATER_KEYS, LATER_VALUES
 from flowwatch.policy.line import Spot
 from flowwatch.policy.match import Cidr, Clock, NamePattern, PortRange, Span
 
@@ -70,8 +69,7 @@ def _table(kind: inspect.StructType, value: object, spot: Spot, _words: str | No
 
 def _field(table: type, key: str, value: object, known: Mapping[str, inspect.Field], spot: Spot) -> object:
     if key not in known:
-        raise unknown_key(table, key, known, spot)
-    _refuse_later(table, key, value, spot / key)
+        raise unknown_key(key, known, spot)
     return _decode(known[key].type, value, spot / key)
 
 
@@ -80,23 +78,9 @@ def is_derived(field: inspect.Field) -> bool:
     return isinstance(field.type, inspect.Metadata) and bool((field.type.extra or {}).get("derived"))
 
 
-def unknown_key(table: type, key: str, known: Iterable[str], spot: Spot) -> PolicyError:
-    """The error for a key that the table does not have: a later version's, or a slip."""
-    if key in LATER_KEYS.get(table, ()):
-        return later((spot / key), (spot / key).key)
+def unknown_key(key: str, known: Iterable[str], spot: Spot) -> PolicyError:
+    """The error for a key that the table does not have."""
     return (spot / key).error(f"unknown key {key!r}", hint=meant(key, known) or f"known here: {', '.join(known)}")
-
-
-def _refuse_later(table: type, key: str, value: object, spot: Spot) -> None:
-    refused = LATER_VALUES.get((table, key), frozenset())
-    for one in value if isinstance(value, list) else [value]:
-        if isinstance(one, str) and one in refused:
-            raise later(spot, f'{spot.key} = "{one}"')
-
-
-def later(spot: Spot, what: str) -> PolicyError:
-    """The one clear error for what a later version will understand."""
-    return spot.error(f"`{what}` is not supported by this version")
 
 
 def meant(written: str, known: Iterable[str], *, closeness: float = 0.6) -> str | None:

@@ -39,14 +39,3 @@ class Document(Tables, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     schema: Annotated[Literal["flowwatch.policy/1"], msgspec.Meta(description="The version of this format.")]
     policy: terms.Header
-
-
-LATER_KEYS: Final[dict[type, frozenset[str]]] = {
-    terms.Service: frozenset({"related"}),
-}
-"""Keys of the design that this version does not judge by: an error, never ignored."""
-
-LATER_VALUES: Final[dict[tuple[type, str], frozenset[str]]] = {
-    (terms.Channel, "to"): frozenset({"any"}),
-}
-"""Values of the design that this version does not judge by, by table and key."""

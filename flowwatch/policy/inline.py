@@ -43,6 +43,8 @@ class Given(Table, frozen=True, kw_only=True):
     """Texts found in its payload, read in clear."""
     asked: tuple[str, ...] = ()
     """Hosts asked for, where `dst` is a proxy; `host:port` for a CONNECT."""
+    announced_on: Port | None = None
+    """It is data that an FTP control connection to that port announced, opened by the side that `opened_by` names."""
     tunnel: tuple[GivenTunnel, ...] = ()
     """What it was wrapped in, outer to inner."""
     labels: tuple[LabelName, ...] | None = None

@@ -9,7 +9,7 @@ from typing import Final
 from flowwatch.model import Instant
 from flowwatch.policy.line import Path as Inside
 from flowwatch.policy.match import Clock
-from flowwatch.policy.terms import Channel, Header, Policy, Role, Zone
+from flowwatch.policy.terms import ANY, Channel, Header, Policy, Role, Zone
 from flowwatch.policy.told import Check, Told, Warnings
 from flowwatch.policy.windows import deadlines
 
@@ -80,6 +80,14 @@ def _limits(policy: Policy, _now: Instant) -> Warnings:
         if limits.bytes_out_per_flow > limits.bytes_out_per_hour:
             words = "`bytes_out_per_flow` is more than `bytes_out_per_hour` lets run"
             yield Told("channel.limit_idle", ("channel", number, "limits", "bytes_out_per_flow"), channel.id, words)
+
+
+def _anybody(policy: Policy, _now: Instant) -> Warnings:
+    """What may go to whomever without an end."""
+    for number, channel in enumerate(policy.channels):
+        if ANY in channel.to and channel.limits is not None and channel.limits.bytes_out_per_flow is None:
+            words = "whoever the receiver is, a flow of any size is the channel's; give it `bytes_out_per_flow`"
+            yield Told("channel.any_unbounded", ("channel", number, "limits"), channel.id, words)
 
 
 def _stages(policy: Policy, _now: Instant) -> Warnings:
@@ -157,6 +165,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     _proxies,
     _sensors,
     _limits,
+    _anybody,
     _stages,
     _standing_in,
     _expectations,

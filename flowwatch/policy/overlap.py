@@ -24,7 +24,7 @@ def allows_all(wide: Channel, narrow: Channel, zones: Mapping[str, Zone]) -> boo
 
 
 def _serves(wide: Service, narrow: Service) -> bool:
-    if wide.proto is not None and wide.proto != narrow.proto:
+    if (wide.proto is not None and wide.proto != narrow.proto) or (narrow.related and not wide.related):
         return False
     return not wide.ports or (bool(narrow.ports) and all(_port_within(one, wide.ports) for one in narrow.ports))
 

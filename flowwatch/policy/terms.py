@@ -214,6 +214,8 @@ class Service(Table, frozen=True, kw_only=True):
 
     proto: Proto | None = None
     ports: tuple[PortRange, ...] = ()
+    related: bool = False
+    """Of a channel: `ports` are those of FTP's control connections; the data connections they announce are of it."""
 
 
 class Window(Table, frozen=True, kw_only=True):
@@ -252,6 +254,10 @@ class Presence(Table, frozen=True, kw_only=True):
     at which one of its daily windows is open or closes, for each day it opened."""
 
 
+ANY = "any"
+"""In place of a server: whoever the receiver is."""
+
+
 class Channel(Table, frozen=True, kw_only=True):
     """Who may send what to which server, how and when."""
 
@@ -260,7 +266,7 @@ class Channel(Table, frozen=True, kw_only=True):
     """Zone ids or CIDRs as written; `from_cidrs` holds the parsed CIDRs among them."""
     from_cidrs: Annotated[tuple[Cidr, ...], DERIVED] = ()
     to: Annotated[tuple[str, ...], SOME]
-    """Server ids or `zone:ID`."""
+    """Server ids or `zone:ID`; or `any` alone, which needs `service` and `limits`."""
     opened_by: Literal["sender", "receiver", "either"] = "sender"
     service: Service = Service()
     via: tuple[str, ...] = ()
@@ -459,6 +465,12 @@ class PolicySet(msgspec.Struct, frozen=True):
         """Whether a classifier of any version compares what was sent with a list of digests."""
         terms = (term for one in self.versions for classifier in one.classifiers for term in classifier.any_)
         return any(term.file_sha256_list is not None for term in terms)
+
+    @property
+    def control_ports(self) -> tuple[PortRange, ...]:
+        """The ports of control connections whose data is related, of every version, each once."""
+        channels = (channel for one in self.versions for channel in one.channels if channel.service.related)
+        return tuple(sorted({span for channel in channels for span in channel.service.ports}))
 
     @property
     def proxies(self) -> tuple[ProxyPlace, ...]:

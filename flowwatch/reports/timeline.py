@@ -70,7 +70,7 @@ class _Scale(msgspec.Struct, frozen=True):
 
     def bar(self, since: Instant | None, until: Instant | None, title: str = "") -> Bar:
         """The time as far as it lies on the scale; what goes on runs out of it."""
-        start = -_BEYOND if since is None else max(self.at(since), -_BEYOND)
+        start = -_BEYOND if since is None else min(max(self.at(since), -_BEYOND), 100 + _BEYOND)
         end = 100 + _BEYOND if until is None else min(self.at(until), 100 + _BEYOND)
         return Bar(start, round(max(end - start, _THINNEST), 3), title)
 

@@ -12,16 +12,21 @@ from flowwatch.transmissions.derivation import derive
 from flowwatch.transmissions.parts import IDLE, OTHER_IDLE
 from flowwatch.transmissions.proxied import placed
 from flowwatch.transmissions.questions import questions
+from flowwatch.transmissions.related import ANNOUNCED_SOON, may_announce, may_be_announced, with_controls
 from flowwatch.transmissions.unseen import with_names
 
 __all__ = [
+    "ANNOUNCED_SOON",
     "IDLE",
     "OTHER_IDLE",
     "PROXY_NAMES",
     "canonical",
     "derive",
+    "may_announce",
+    "may_be_announced",
     "placed",
     "questions",
     "resolved",
+    "with_controls",
     "with_names",
 ]

@@ -1,9 +1,9 @@
 """An observation written down in a policy, as what the judge reads.
 
 Promises: what is not written is as small as can be: one byte sent, no name used, every lookup of the sender recorded
-from the beginning of time with no answers but those given. Content is TLS where SNI, ECH or a TLS version is given,
-HTTP (in clear, but for a CONNECT) where a host, path or what is asked of a proxy is, else not recognised; what it
-contains was read in clear, whatever it is.
+from the beginning of time with no answers but those given. Content is FTP data where it was announced, TLS where SNI,
+ECH or a TLS version is given, HTTP (in clear, but for a CONNECT) where a host, path or what is asked of a proxy is,
+else not recognised; what it contains was read in clear, whatever it is.
 """
 
 import re
@@ -13,6 +13,7 @@ import msgspec
 
 from flowwatch.model import (
     Amount,
+    Control,
     Encapsulation,
     Instant,
     Lookup,
@@ -44,7 +45,12 @@ def supposed(given: Given, policy: Policy) -> Supposed:
     if given.opened_by == "sender":
         return Supposed(sent)
     answer = msgspec.structs.replace(
-        sent, opened_by=OpenedBy.RECEIVER, names=_answers(given, policy), sender_port=given.port, receiver_port=None
+        sent,
+        opened_by=OpenedBy.RECEIVER,
+        names=_answers(given, policy),
+        controls=_controls(given),
+        sender_port=given.port,
+        receiver_port=None,
     )
     opening = msgspec.structs.replace(
         sent,
@@ -94,6 +100,7 @@ def _towards_responder(given: Given, policy: Policy) -> Transmission:
         lookups_recorded_since=_ALWAYS,
         lookups_recorded=(LookupsRecorded(given.source, _ALWAYS),),
         app=app,
+        controls=_controls(given, OpenedBy.SENDER),
         tls_version=given.tls_version,
         ech=given.ech,
         **_requested(given),
@@ -123,7 +130,16 @@ def _place(given: Given) -> Ref:
     return Ref(given.source, 1, 1)
 
 
+def _controls(given: Given, opened_by: OpenedBy | None = None) -> tuple[Control, ...]:
+    """What announced it; None: opened by whom the observation was."""
+    if given.announced_on is None:
+        return ()
+    return (Control(given.announced_on, opened_by or OpenedBy(given.opened_by), read=True),)
+
+
 def _app(given: Given) -> str | None:
+    if given.announced_on is not None:
+        return "ftp-data"
     if given.asked:
         return "http"
     if given.sni is not None or given.tls_version is not None or given.ech is not None:
@@ -134,6 +150,8 @@ def _app(given: Given) -> str | None:
 def _clear(given: Given, app: str | None) -> bool | None:
     if given.contains or given.clear is not None or app is None:
         return True if given.contains else given.clear
+    if app == "ftp-data":
+        return given.tls_version is None
     return app == "http" and _connect(given) is None
 
 

@@ -66,6 +66,13 @@ def test_a_port_the_source_does_not_give_is_unseen(make):
     assert make.court(make.PRIMARY).told(make.sent(service_port=None)) == ("indeterminate", "condition.unseen")
 
 
+def test_icmp_has_none_to_fit(make):
+    ported = make.PRIMARY.replace('proto = "tcp", ', "")
+    ping = make.sent(proto="icmp", service_port=None)
+    assert make.court(ported).told(ping) == ("deviation", "service.port")
+    assert make.court(ported.replace("ports = [8443]", 'proto = "icmp"')).told(ping)[0] == "approved"
+
+
 WINDOW = "when = [{ from = 2026-11-03T12:00:00Z, until = 2026-11-03T13:00:00Z }]\n"
 
 

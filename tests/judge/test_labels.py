@@ -36,6 +36,15 @@ def test_labels_are_what_classifiers_matched(make, labelled):
     assert labelled(names=host, http_path="/other") == ["unread"]
 
 
+def test_icmp_has_no_port_that_could_be_unseen(make):
+    court = make.court(make.PRIMARY + CLASSIFIERS)
+    ping = make.sent(proto="icmp", names=(), service_port=None, clear=True)
+    assert court.derive(ping, labels=None).decision.labels[0].name == "none"
+    assert court.told(ping)[0] == "deviation"
+    unported = make.sent(names=(), service_port=None, clear=True)
+    assert court.told(unported)[0] == "indeterminate"
+
+
 def test_what_was_asked_for_labels_the_answer_that_carries_it(labelled):
     fetched = {"names": (), "opened_by": OpenedBy.RECEIVER, "http_hosts": ("a.results.example",)}
     assert labelled(**fetched, http_path="/upload/1") == ["results"]

@@ -81,6 +81,26 @@ def test_region(make, expected, provider, region):
 
 
 @pytest.mark.parametrize(
+    ("expected", "provider"), [("approved", "cloudco"), ("deviation", "other"), ("indeterminate", None)]
+)
+def test_a_provider_without_regions_is_expected_in_any_of_them(make, expected, provider):
+    stated = {"basis": Basis.PROVIDER_REGION, "confidence": Confidence.STATED}
+    place = make.place("XA", provider=provider, provider_region="xa-east-1", **stated)
+    assert _told(make, place, "expect = { cloud = { provider = 'cloudco' } }\n")[0] == expected
+
+
+@pytest.mark.parametrize(("country", "expected"), [("XA", "approved"), ("XB", "deviation")])
+def test_the_operators_own_facts_tell_provider_and_region(make, country, expected):
+    text = make.PRIMARY.replace(
+        "[[channel]]", "expect = { cloud = { provider = 'cloudco', regions = ['xa-east-1'] } }\n[[channel]]"
+    )
+    region = f"{country.lower()}-east-1"
+    text += f'[[place]]\ncidr = "198.51.100.20/32"\nprovider = "cloudco"\nprovider_region = "{region}"\n'
+    with Locator(make.court(text).policies.versions[0].places) as locator:
+        assert make.court(text, locate=locator.locate).told(make.sent())[0] == expected
+
+
+@pytest.mark.parametrize(
     ("expected", "facts", "confidence"),
     [
         ("approved", [("64500", "db")], Confidence.SINGLE_SOURCE),

@@ -25,6 +25,10 @@ KEY = "aa" * 32
         (f"spki_sha256 = ['{KEY}']", "tls.key_unobserved", {"tls_version": "1.2"}),
         ("issuers = ['CN=Own CA']", "tls.issuer_unexpected", {"tls_version": "1.2", "cert_issuer": "CN=Other"}),
         ("issuers = ['CN=Own CA']", "approved", {"tls_version": "1.2", "cert_issuer": "CN=Own CA"}),
+        ("issuers = ['CN=Own CA']", "tls.key_unobserved", {"tls_version": "1.2"}),
+        ("names = ['a.results.example']", "tls.key_unobserved", {"tls_version": "1.2"}),
+        ("names = ['a.results.example']", "approved", {"tls_version": "1.2", "cert_names": ("a.results.example",)}),
+        ("names = ['*.results.example']", "approved", {"tls_version": "1.2", "cert_names": ("*.results.example",)}),
         ("names = ['a.results.example']", "approved", {"tls_version": "1.2", "cert_names": ("*.results.example",)}),
         ("names = ['a.results.example']", "tls.name_unexpected", {"tls_version": "1.2", "cert_names": ("*.example",)}),
         ("names = ['a.results.example']", "tls.name_unexpected", {"tls_version": "1.2", "cert_names": ()}),
@@ -38,11 +42,16 @@ def test_tls(make, rule, expected, changes):
     assert expected in ("approved", *reasons)
 
 
-def test_a_pin_under_tls_1_3_is_noted(make):
-    text = make.PRIMARY.replace("[[channel]]", f"tls = {{ required = true, spki_sha256 = ['{KEY}'] }}\n[[channel]]")
+@pytest.mark.parametrize(
+    "pin", [f"spki_sha256 = ['{KEY}']", "issuers = ['CN=Own CA']", "names = ['a.results.example']"]
+)
+def test_a_pin_under_tls_1_3_is_noted(make, pin):
+    text = make.PRIMARY.replace("[[channel]]", f"tls = {{ required = true, {pin} }}\n[[channel]]")
     court = make.court(text)
     assert court.told(make.sent())[0] == "approved"
     assert court.notes(make.sent()) == ("tls.key_unobserved",)
+    shown = {"cert_spki_sha256": "bb" * 32, "cert_issuer": "CN=Other", "cert_names": ("x.test",)}
+    assert court.told(make.sent(**shown))[0] == "deviation", "what a source shows all the same is compared"
 
 
 def test_an_attempt_sent_nothing_that_could_be_sealed(make):

@@ -19,6 +19,7 @@ from flowwatch.ops.state import State
 from flowwatch.ops.streams import Stream
 from flowwatch.places import Locator
 from flowwatch.policy.terms import DnsBinding
+from tests.judge.test_awkward import AT, FILES, FTP, HEAD, SITE, conversations, ftp
 
 CASES = sorted(one.parent for one in (Path(__file__).parents[2] / "captures").glob("*/policy.toml"))
 SCENARIO = Path(__file__).parents[3] / "shared" / "logs" / "scenario"
@@ -51,7 +52,8 @@ def bit_by_bit(paths, rules, folder, chance, pieces):
     collected = sources.collect(sources.expand(paths), options)
     streams = {one.source: _stream(one) for one in collected.coverage}
     with Locator(policies.place_facts) as locator, State.open(folder, alone=True) as state:
-        kept = Kept(state, policies.versions[-1].defaults.dns_binding, policies.proxies, AGE)
+        binding, ports = policies.versions[-1].defaults.dns_binding, policies.control_ports
+        kept = Kept(state, binding, policies.proxies, AGE, ports)
         docket = Docket(state, kept, policies, locator.locate, 1, 0)
         for flows, lookups in _portions(collected, chance, pieces):
             with state.transaction():
@@ -111,6 +113,19 @@ def test_a_few_rows_at_a_time_end_as_all_at_once(case, pieces, tmp_path):
     expected = at_once(paths, case / "policy.toml")
     found = bit_by_bit(paths, case / "policy.toml", tmp_path / "state", random.Random(pieces), pieces)  # noqa: S311 - an order
     assert found == expected
+
+
+@pytest.mark.parametrize("chance", range(4))
+def test_data_of_ftp_is_judged_beside_what_announced_it_whichever_is_read_first(chance, tmp_path):
+    night = conversations.Recording()
+    for number in range(3):
+        ftp(night, SITE, FTP, passive=bool(number % 2), at=AT + number * conversations.seconds(400))
+    night.write(tmp_path / "tap.pcap")
+    (tmp_path / "policy.toml").write_text(HEAD + FILES)
+    paths, rules = [str(tmp_path / "tap.pcap")], tmp_path / "policy.toml"
+    found = bit_by_bit(paths, rules, tmp_path / "state", random.Random(chance), 6)  # noqa: S311 - an order
+    assert found == at_once(paths, rules)
+    assert {verdict for verdict, *_ in found.flows} == {"approved", "out_of_scope"}
 
 
 @pytest.mark.skipif(not SCENARIO.exists(), reason="the recorded scenario is not beside the repository")

@@ -297,6 +297,21 @@ def test_of_two_limits_one_that_is_never_met():
     assert told(CLEAN + limits.format(1_000)) == []
 
 
+def test_what_may_go_to_whomever_without_an_end():
+    anybody = CLEAN + '[[channel]]\nid = "out"\nfrom = ["sites"]\nto = ["any"]\nservice = { ports = [123] }\n'
+    limits = "limits = {{ {} = 1_000 }}\n"
+    assert told(anybody + limits.format("flows_per_hour")) == [("channel.any_unbounded", "channel out")]
+    assert told(anybody + limits.format("bytes_out_per_flow")) == []
+
+
+def test_a_channel_without_related_data_shadows_none_with():
+    service = "service = {{ ports = [21], related = {} }}"
+    plain = CLEAN + service.format("false") + "\n"
+    assert told(plain + CHANNEL.format(from_='["sites"]', more=service.format("true"))) == [
+        ("channel.shadowed", "channel up")
+    ]
+
+
 def test_a_channel_with_limits_shadows_none_without():
     limited = channel(more="limits = { flows_per_hour = 9 }")
     assert told(limited) == [("channel.shadowed", "channel two")]

@@ -9,7 +9,6 @@ import jsonschema
 import pytest
 
 from flowwatch.policy import json_schema
-from flowwatch.policy.document import LATER_KEYS
 
 RULES = Path(__file__).parents[2] / "rules"
 ERRORS = tomllib.loads((Path(__file__).parent / "errors.toml").read_text())
@@ -64,9 +63,7 @@ def test_what_load_refuses_for_its_shape_the_schema_refuses(case):
     assert not VALIDATOR.is_valid(plain(tomllib.loads(text)))
 
 
-def test_what_load_fills_in_and_what_is_for_later_is_no_key():
+def test_what_load_fills_in_is_no_key():
     keys = {name: set(table["properties"]) for name, table in SCHEMA["$defs"].items() if "properties" in table}
     assert "from_cidrs" not in keys["Channel"]
     assert "digests" not in keys["Term"]
-    for table, later in LATER_KEYS.items():
-        assert not later & keys.get(table.__name__, set(SCHEMA["properties"]))

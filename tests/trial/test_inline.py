@@ -48,6 +48,18 @@ any = [{ bytes_out_min = 1_000 }]
 cidr = "198.51.100.20/32"
 country = "XA"
 """
+FILES = """
+[[server]]
+id = "files"
+match = { cidrs = ["198.51.100.21/32"] }
+tls = { required = true }
+[[channel]]
+id = "files"
+from = ["precincts"]
+to = ["files"]
+opened_by = "either"
+service = { ports = [21], related = true }
+"""
 ANY = 'time = 2026-11-04T01:30:00Z, src = "192.0.2.17"'
 
 
@@ -232,3 +244,19 @@ def test_labels_may_be_expected_whatever_the_verdict(src, sent, expect, passes):
 def test_an_expectation_that_could_not_fail_is_an_error(given, expect, said):
     with pytest.raises(PolicyError, match=said):
         parse(POLICY + f'[[test]]\nname = "t"\ngiven = {{ {given} }}\nexpect = {{ {expect} }}\n')
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        ('announced_on = 21, tls_version = "1.3"', "approved"),
+        ('announced_on = 21, tls_version = "1.3", opened_by = "receiver"', "approved"),
+        ("announced_on = 21", "deviation"),
+        ('announced_on = 2121, tls_version = "1.3"', "deviation"),
+        ('tls_version = "1.3"', "deviation"),
+    ],
+)
+def test_data_that_was_announced(given, verdict):
+    text = f'{POLICY}{FILES}[[test]]\nname = "t"\ngiven = {{ {ANY}, dst = "198.51.100.21", port = 50010, {given} }}\n'
+    (result,) = run_tests(PolicySet((parse(text + f'expect = {{ verdict = "{verdict}" }}\n'),)))
+    assert result.passed, result.got

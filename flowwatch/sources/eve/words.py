@@ -21,7 +21,7 @@ _PROTOCOLS = {
 }  # fmt: skip
 _BY_NUMBER = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmp6", "132": "sctp"}
 _APPS = {"failed": None, "unknown": None, "ssl": "tls", "http1": "http", "http2": "http", "doh2": "http"}
-_APPS |= {"http_any": "http", "ftp-data": "ftp"}
+_APPS |= {"http_any": "http"}
 _TYPES = {"ND": "MD", "NSAPPT": "NSAP-PTR", "CDSNKEY": "CDNSKEY"}
 """Types that Suricata 7 misspells."""
 _TLS = {"TLSv1": "1.0", "TLS 1.1": "1.1", "TLS 1.2": "1.2", "TLS 1.3": "1.3", "SSLv3": "SSLv3", "SSLv2": "SSLv2"}

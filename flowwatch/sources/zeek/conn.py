@@ -7,6 +7,8 @@ it ends, so order in the file is not order in time, and what is still open is no
 does not say.
 """
 
+import re
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -24,6 +26,7 @@ _STATES = frozenset(("S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS
 _NUMBERS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "icmp6", "132": "sctp"}
 _PROTOCOLS = frozenset(_NUMBERS.values())
 _APPS = {"ssl": "tls"}
+_SERVICE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TOO_MANY = "payload count above the IP byte count: the IP byte count is used"
 _TUNNELLED = "flow inside a tunnel that Zeek names by its own id only"
 
@@ -111,7 +114,7 @@ def _state(cells: Cells, protocol: pa.StringArray) -> pa.StringArray:
 
 def _app(services: str) -> str | None:
     """The first service; QUIC where it carries TLS. Zeek marks with `-` what turned out not to be one."""
-    found = [service for service in services.lower().split(",") if service.isalnum() and service.isascii()]
+    found = [service for service in services.lower().split(",") if _SERVICE.fullmatch(service)]
     if not found:
         return None
     return "quic" if "quic" in found else _APPS.get(found[0], found[0])

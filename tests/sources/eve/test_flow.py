@@ -91,7 +91,7 @@ def test_a_record_without_flags_has_no_state(row):
     [
         ("tls", None, "tls"), ("failed", None, None), ("unknown", None, None), (None, None, None),
         ("tls", "http", "http"), ("tls", "smtp", "smtp"), ("doh2", "http2", "http"),
-        ("ftp-data", None, "ftp"), ("a b", None, None),
+        ("ftp-data", None, "ftp-data"), ("a b", None, None),
     ],
 )  # fmt: skip
 def test_the_application_is_what_the_flow_began_as(app, began_as, expected, row):

@@ -69,6 +69,8 @@ def test_protocol_and_state(flow, changes, proto, state):
         ("ssl,quic", "quic"),
         ("dns", "dns"),
         ("-ssl,http", "http"),
+        ("ftp-data", "ftp-data"),
+        ("-ftp-data,-ssl", None),
         ("", None),
         (None, None),
     ],
