@@ -10,6 +10,7 @@ what only words tell: the conditions of another member are to be written anew.
 
 import bisect
 import datetime as dt
+import itertools
 import zoneinfo
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -40,23 +41,22 @@ def cohorts(sent: Transmissions, books: Sequence[Rulebook]) -> Numbers:
     """The number of each transmission's cohort, counted as they come; `books` are all that may judge them."""
     columns = sent.columns
     flows = columns.flows
-    networks = _Networks(books)
-    both = together(
-        [
-            *(numbers(flows[name]) for name in _OF_FLOW),
-            _by_value(flows["source"], lambda source: tuple(_sensor(book, source) for book in books)),
-            *_addresses(columns, networks),
-            _initiator_ports(columns),
-            *_times(columns, books),
-            *_paths(flows, books),
-        ],
-        len(flows),
-    )
-    forth, back = ([*_of_side(columns, books, side)] for side in ("src", "dst"))
-    opening = together([both, *forth], len(flows))
-    answer = together([opening, *back], len(flows))
+    both = together(_of_both(columns, books), len(flows))
+    opening = together(itertools.chain([both], _of_side(columns, books, "src")), len(flows))
+    answer = together(itertools.chain([opening], _of_side(columns, books, "dst")), len(flows))
     row = columns.row
     return together([np.where(columns.forth, opening[row], answer[row]), columns.forth.astype(np.int64)], len(sent))
+
+
+def _of_both(columns: TransmissionColumns, books: Sequence[Rulebook]) -> Iterator[Numbers]:
+    """What counts of a flow, whichever direction; one column after the other, since each takes memory."""
+    flows = columns.flows
+    yield from (numbers(flows[name]) for name in _OF_FLOW)
+    yield _by_value(flows["source"], lambda source: tuple(_sensor(book, source) for book in books))
+    yield from _addresses(columns, _Networks(books))
+    yield _initiator_ports(columns)
+    yield from _times(columns, books)
+    yield from _paths(flows, books)
 
 
 def _of_side(columns: TransmissionColumns, books: Sequence[Rulebook], side: str) -> Iterator[Numbers]:

@@ -3,13 +3,13 @@
 Promises: the same as judging one by one, in the same order.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, overload
 
 import msgspec
 import numpy as np
 
-from flowwatch.alike import Numbers, among, firsts, numbers, shared, sums, together
+from flowwatch.alike import Numbers, firsts, numbers, shared, sums, together
 from flowwatch.judge.findings import EVIDENCE_MOST, worth_telling
 from flowwatch.judge.held import Held
 from flowwatch.judge.transmission import Locate
@@ -25,6 +25,8 @@ from flowwatch.model import (
 
 Derive = Callable[[Numbers], list[Decision]]
 """The decisions on the transmissions at some places."""
+Among = Callable[[TransmissionColumns, Numbers], Numbers]
+"""Of the transmissions at some places those that matter."""
 _PORTION = 1 << 12
 DAY = 86_400 * 10**9
 _DAYS = 1 << 20
@@ -151,28 +153,19 @@ class Decisions(Sequence[Decision]):
 def selected(
     decisions: Sequence[Decision],
     wanted: Callable[[Decision], bool],
-    senders: Collection[str] | None = None,
     until: Instant | None = None,
+    among: Among | None = None,
 ) -> list[Decision]:
-    """The decisions for which it holds, of these senders and begun before then, with the conditions of `like`.
+    """The decisions for which it holds and that begun before then, with the conditions of `like`.
 
-    `wanted` must not ask for what differs within a cohort.
+    `wanted` must not ask for what differs within a cohort. `among` may leave out more of a great recording.
     """
     if isinstance(decisions, Decisions):
         columns, places = decisions.sent.columns, decisions.where(wanted)
         if until is not None:
             places = places[columns.start[columns.row[places]] < until]
-        if senders is not None:
-            by_side = [among(columns.flows[f"{side}_ip"], sorted(senders)) for side in ("src", "dst")]
-            places = places[np.where(columns.forth, *(side[columns.row] for side in by_side))[places]]
-        return decisions.like(places)
-    return [
-        one
-        for one in decisions
-        if wanted(one)
-        and (senders is None or one.transmission.sender_ip in senders)
-        and (until is None or one.transmission.start < until)
-    ]
+        return decisions.like(places if among is None else among(columns, places))
+    return [one for one in decisions if wanted(one) and (until is None or one.transmission.start < until)]
 
 
 def by_day(decisions: Sequence[Decision], wanted: Callable[[Decision], bool]) -> Iterator[tuple[Decision, Instant]]:

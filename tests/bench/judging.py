@@ -82,13 +82,13 @@ def _address(server: int) -> str:
 
 
 def flows(count: int, seed: int) -> pa.RecordBatch:
-    """Flows in order of record: 97 of 100 go where they may, the others to other zones' servers or to strangers."""
+    """Flows in order of record: 996 of 1,000 go where they may, the others to other zones' servers or to strangers."""
     chance = np.random.default_rng(seed)
     zone, client = chance.integers(0, _ZONES, count), chance.integers(1, _CLIENTS + 1, count)
     channel = zone + _ZONES * chance.integers(0, _CHANNELS // _ZONES, count)
     server = (channel * 5 + chance.integers(0, 5, count)) % _SERVERS
     kind = chance.random(count)
-    stray, stranger, asking = kind < 0.01, (kind >= 0.01) & (kind < 0.02), kind > 0.9
+    stray, stranger, asking = kind < 0.002, (kind >= 0.002) & (kind < 0.004), kind > 0.9
     server = np.where(stray, chance.integers(0, _SERVERS, count), server)
     start = NIGHT + seed * _CHUNK * 2800 + np.sort(chance.integers(0, _CHUNK * 2800, count))
     sealed = ~asking & (kind < 0.7)

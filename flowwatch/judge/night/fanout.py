@@ -11,12 +11,15 @@ the list is one destination.
 """
 
 import bisect
+import functools
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
+import numpy as np
 
+from flowwatch.alike import Numbers, flags, shared
 from flowwatch.judge.findings import EVIDENCE_MOST, evidence_of, id_of, merged_labels, service_of, where_of
 from flowwatch.judge.night.heard import Night, Sides, unlisted
 from flowwatch.judge.remedies import remedy_of
@@ -34,6 +37,7 @@ from flowwatch.model import (
     Rule,
     Sureness,
     Transmission,
+    TransmissionColumns,
     Truth,
     Verdict,
 )
@@ -105,10 +109,57 @@ def _comparable(sent: Transmission) -> bool:
 def _by_sender(night: Night, causes: Sequence[Decision]) -> list["_Sender"]:
     """Everything uploaded by those who sent something that is not approved."""
     uploads: dict[str, list[Decision]] = {one.transmission.sender_ip: [] for one in causes}
-    for one in night.where(_uploaded, uploads):
-        uploads[one.transmission.sender_ip].append(one)
+    for one in night.where(_uploaded, among=functools.partial(_near, [one.transmission for one in causes])):
+        if one.transmission.sender_ip in uploads:
+            uploads[one.transmission.sender_ip].append(one)
     sides = [Sides(book) for book in night.books.values()]
     return [_Sender(uploads[sender], sides) for sender in sorted(uploads)]
+
+
+def _near(causes: Sequence[Transmission], columns: TransmissionColumns, places: Numbers) -> Numbers:
+    """Places of what one of the causes' senders sent within ten minutes of it, of about that size or with digests.
+
+    More may be kept than is alike, never less: sizes are compared in steps, of which alike ones are two apart at most.
+    """
+    row = columns.row[places]
+    addresses, (src, dst) = shared(columns.flows["src_ip"], columns.flows["dst_ip"])
+    sender = np.where(columns.forth[places], src[row], dst[row])
+    numbers = {address: number for number, address in enumerate(addresses)}
+    digests = [flags(columns.flows[f"{side}_payload_sha256"].is_valid()) for side in ("src", "dst")]
+    known = np.where(columns.forth[places], *(side[row] for side in digests))
+    own = [
+        np.array([of(one) for one in causes], np.int64) for of in (lambda one: numbers[one.sender_ip], _start, _most)
+    ]
+    cell, step = own[1] // SPAN, _steps(own[2])
+    wanted = np.concatenate([_packed(own[0], cell + beside, step + more) for beside in (-1, 0, 1) for more in _BESIDE])
+    keys = _packed(sender, columns.start[row] // SPAN, _steps(columns.most[places]))
+    return places[np.isin(keys, wanted) | (known & np.isin(sender, own[0]))]
+
+
+def _start(sent: Transmission) -> int:
+    return sent.start
+
+
+def _most(sent: Transmission) -> int:
+    return -1 if sent.sent.most is None else sent.sent.most
+
+
+def _steps(size: Numbers) -> Numbers:
+    """Sizes in steps of what may differ."""
+    shares = _LINEAR // OVERHEAD + np.log(np.maximum(size, 1) / _LINEAR) * SHARE
+    return np.where(size < _LINEAR, size // OVERHEAD, shares).astype(np.int64)
+
+
+def _packed(sender: Numbers, cell: Numbers, step: Numbers) -> Numbers:
+    """One number of three; different ones may share it, which keeps too much, never too little."""
+    packed: Numbers = (sender * _MIX + cell) * _MIX + step
+    return packed
+
+
+_BESIDE = range(-2, 3)
+_LINEAR = OVERHEAD * SHARE
+"""From here on a share of the size is more than the overhead."""
+_MIX = 1 << 21
 
 
 _Places = dict[str, list[_Upload]]

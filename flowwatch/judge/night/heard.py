@@ -1,12 +1,12 @@
 """What each channel carried: the approved transmissions, under every channel that approves them."""
 
 import functools
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from flowwatch.judge.decisions import Decisions, selected
+from flowwatch.judge.decisions import Among, Decisions, selected
 from flowwatch.judge.night.recorded import Recorded
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.model import Check, Coverage, Decision, Instant, Reason, Transmission, Verdict
@@ -64,13 +64,10 @@ class Night:
         return tuple(self.where(unlisted))
 
     def where(
-        self,
-        wanted: Callable[[Decision], bool],
-        senders: Collection[str] | None = None,
-        until: Instant | None = None,
+        self, wanted: Callable[[Decision], bool], until: Instant | None = None, among: Among | None = None
     ) -> list[Decision]:
         """As `selected`."""
-        return selected(self._decisions, wanted, senders, until)
+        return selected(self._decisions, wanted, until, among)
 
     def channels(self) -> Iterator[tuple[Rulebook, Channel]]:
         """Every channel of every version, in order."""
