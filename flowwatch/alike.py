@@ -5,7 +5,7 @@ combinations in the order in which each first comes. Lists are compared element 
 of values is not that of numbers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -65,21 +65,20 @@ def flags(values: pa.Array | pa.ChunkedArray) -> Flags:
     return np.asarray(pc.fill_null(one_array(values), fill_value=False).to_numpy(zero_copy_only=False), np.bool_)
 
 
-def among(column: pa.ChunkedArray, words: Sequence[str]) -> Flags:
+def words(column: pa.ChunkedArray) -> tuple[list[str], Numbers]:
+    """The distinct texts of a column, and which of them each row has: -1 for null."""
+    encoded = one_array(column if _is_text(column.type) else column.cast(pa.utf8()))
+    if not pa.types.is_dictionary(encoded.type):
+        encoded = encoded.dictionary_encode()
+    return encoded.dictionary.to_pylist(), plain(pc.fill_null(encoded.indices.cast(pa.int64()), -1))
+
+
+def among(column: pa.ChunkedArray, wanted: Collection[str]) -> Flags:
     """The value is one of the words; null is none."""
     if column.null_count == len(column):
         return np.zeros(len(column), np.bool_)
-    return flags(pc.is_in(column.cast(pa.utf8()), pa.array(words, pa.utf8())))
-
-
-def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """The column as one array; text is numbered before, since one array holds two GiB of it."""
-    if not isinstance(column, pa.ChunkedArray):
-        return column
-    if pa.types.is_string(column.type):
-        column = column.dictionary_encode()
-    chunks = column.unify_dictionaries().chunks
-    return pa.concat_arrays(chunks) if chunks else pa.array([], column.type)
+    known, which = words(column)
+    return np.array([*(word in wanted for word in known), False], np.bool_)[which]
 
 
 def shared(*columns: pa.ChunkedArray) -> tuple[list[str], list[Numbers]]:
@@ -87,9 +86,12 @@ def shared(*columns: pa.ChunkedArray) -> tuple[list[str], list[Numbers]]:
 
     The columns have no nulls.
     """
-    texts = [column.cast(pa.utf8()) for column in columns]
-    encoded = one_array(pa.chunked_array([chunk for text in texts for chunk in text.chunks], pa.utf8()))
-    return encoded.dictionary.to_pylist(), np.split(plain(encoded.indices), len(columns))
+    known: dict[str, int] = {}
+    found = []
+    for texts, which in map(words, columns):
+        places = np.array([known.setdefault(text, len(known)) for text in texts], np.int64)
+        found.append(places[which] if len(places) else which)
+    return list(known), found
 
 
 def sums(values: Numbers, groups: Numbers, count: int) -> list[int]:
@@ -104,6 +106,20 @@ def sums(values: Numbers, groups: Numbers, count: int) -> list[int]:
 _SHIFTS = (0, 21, 42)
 _PART = (1 << 21) - 1
 """What of a number is added at once: floating-point sums of 2^31 of them are exact."""
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_dictionary(kind))
+
+
+def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """The column as one array; text is numbered before, since one array holds two GiB of it."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if pa.types.is_string(column.type):
+        column = column.dictionary_encode()
+    chunks = column.unify_dictionaries().chunks
+    return pa.concat_arrays(chunks) if chunks else pa.array([], column.type)
 
 
 def _dense(values: Numbers) -> Numbers:

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from flowwatch.alike import Numbers, among, flags, numbers, one_array, plain, together
+from flowwatch.alike import Numbers, among, flags, numbers, plain, together, words
 from flowwatch.judge.rulebook import PRIVATE, Rulebook
 from flowwatch.judge.scope import SPECIAL
 from flowwatch.model import Instant, TransmissionColumns, Transmissions, asks_by_path
@@ -77,11 +77,10 @@ def _sensor(book: Rulebook, source: str) -> str | None:
 
 def _by_value(column: pa.ChunkedArray, of: Callable[[str], object]) -> Numbers:
     """By row what its value comes to, asked once a value; 0 for null."""
-    encoded = one_array(column.cast(pa.utf8()))
+    texts, which = words(column)
     known: dict[object, int] = {}
-    found = [known.setdefault(of(value), len(known)) + 1 for value in encoded.dictionary.to_pylist()]
-    indices = encoded.indices.fill_null(len(found))
-    return np.array([*found, 0], np.int64)[plain(indices)]
+    found = [known.setdefault(of(text), len(known)) + 1 for text in texts]
+    return np.array([*found, 0], np.int64)[which]
 
 
 def _by_side(columns: TransmissionColumns, values: Numbers, *, forth: bool) -> Numbers:

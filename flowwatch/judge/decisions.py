@@ -101,7 +101,7 @@ class Decisions(Sequence[Decision]):
         group = np.array([known.setdefault(of(one), len(known)) for one in self.alike], np.int64)
         if not len(group):
             return {}
-        figures = _Figures(self.sent.columns, np.arange(len(self)), group[self.cohort], len(known))
+        figures = _Figures(self.sent.columns, None, group[self.cohort], len(known))
         return {thing: figures.tally(place) for thing, place in known.items()}
 
     def held(self) -> list[Held]:
@@ -191,7 +191,9 @@ def by_day(decisions: Sequence[Decision], wanted: Callable[[Decision], bool]) ->
 class _Figures:
     """Sums and edges by group of some transmissions."""
 
-    def __init__(self, columns: TransmissionColumns, places: Numbers, group: Numbers, count: int) -> None:
+    def __init__(self, columns: TransmissionColumns, chosen: Numbers | None, group: Numbers, count: int) -> None:
+        """`chosen` None: all."""
+        places = slice(None) if chosen is None else chosen
         least, most, acked = columns.least[places], columns.most[places], columns.acked[places]
         self._count = np.bincount(group, minlength=count).tolist()
         self._attempts = np.bincount(group[columns.attempted[places]], minlength=count).tolist()

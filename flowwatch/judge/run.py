@@ -5,7 +5,7 @@ sorted by where each fact stands in its source.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -92,7 +92,7 @@ def judge(
     uses = Uses()
     decisions, asked = decide(transmissions, lookups, bench, uses)
     held = decisions.held() if isinstance(decisions, Decisions) else one_by_one(decisions)
-    tallies = _tallies(decisions, _verdict)
+    tallies = _tallies(decisions, _group)
     whole = judge_the_night(decisions, bench, coverage)
     past = compare(decisions, asked, bench.books, locate, history=history, stamp=stamp, coverage=coverage)
     claims, contradicted = claims_answered(decisions, bench, coverage, locate)
@@ -102,8 +102,8 @@ def judge(
         lookups=asked,
         findings=most_severe_first(found),
         destinations=destinations_of(held),
-        verdicts={verdict: tallies.get(verdict, Tally()) for verdict in Verdict},
-        out_of_scope={reason: tally for reason, tally in sorted(_tallies(decisions, _scope).items()) if reason},
+        verdicts={verdict: _sum(tallies, verdict) for verdict in Verdict},
+        out_of_scope={reason: tally for (_, reason), tally in sorted(tallies.items()) if reason},
         lookup_verdicts={verdict: sum(one.verdict is verdict for one in asked) for verdict in Verdict},
         uses=tuple(uses.of(bench)),
         stages=whole.stages,
@@ -189,10 +189,11 @@ def _tallies(decisions: Sequence[Decision], of: Callable[[Decision], _T]) -> dic
     return {thing: Tally.of(those) for thing, those in groups.items()}
 
 
-def _verdict(decision: Decision) -> Verdict:
-    return decision.verdict
+def _group(decision: Decision) -> tuple[Verdict, str]:
+    """The verdict, and why it is out of scope: nothing where it is in scope."""
+    scope = decision.reasons[0].value if decision.verdict is Verdict.OUT_OF_SCOPE else ""
+    return decision.verdict, scope
 
 
-def _scope(decision: Decision) -> str:
-    """Why it is out of scope; nothing where it is in scope."""
-    return decision.reasons[0].value if decision.verdict is Verdict.OUT_OF_SCOPE else ""
+def _sum(tallies: Mapping[tuple[Verdict, str], Tally], verdict: Verdict) -> Tally:
+    return Tally.sum([tally for (one, _), tally in tallies.items() if one is verdict])

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch.alike import Flags, Numbers, among, firsts, flags, plain, shared, together
+from flowwatch.alike import Flags, Numbers, among, firsts, flags, plain, shared, together, words
 from flowwatch.model import (
     Account,
     Amount,
@@ -148,9 +148,9 @@ class _Recording:
         The row's first time; where it has none, its last, else the source's first, else 1970.
         """
         since, until = (flows[name].cast(pa.int64()) for name in ("start", "end"))
-        known = pa.array(sorted(self._firsts), pa.utf8())
-        firsts = pa.array([self._firsts[source] for source in sorted(self._firsts)], pa.int64())
-        source_firsts = firsts.take(pc.index_in(flows["source"].cast(pa.utf8()), known).combine_chunks())
+        sources, which = words(flows["source"])
+        firsts = pa.array([self._firsts.get(source) for source in sources], pa.int64())
+        source_firsts = firsts.take(pa.array(which)) if since.null_count else pa.nulls(len(flows), pa.int64())
         start = plain(pc.fill_null(pc.coalesce(since, until, source_firsts), 0))
         end = np.maximum(start, plain(pc.fill_null(until, _EARLIEST)))
         return start, end, flags(pc.is_valid(pc.coalesce(since, until)))

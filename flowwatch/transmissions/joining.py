@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from flowwatch.alike import Flags, Numbers, among, flags, numbers, plain, together
 from flowwatch.model import FLOWS
 from flowwatch.transmissions.connections import ICMP, PROXY_NAMES, connections
-from flowwatch.transmissions.rows import FLOW_COLUMNS, FlowRow, flow_rows
+from flowwatch.transmissions.rows import FLOW_COLUMNS, FlowRow, flow_rows, rows_at
 from flowwatch.transmissions.translation import untranslated
 
 
@@ -26,7 +26,7 @@ class Joined(NamedTuple):
 
     def rows(self, places: Numbers) -> list[FlowRow]:
         """The rows at the places."""
-        found = flow_rows(self.flows.take(pa.array(places)))
+        found = rows_at(self.flows, places)
         if self.told:
             return [self.told.get(int(place), row) for place, row in zip(places, found, strict=True)]
         return found

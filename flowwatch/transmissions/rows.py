@@ -100,12 +100,25 @@ def flow_rows(flows: pa.Table) -> list[FlowRow]:
     return list(itertools.starmap(FlowRow, columns(flows, FLOW_COLUMNS)))
 
 
+def rows_at(flows: pa.Table, places: Numbers) -> list[FlowRow]:
+    """The rows at the places, chunk by chunk: `take` of all would put the chunks of each column together first."""
+    order = np.argsort(places, kind="stable")
+    edges = np.cumsum([0, *(len(chunk) for chunk in flows.column(0).chunks)])
+    cuts = np.searchsorted(places[order], edges)
+    found: list[FlowRow] = []
+    for (begin, end), (first, last) in zip(itertools.pairwise(edges), itertools.pairwise(cuts), strict=True):
+        if first < last:
+            chunk = flows.slice(begin, end - begin)
+            found += flow_rows(chunk.take(pa.array(places[order[first:last]] - begin)))
+    return [found[at] for at in np.argsort(order, kind="stable")]
+
+
 def each(
     flows: pa.Table, names: Sequence[str], told: Callable[[FlowRow], bool], besides: Sequence[Numbers] = ()
 ) -> Flags:
     """What is told of every row, asked once of those that these columns (and the numbers besides) do not tell apart."""
     alike = together([*(numbers(flows[name]) for name in names), *besides], len(flows))
-    found = [told(row) for row in flow_rows(flows.take(pa.array(firsts(alike))))]
+    found = [told(row) for row in rows_at(flows, firsts(alike))]
     return np.array(found, np.bool_)[alike]
 
 

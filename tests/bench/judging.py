@@ -23,6 +23,8 @@ NIGHT = 1_793_923_200 * 10**9
 """2026-11-06, midnight UTC."""
 _HOURS = 8
 _CHUNK = 1_000_000
+_APART = 2_800_000
+"""Nanoseconds from one flow to the next, on average."""
 _ZONES, _CLIENTS, _SERVERS, _CHANNELS, _EXCEPTIONS = 40, 125, 500, 200, 50
 
 
@@ -90,7 +92,7 @@ def flows(count: int, seed: int) -> pa.RecordBatch:
     kind = chance.random(count)
     stray, stranger, asking = kind < 0.002, (kind >= 0.002) & (kind < 0.004), kind > 0.9
     server = np.where(stray, chance.integers(0, _SERVERS, count), server)
-    start = NIGHT + seed * _CHUNK * 2800 + np.sort(chance.integers(0, _CHUNK * 2800, count))
+    start = NIGHT + seed * _CHUNK * _APART + np.sort(chance.integers(0, _CHUNK * _APART, count))
     sealed = ~asking & (kind < 0.7)
     names = pa.array([f"s{one}.results.example" for one in range(_SERVERS)])
     addresses = [

@@ -133,7 +133,27 @@ def _near(causes: Sequence[Transmission], columns: TransmissionColumns, places: 
     cell, step = own[1] // SPAN, _steps(own[2])
     wanted = np.concatenate([_packed(own[0], cell + beside, step + more) for beside in (-1, 0, 1) for more in _BESIDE])
     keys = _packed(sender, columns.start[row] // SPAN, _steps(columns.most[places]))
-    return places[np.isin(keys, wanted) | (known & np.isin(sender, own[0]))]
+    perhaps = np.flatnonzero(np.isin(keys, wanted))
+    alike = perhaps[_alike(sender[perhaps], columns.start[row[perhaps]], columns.most[places[perhaps]], own)]
+    return places[np.union1d(alike, np.flatnonzero(known & np.isin(sender, own[0])))]
+
+
+def _alike(sender: Numbers, start: Numbers, size: Numbers, causes: Sequence[Numbers]) -> Numbers:
+    """Which of these are of a size that is alike to that of a cause of the same sender within ten minutes."""
+    order = np.lexsort((start, sender))
+    sender, start, size = sender[order], start[order], size[order]
+    found = np.zeros(len(order), np.bool_)
+    for whose, when, most in zip(*(one.tolist() for one in causes), strict=True):
+        first, last = np.searchsorted(sender, [whose, whose + 1])
+        first, last = first + np.searchsorted(start[first:last], [when - SPAN, when + SPAN + 1])
+        least, highest = _bounds(most)
+        found[first:last] |= (size[first:last] >= least) & (size[first:last] <= highest)
+    return order[found]
+
+
+def _bounds(size: int) -> tuple[int, int]:
+    """The least and the most that is alike."""
+    return size - max(OVERHEAD, size // SHARE), max(size + OVERHEAD, size * SHARE // (SHARE - 1))
 
 
 def _start(sent: Transmission) -> int:
@@ -199,8 +219,7 @@ class _Sender:
         if one.measure is None:
             return
         exact, size = one.measure
-        least = size - max(OVERHEAD, size // SHARE)
-        most = max(size + OVERHEAD, size * SHARE // (SHARE - 1))
+        least, most = _bounds(size)
         held = (self._alike.get((exact, cell)) for cell in _cells(one))
         alike = _one_each(one, held, least, most, but=same)
         if alike:
