@@ -95,7 +95,7 @@ def _finding(at: int, one: Finding, sources: dict[str, str]) -> tuple[str, str]:
         ("verdict", phrases.words(one.verdict)),
         ("reason", f"{one.kind.sentence} (`{one.kind}`)"),
         ("seen", prose(phrases.how_much(one))),
-        ("from", code(phrases.senders(one))),
+        ("from", code(said) if (said := phrases.senders(one)) else ""),
         ("asked for", code(phrases.bounded(one.asked)) if one.of_lookups and one.asked else ""),
         ("answered with" if one.of_lookups else "to", code(phrases.receiver(one)) if one.receiver else ""),
         ("names", ", ".join(_names(one))),

@@ -293,6 +293,8 @@ def endpoint(address: str | None, port: int | None, proto: str) -> str:
 def receiver(finding: Finding) -> str:
     """Where a finding's data went, or what was asked for."""
     side: Endpoint | None = finding.receiver
+    if of_the_reading(finding):
+        return ""
     if of_silence(finding):
         return f"server {finding.server}" if finding.server else "no destination"
     if finding.kind in (Reason.REPEATED, Reason.SEEN_AFTER):
@@ -325,8 +327,11 @@ def server(name: str, verdict: Verdict) -> str:
 
 
 def senders(finding: Finding, cap: int = 6) -> str:
-    """The sender zone and its addresses."""
-    zone = f"zone {finding.sender_zone}" if finding.sender_zone else "no declared zone"
+    """The sender zone and its addresses; `declared zones` where it is not one alone. Nothing where nothing was sent."""
+    if of_the_reading(finding) or (of_silence(finding) and not finding.sender_zone and not finding.senders):
+        return ""
+    several = "declared zones" if finding.kind in OF_THE_WHOLE else "no declared zone"
+    zone = f"zone {finding.sender_zone}" if finding.sender_zone else several
     more = f" and {number(len(finding.senders) - cap)} more" if len(finding.senders) > cap else ""
     return f"{zone}: {', '.join(finding.senders[:cap]) or 'address unknown'}{more}"
 
@@ -362,13 +367,13 @@ def check(one: Check) -> str:
 def how_much(finding: Finding) -> str:
     """How often, how many bytes, when."""
     when = between(finding.first_seen, finding.last_seen)
+    if of_the_reading(finding):
+        return when if finding.first_seen is not None else ""
     if finding.of_lookups and finding.bytes_sent:
         return f"{how_often(finding)}, {sent(finding.sent)} in the names, {when}"
     if of_silence(finding):
         return f"{how_often(finding)}, by {utc(finding.last_seen)}"
-    if of_change(finding):
-        return f"{how_often(finding)}, {when}"
-    if finding.of_lookups or finding.attempts == finding.count:
+    if of_change(finding) or finding.of_lookups or finding.attempts == finding.count:
         return f"{how_often(finding)}, {when}"
     attempts = f", of them {plural(finding.attempts, 'attempt')}" if finding.attempts else ""
     gone = f"{sent(finding.sent)} sent, {acked(finding.bytes_acked)}"
@@ -378,6 +383,12 @@ def how_much(finding: Finding) -> str:
 def of_silence(finding: Finding) -> bool:
     """It tells of what was not sent."""
     return finding.kind in (Reason.NOT_HEARD, Reason.PRESENCE_UNSEEN)
+
+
+def of_the_reading(finding: Finding) -> bool:
+    """It tells of a source or of the policy alone, not of what was sent."""
+    young = finding.kind is Reason.SEEN_AFTER and not finding.senders
+    return young or finding.kind.startswith("coverage.")
 
 
 def of_change(finding: Finding) -> bool:
@@ -393,6 +404,8 @@ _CHANGES = frozenset(one for one in Reason if one.startswith("drift.")) | {
 
 def how_often(finding: Finding) -> str:
     """`3 lookups`, `3 attempts` where nothing else was seen, `3 transmissions`; of silence `3 senders`."""
+    if of_the_reading(finding):
+        return ""
     if of_change(finding):
         return "1 server"
     if of_silence(finding):

@@ -162,7 +162,8 @@ def _findings(report: Report, console: Console) -> None:
         if whole:
             _say(console, _facts(facts.finding(one, names)), indent=4)
         else:
-            _say(console, _seen(f"{phrases.how_much(one)}; {phrases.senders(one)}; id {one.id}"), indent=4)
+            told = (phrases.how_much(one), phrases.senders(one), f"id {one.id}")
+            _say(console, _seen("; ".join(filter(None, told))), indent=4)
     _say_more(console, len(report.findings) - FINDINGS_TOLD)
 
 

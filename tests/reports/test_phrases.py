@@ -196,6 +196,25 @@ def test_silence_counts_senders_and_no_bytes(rich):
     assert phrases.how_often(msgspec.structs.replace(silent, senders=())) == "1 channel"
 
 
+def test_senders_of_several_zones_are_not_said_to_be_of_none(rich):
+    one = msgspec.structs.replace(rich.findings[0], kind=Reason.CLAIM_CONTRADICTED, sender_zone=None)
+    assert phrases.senders(one).startswith("declared zones: ")
+    assert phrases.senders(msgspec.structs.replace(one, kind=Reason.NOT_HEARD, senders=())) == ""
+
+
+def test_a_finding_of_a_source_or_the_policy_counts_nothing_sent(rich):
+    bare = msgspec.structs.replace(rich.findings[0], sender_zone=None, senders=(), receiver=None, first_seen=None)
+    for kind in (Reason.SENSOR_ABSENT, Reason.SEEN_AFTER, Reason.GAP):
+        one = msgspec.structs.replace(bare, kind=kind)
+        assert {phrases.how_much(one), phrases.how_often(one), phrases.senders(one), phrases.receiver(one)} == {""}
+        report, file = msgspec.structs.replace(rich, findings=(one,)), io.BytesIO()
+        write_text(report, file)
+        for shown in (file.getvalue().decode(), render_html(report), render_markdown(report)):
+            assert one.id in shown
+            assert "no declared zone" not in shown
+            assert "address unknown" not in shown
+
+
 def test_what_a_channel_rests_on_is_told_with_it():
     rule = Rule("channel", "up", "county", "1", "ICA-7")
     assert phrases.rule(rule) == "channel up of county 1 (agreement ICA-7)"
