@@ -19,7 +19,7 @@ from flowwatch.model import (
     Truth,
     Verdict,
 )
-from flowwatch.reports import jsonl_lines, phrases, render_html, render_markdown, write_text
+from flowwatch.reports import jsonl_lines, phrases, placed, render_html, render_markdown, write_text
 
 
 def test_the_headline_is_the_contracts_sentence(rich):
@@ -87,8 +87,8 @@ def test_names_stand_strongest_first_with_all_their_evidence():
 
 def test_the_three_facts_of_a_place_are_never_merged():
     place = Place(address="192.0.2.1", registered=(Fact("XB", "db"),), asn=(Fact("64500", "db"),))
-    assert phrases.place(place) == "located indeterminate; registered XB; operated AS64500"
-    assert phrases.place(None) == "not looked up"
+    assert placed.place(place) == "located indeterminate; registered XB; operated AS64500"
+    assert placed.place(None) == "not looked up"
 
 
 @given(st.text(), st.integers(8, 80))
@@ -118,7 +118,7 @@ def test_what_went_through_a_proxy_says_so(rich):
     assert phrases.destination(reached) == "proxy squid at 192.0.2.250 tcp/3128"
     asked = msgspec.structs.replace(reached, asked="a, b.example", place=None)
     assert phrases.destination(asked) == '"a, b.example" through proxy squid at 192.0.2.250 tcp/3128'
-    assert (phrases.unplaced(asked), phrases.unplaced(reached)) == ("known to a proxy by name only", "not looked up")
+    assert (placed.unplaced(asked), placed.unplaced(reached)) == ("known to a proxy by name only", "not looked up")
 
 
 def test_a_policy_without_a_title_has_no_empty_place_for_it():
