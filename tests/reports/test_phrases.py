@@ -9,9 +9,7 @@ from flowwatch.model import (
     Amount,
     Check,
     Coverage,
-    Fact,
     NameClass,
-    Place,
     PolicyInfo,
     Reason,
     Rule,
@@ -83,12 +81,6 @@ def test_names_stand_strongest_first_with_all_their_evidence():
         SeenName(name="a.example", evidence=NameClass.CERTIFICATE),
     )
     assert phrases.names(seen) == [("a.example", "certificate, sni"), ("b.example", "sni [ECH outer name]")]
-
-
-def test_the_three_facts_of_a_place_are_never_merged():
-    place = Place(address="192.0.2.1", registered=(Fact("XB", "db"),), asn=(Fact("64500", "db"),))
-    assert placed.place(place) == "located indeterminate; registered XB; operated AS64500"
-    assert placed.place(None) == "not looked up"
 
 
 @given(st.text(), st.integers(8, 80))
