@@ -5,6 +5,7 @@ import enum
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -194,8 +195,9 @@ def _lines(outcome: "Outcome") -> Iterator[str]:
     if outcome.passed:
         yield f"{plural(outcome.passed, 'row')} outside the time asked for, not judged"
     if outcome.for_a_scan:
-        channels = plural(len(outcome.for_a_scan), "channel says", "channels say")
-        yield f"what {channels} of a whole recording is not judged by a check, but by `flowwatch scan`"
+        kinds = Counter(kind for kind, _ in outcome.for_a_scan)
+        who = " and ".join(plural(count, kind) for kind, count in kinds.items())
+        yield f"not judged by a check, but by `flowwatch scan`: what {who} of the policy say of a whole recording"
     standing = outcome.standing
     for name in outcome.stale:
         yield f"location data {name} is old: flowwatch places update FILE installs newer"

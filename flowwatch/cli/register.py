@@ -50,8 +50,8 @@ def uses(state: State, file: PolicyArgument = None, *, at: At = None, fmt: Forma
     ]
     _write(rows, fmt)
     never = sum(not row["last_used"] for row in rows)
-    since = "nothing was judged yet" if known.since is None else f"uses are kept since the check of {utc(known.since)}"
-    say(f"{plural(len(rows), 'entry', 'entries')}, {never} never used; {since}")
+    since = "by no check yet" if known.since is None else f"since the check of {utc(known.since)}"
+    say(f"{plural(len(rows), 'entry', 'entries')}, {never} never used; uses are kept {since}")
 
 
 def exceptions(

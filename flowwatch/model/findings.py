@@ -52,20 +52,20 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     first_seen: Instant | None
     last_seen: Instant | None
     count: int
-    attempts: int
-    bytes_sent: int
-    """The least known."""
-    bytes_most: int | None
+    attempts: int = 0
+    bytes_sent: int = 0
+    """The least known; 0 where it tells of nothing sent."""
+    bytes_most: int | None = 0
     """The most known; None: no bound. Equal to `bytes_sent` where every size is known."""
-    bytes_unknown: int
+    bytes_unknown: int = 0
     """Transmissions whose size is known only as a range."""
-    bytes_acked: int | None
+    bytes_acked: int | None = None
     """None where no acknowledgement was recorded."""
-    sender_zone: str | None
-    senders: tuple[str, ...]
-    receiver: Endpoint | None
+    sender_zone: str | None = None
+    senders: tuple[str, ...] = ()
+    receiver: Endpoint | None = None
     """None for a lookup that has no destination."""
-    service: str | None
+    service: str | None = None
     """As `tcp/443`."""
     opened_by: OpenedBy | None = None
     server: str | None = None

@@ -210,8 +210,17 @@ OF_THE_WHOLE = frozenset(
     }
 )
 """Reasons that only the recording as a whole can give: no single transmission's verdict has them."""
-ONLY_TOLD = frozenset({Reason.ENCRYPTED_DNS, Reason.ECH, Reason.OPAQUE_TUNNEL, Reason.SEEN_AFTER, Reason.SENSOR_ABSENT})
-"""Of these, what leaves nothing undecided: it says how far recording and policy reach, beside verdicts that stand."""
+ONLY_TOLD = frozenset(
+    {
+        Reason.REFERENCE_CHANGED,
+        Reason.ENCRYPTED_DNS,
+        Reason.ECH,
+        Reason.OPAQUE_TUNNEL,
+        Reason.SEEN_AFTER,
+        Reason.SENSOR_ABSENT,
+    }
+)
+"""Of these, what leaves nothing undecided: how far recording, policy and places reach, beside verdicts that stand."""
 
 
 class Severity(enum.StrEnum):

@@ -26,7 +26,7 @@ from flowwatch.ops.state import State
 from flowwatch.ops.streams import HOUR, Stream, Streams, lack, lacks, of_coverage, unseen
 from flowwatch.places import Locator
 from flowwatch.places.age import age, ages
-from flowwatch.policy.terms import Expectation, PolicySet
+from flowwatch.policy.terms import Expectation, Policy, PolicySet
 
 _RIPE = 5000
 """Flows that one step judges."""
@@ -77,8 +77,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Rows outside the time that was asked for."""
     shortfalls: tuple[str, ...]
     """Why it is incomplete, in words."""
-    for_a_scan: tuple[str, ...] = ()
-    """Ids of the channels that say something of a whole recording, which no check judges."""
+    for_a_scan: tuple[tuple[str, str], ...] = ()
+    """Kind and id of the channels and claims that say something of a whole recording, which no check judges."""
 
     @property
     def fresh(self) -> tuple[Known, ...]:
@@ -302,11 +302,16 @@ class _Check:
             stale=tuple(one.name for one in self._stale()),
             places=ages(self._reference, self._started),
             passed=sum(one.passed for one in readers),
-            for_a_scan=tuple(one.id for one in self._policies.versions[-1].channels if one.of_the_whole),
+            for_a_scan=_for_a_scan(self._policies.versions[-1]),
             shortfalls=tuple(
                 dict.fromkeys([*(words for one in readers for words in one.shortfalls), *unplaced, *clocks, *nothing])
             ),
         )
+
+
+def _for_a_scan(policy: Policy) -> tuple[tuple[str, str], ...]:
+    channels = (("channel", one.id) for one in policy.channels if one.of_the_whole)
+    return (*channels, *(("claim", one.id) for one in policy.claims))
 
 
 def _shown(span: int) -> str:

@@ -152,15 +152,6 @@ def lack(
         first_seen=since,
         last_seen=since,
         count=1,
-        attempts=0,
-        bytes_sent=0,
-        bytes_most=0,
-        bytes_unknown=0,
-        bytes_acked=None,
-        sender_zone=None,
-        senders=(),
-        receiver=None,
-        service=None,
         remedy=remedy_of(reason),
     )
 

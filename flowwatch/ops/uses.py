@@ -17,7 +17,7 @@ _SINCE = "uses_since"
 
 
 class LastUses(msgspec.Struct, frozen=True):
-    """The last use of entries by (kind, id), and since when uses are kept; None: nothing was judged yet."""
+    """The last use of entries by (kind, id), and since when uses are kept; None: by no check yet."""
 
     since: Instant | None
     entries: dict[tuple[str, str], Instant]

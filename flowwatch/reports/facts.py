@@ -7,7 +7,7 @@ sink escapes it.
 from collections.abc import Mapping, Sequence
 
 from flowwatch.model import ClaimAnswer, Evidence, Finding, SeenName, Truth
-from flowwatch.reports import phrases
+from flowwatch.reports import claims, phrases, placed
 
 NAMES_TOLD = 4
 CHECKS_TOLD = 4
@@ -26,7 +26,7 @@ def finding(one: Finding, sources: Mapping[str, str]) -> list[tuple[str, str]]:
         ),
         ("answered", phrases.receiver(one) if one.of_lookups and one.receiver else ""),
         ("names", ", ".join(names(one.names)) or ("" if one.of_lookups or one.receiver is None else "none seen")),
-        ("place", phrases.place(one.place) if one.place else phrases.unplaced(one) if one.receiver else ""),
+        ("place", placed.place(one.place) if one.place else placed.unplaced(one) if one.receiver else ""),
         ("labels", ", ".join(label.name for label in one.labels)),
         ("reason", f"{one.kind}: {one.kind.sentence}"),
         ("rule", phrases.rule(one.rule)),
@@ -44,8 +44,8 @@ def claim(one: ClaimAnswer, sources: Mapping[str, str]) -> list[tuple[str, str]]
     """What the answer to a claim rests on, as of `finding`; all that is missing, however much."""
     facts = [
         ("claim", phrases.bounded(one.says)),
-        ("time", phrases.claim_time(one)),
-        ("observed", phrases.claim_counts(one)),
+        ("time", claims.time(one)),
+        ("observed", claims.counts(one)),
         *[("missing" if not at else "", phrases.bounded(what)) for at, what in enumerate(one.missing)],
         ("records", "; ".join(_records(one.evidence, sources))),
         ("rule", phrases.rule(one.rule)),

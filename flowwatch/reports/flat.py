@@ -7,7 +7,7 @@ texts each, and `left_out` counts the rest by word. Observed text is returned as
 from collections.abc import Iterable
 
 from flowwatch.model import Alert, Evidence, Finding, Place
-from flowwatch.reports import fields, phrases
+from flowwatch.reports import fields, phrases, placed
 from flowwatch.reports.jsonl import rfc3339
 
 _Said = Iterable[str | None]
@@ -88,10 +88,10 @@ def _destination(one: Finding) -> dict[str, _Said]:
 def _place(place: Place) -> dict[str, _Said]:
     basis = (f"{one.country or 'no country'}: {one.basis}, {one.source}, {one.source_date}" for one in place.located)
     return {
-        "located": (phrases.located(place),),
+        "located": (placed.located(place),),
         "located_by": [one.removesuffix(", None") for one in basis],
-        "registered": (phrases.registered(place),),
-        "operated": (phrases.operated(place),),
+        "registered": (placed.registered(place),),
+        "operated": (placed.operated(place),),
     }
 
 

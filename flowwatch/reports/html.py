@@ -17,7 +17,7 @@ import markupsafe
 import msgspec
 
 from flowwatch.model import Amount, Decision, Group, LookupDecision, OpenedBy, Report, Severity, Verdict
-from flowwatch.reports import coverage, escape, phrases, ribbons, rows, stages, timeline, world
+from flowwatch.reports import claims, coverage, escape, phrases, placed, ribbons, rows, stages, timeline, world
 
 TOLD = {
     "findings": (300, 400_000),
@@ -227,6 +227,8 @@ def _words() -> dict[str, Any]:
     """What the templates may call on."""
     return {
         "say": phrases,
+        "placed": placed,
+        "claims": claims,
         "coverage": coverage,
         "groups": list(Group),
         "severities": list(reversed(Severity)),

@@ -7,7 +7,7 @@ image anywhere; what is left out is counted and said. GitHub's dialect, of which
 from collections.abc import Iterable, Sequence
 
 from flowwatch.model import ClaimAnswer, Coverage, Destination, Finding, Group, Report, Stage, Tally, Truth
-from flowwatch.reports import coverage, facts, phrases, stages
+from flowwatch.reports import claims, coverage, facts, phrases, placed, stages
 from flowwatch.reports.escape import code, prose
 
 SOURCES_TOLD = 50
@@ -73,7 +73,7 @@ def _claims(report: Report) -> list[str]:
         return []
     names = phrases.source_names(report.coverage)
     told = [_claim(one, names) for one in report.claims[:CLAIMS_TOLD]]
-    said = f"{phrases.claims(report.claims)}."
+    said = f"{claims.told(report.claims)}."
     return ["## Claims", said, *told, *_left(len(report.claims) - len(told))]
 
 
@@ -95,11 +95,11 @@ def _finding(at: int, one: Finding, sources: dict[str, str]) -> tuple[str, str]:
         ("verdict", phrases.words(one.verdict)),
         ("reason", f"{one.kind.sentence} (`{one.kind}`)"),
         ("seen", prose(phrases.how_much(one))),
-        ("from", code(phrases.senders(one))),
+        ("from", code(said) if (said := phrases.senders(one)) else ""),
         ("asked for", code(phrases.bounded(one.asked)) if one.of_lookups and one.asked else ""),
         ("answered with" if one.of_lookups else "to", code(phrases.receiver(one)) if one.receiver else ""),
         ("names", ", ".join(_names(one))),
-        ("place", code(phrases.place(one.place) if one.place else phrases.unplaced(one)) if one.receiver else ""),
+        ("place", code(placed.place(one.place) if one.place else placed.unplaced(one)) if one.receiver else ""),
         ("carries", ", ".join(prose(label.name) for label in one.labels)),
         ("rule", prose(phrases.rule(one.rule))),
         *[("condition", code(phrases.check(check))) for check in one.checks if check.truth is not Truth.TRUE],
@@ -155,9 +155,9 @@ def _destination(one: Destination) -> tuple[str, ...]:
         phrases.words(one.worst),
         f"{code(phrases.destination(one))}{server}",
         ", ".join(_names(one)) or "none seen",
-        prose(phrases.located(place) if place else phrases.unplaced(one)),
-        prose(phrases.registered(place)),
-        code(phrases.operated(place)),
+        prose(placed.located(place) if place else placed.unplaced(one)),
+        prose(placed.registered(place)),
+        code(placed.operated(place)),
         phrases.number(one.transmissions),
         phrases.sent(one.sent),
     )

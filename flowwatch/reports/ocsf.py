@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from flowwatch.model import Alert, Evidence, Finding, Instant, Life, OpenedBy, Place, Severity, Sureness
-from flowwatch.reports import fields, jsonl, phrases
+from flowwatch.reports import fields, jsonl, placed
 
 VERSION = "1.8.0"
 _CATEGORY, _CLASS = 2, 2004
@@ -183,7 +183,7 @@ def _placed(place: Place | None) -> dict[str, Any]:
         return {}
     network = fields.known({"number": fields.as_number(place), "name": fields.organisation(place)})
     country = fields.country(place)
-    location = {"country": country, "desc": phrases.located(place)} if country else None
+    location = {"country": country, "desc": placed.located(place)} if country else None
     return fields.known({"location": location, "autonomous_system": network})
 
 

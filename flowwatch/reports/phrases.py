@@ -13,19 +13,14 @@ from flowwatch.model import (
     Alert,
     Amount,
     Check,
-    ClaimAnswer,
-    ClaimOutcome,
-    Confidence,
     Coverage,
     Destination,
     Endpoint,
     Evidence,
-    Fact,
     Finding,
     Group,
     Instant,
     OpenedBy,
-    Place,
     PolicyInfo,
     Reason,
     ReferenceData,
@@ -227,56 +222,6 @@ def _evidence_class(seen: SeenName) -> str:
     return " ".join([seen.evidence.value, *(f"[{word}]" for word in remarks)])
 
 
-def place(one: Place | None) -> str:
-    """The three facts about an address, side by side."""
-    if one is None:
-        return "not looked up"
-    return f"located {located(one)}; registered {registered(one)}; operated {operated(one)}"
-
-
-def unplaced(one: Finding | Destination) -> str:
-    """Why it has no place: where a name asked of a proxy leads is seen behind the proxy only."""
-    return "not looked up" if one.via is None or one.asked is None else "known to a proxy by name only"
-
-
-def located(place: Place | None) -> str:
-    """Countries with the confidence word and the provider's region, or why there are none."""
-    if place is None:
-        return "not looked up"
-    if place.confidence is Confidence.NOT_APPLICABLE:
-        return place.special or words(place.confidence)
-    if not place.countries:
-        return f"{words(place.confidence)} ({place.why})" if place.why else words(place.confidence)
-    return f"{', '.join(place.countries)} ({', '.join([words(place.confidence), *_regions(place)])})"
-
-
-def _regions(place: Place) -> list[str]:
-    """`provider region` of every candidate that names one, each once."""
-    named = (f"{one.provider or ''} {one.provider_region}".strip() for one in place.located if one.provider_region)
-    return list(dict.fromkeys(named))
-
-
-def registered(place: Place | None) -> str:
-    """The registry's countries of assignment, or `unknown`."""
-    return ", ".join(_values(place.registered)) if place and place.registered else "unknown"
-
-
-def operated(place: Place | None) -> str:
-    """AS numbers and organisations, or `unknown`."""
-    if place is None or not (place.asn or place.organisation):
-        return "unknown"
-    return " ".join(part for part in (as_numbers(place), ", ".join(_values(place.organisation))) if part)
-
-
-def as_numbers(place: Place) -> str:
-    """`AS64500, AS64501`, or nothing."""
-    return ", ".join(f"AS{value.upper().removeprefix('AS')}" for value in _values(place.asn))
-
-
-def _values(facts: Iterable[Fact]) -> list[str]:
-    return list(dict.fromkeys(fact.value for fact in facts))
-
-
 def record(one: Evidence, names: Mapping[str, str]) -> str:
     """`night.pcap records 37 to 45, offset 22,096`: where to look; `names` as of `source_names`."""
     last = f" to {number(one.last_record)}" if one.last_record != one.record else ""
@@ -293,6 +238,8 @@ def endpoint(address: str | None, port: int | None, proto: str) -> str:
 def receiver(finding: Finding) -> str:
     """Where a finding's data went, or what was asked for."""
     side: Endpoint | None = finding.receiver
+    if of_the_reading(finding):
+        return ""
     if of_silence(finding):
         return f"server {finding.server}" if finding.server else "no destination"
     if finding.kind in (Reason.REPEATED, Reason.SEEN_AFTER):
@@ -325,8 +272,11 @@ def server(name: str, verdict: Verdict) -> str:
 
 
 def senders(finding: Finding, cap: int = 6) -> str:
-    """The sender zone and its addresses."""
-    zone = f"zone {finding.sender_zone}" if finding.sender_zone else "no declared zone"
+    """The sender zone and its addresses; `declared zones` where it is not one alone. Nothing where nothing was sent."""
+    if of_the_reading(finding) or (of_silence(finding) and not finding.sender_zone and not finding.senders):
+        return ""
+    several = "declared zones" if finding.kind in OF_THE_WHOLE else "no declared zone"
+    zone = f"zone {finding.sender_zone}" if finding.sender_zone else several
     more = f" and {number(len(finding.senders) - cap)} more" if len(finding.senders) > cap else ""
     return f"{zone}: {', '.join(finding.senders[:cap]) or 'address unknown'}{more}"
 
@@ -362,13 +312,13 @@ def check(one: Check) -> str:
 def how_much(finding: Finding) -> str:
     """How often, how many bytes, when."""
     when = between(finding.first_seen, finding.last_seen)
+    if of_the_reading(finding):
+        return when if finding.first_seen is not None else ""
     if finding.of_lookups and finding.bytes_sent:
         return f"{how_often(finding)}, {sent(finding.sent)} in the names, {when}"
     if of_silence(finding):
         return f"{how_often(finding)}, by {utc(finding.last_seen)}"
-    if of_change(finding):
-        return f"{how_often(finding)}, {when}"
-    if finding.of_lookups or finding.attempts == finding.count:
+    if of_change(finding) or finding.of_lookups or finding.attempts == finding.count:
         return f"{how_often(finding)}, {when}"
     attempts = f", of them {plural(finding.attempts, 'attempt')}" if finding.attempts else ""
     gone = f"{sent(finding.sent)} sent, {acked(finding.bytes_acked)}"
@@ -378,6 +328,12 @@ def how_much(finding: Finding) -> str:
 def of_silence(finding: Finding) -> bool:
     """It tells of what was not sent."""
     return finding.kind in (Reason.NOT_HEARD, Reason.PRESENCE_UNSEEN)
+
+
+def of_the_reading(finding: Finding) -> bool:
+    """It tells of a source or of the policy alone, not of what was sent."""
+    young = finding.kind is Reason.SEEN_AFTER and not finding.senders
+    return young or finding.kind.startswith("coverage.")
 
 
 def of_change(finding: Finding) -> bool:
@@ -393,6 +349,8 @@ _CHANGES = frozenset(one for one in Reason if one.startswith("drift.")) | {
 
 def how_often(finding: Finding) -> str:
     """`3 lookups`, `3 attempts` where nothing else was seen, `3 transmissions`; of silence `3 senders`."""
+    if of_the_reading(finding):
+        return ""
     if of_change(finding):
         return "1 server"
     if of_silence(finding):
@@ -405,38 +363,6 @@ def how_often(finding: Finding) -> str:
 def acked(count: int | None) -> str:
     """`1.2 MB acknowledged`, or that acknowledgements were not recorded."""
     return "acknowledgement unseen" if count is None else f"{size(count)} acknowledged"
-
-
-def claims(answers: Sequence[ClaimAnswer]) -> str:
-    """`3: 1 does not hold, 1 cannot tell, 1 no contrary observation`."""
-    counts = {outcome: sum(one.outcome is outcome for one in answers) for outcome in ClaimOutcome}
-    gravest = (ClaimOutcome.DOES_NOT_HOLD, ClaimOutcome.CANNOT_TELL, ClaimOutcome.NO_CONTRARY_OBSERVATION)
-    parts = ", ".join(f"{number(counts[outcome])} {words(outcome)}" for outcome in gravest if counts[outcome])
-    return f"{number(len(answers))}: {parts}" if parts else "none"
-
-
-def claim_group(outcome: ClaimOutcome) -> Group:
-    """The group whose colour it bears; a claim is of no group."""
-    return {
-        ClaimOutcome.DOES_NOT_HOLD: Group.VIOLATES,
-        ClaimOutcome.CANNOT_TELL: Group.CANNOT_TELL,
-        ClaimOutcome.NO_CONTRARY_OBSERVATION: Group.CONFORMS,
-    }[outcome]
-
-
-def claim_time(one: ClaimAnswer) -> str:
-    """For which time it was answered, and whether the policy names it."""
-    if one.start is None or one.end is None:
-        return "of no recorded time"
-    whose = "as declared" if one.time_declared else "the time recorded: the claim names no beginning"
-    return f"{utc(one.start)} until {utc(one.end)}, {whose}"
-
-
-def claim_counts(one: ClaimAnswer) -> str:
-    """What it rests on: how many were sent, and how many of them count against it or cannot be told."""
-    parts = [f"{number(one.contrary)} contrary", f"{number(one.undetermined)} could not be told"]
-    tried = f"; {plural(one.attempts, 'attempt')} that carried nothing" if one.attempts else ""
-    return f"{plural(one.transmissions, 'transmission')}, of them {', '.join(parts)}{tried}"
 
 
 def by_severity(findings: Sequence[Finding | Alert]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from flowwatch.model import Destination, Finding, OpenedBy
-from flowwatch.reports import escape, phrases
+from flowwatch.reports import escape, phrases, placed
 
 NAMES_TOLD = 8
 """Names of one destination or finding."""
@@ -73,8 +73,8 @@ def names(one: Destination | Finding) -> list[tuple[str, str]]:
 def place(one: Destination) -> list[str]:
     """Located, registered, operated; one line alone where there is no place, why."""
     if one.place is None:
-        return [phrases.unplaced(one)]
-    return [phrases.located(one.place), phrases.registered(one.place), phrases.operated(one.place)]
+        return [placed.unplaced(one)]
+    return [placed.located(one.place), placed.registered(one.place), placed.operated(one.place)]
 
 
 def _destination(one: Destination, word: _Word) -> list[Any]:
@@ -122,7 +122,7 @@ def _short_facts(one: Finding) -> list[tuple[str, str]]:
         ("From", phrases.senders(one)),
         ("To", phrases.receiver(one)),
         ("Names", ", ".join(f"{name} ({classes})" for name, classes in names(one))),
-        ("Located", phrases.located(one.place) if one.place else phrases.unplaced(one) if one.receiver else ""),
+        ("Located", placed.located(one.place) if one.place else placed.unplaced(one) if one.receiver else ""),
         ("Rule", phrases.rule(one.rule)),
         ("Finding", one.id),
     ]

@@ -24,7 +24,7 @@ from flowwatch.model import (
     Severity,
     Tally,
 )
-from flowwatch.reports import coverage, facts, phrases, stages
+from flowwatch.reports import claims, coverage, facts, phrases, placed, stages
 from flowwatch.reports.escape import terminal
 from flowwatch.reports.gathered import Line, gathered
 
@@ -135,12 +135,12 @@ def _sources_told(sources: Sequence[Coverage]) -> list[Coverage]:
 def _claims(report: Report, console: Console) -> None:
     if not report.claims:
         return
-    _heading(console, "CLAIMS", phrases.claims(report.claims))
+    _heading(console, "CLAIMS", claims.told(report.claims))
     names = phrases.source_names(report.coverage)
     for at, one in enumerate(report.claims[:CLAIMS_TOLD]):
         if at:
             console.print()
-        title = Text(f"{phrases.words(one.outcome)}  ", _GROUP_STYLE[phrases.claim_group(one.outcome)])
+        title = Text(f"{phrases.words(one.outcome)}  ", _GROUP_STYLE[claims.group(one.outcome)])
         _say(console, title.append_text(_seen(one.rule.id, "bold")))
         _say(console, _facts(facts.claim(one, names)), indent=4)
     _say_more(console, len(report.claims) - CLAIMS_TOLD)
@@ -162,7 +162,8 @@ def _findings(report: Report, console: Console) -> None:
         if whole:
             _say(console, _facts(facts.finding(one, names)), indent=4)
         else:
-            _say(console, _seen(f"{phrases.how_much(one)}; {phrases.senders(one)}; id {one.id}"), indent=4)
+            told = (phrases.how_much(one), phrases.senders(one), f"id {one.id}")
+            _say(console, _seen("; ".join(filter(None, told))), indent=4)
     _say_more(console, len(report.findings) - FINDINGS_TOLD)
 
 
@@ -218,7 +219,7 @@ def _destination_facts(line: Line) -> list[str]:
     server = [phrases.server(one.server, one.worst)] if one.server else []
     zone = [f"zone {one.zone}"] if one.zone else []
     pulled = [phrases.OPENED_ITSELF] if one.opened_by is OpenedBy.RECEIVER else []
-    where = phrases.place(one.place) if one.place else f"place {phrases.unplaced(one)}"
+    where = placed.place(one.place) if one.place else f"place {placed.unplaced(one)}"
     if line.addresses > 1 and one.place is None:
         where = "at different places, or none known (use --format jsonl)"
     known = ", ".join([*server, *zone, *pulled])

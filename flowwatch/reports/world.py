@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from flowwatch.model import Amount, Confidence, Destination, Group, Verdict
-from flowwatch.reports import phrases
+from flowwatch.reports import placed
 
 _SMALL = 4.0
 """Shapes below this many square pixels are drawn as a dot."""
@@ -124,7 +124,7 @@ def _keys(one: Destination) -> list[tuple[str, str]]:
     if one.zone is not None and not one.asked:
         return [("", "in a zone of the policy")]
     if place is None:
-        return [("", phrases.unplaced(one))]
+        return [("", placed.unplaced(one))]
     special = place.confidence is Confidence.NOT_APPLICABLE
     return [("", "special-purpose addresses" if special else "could not be located")]
 

@@ -26,7 +26,19 @@ from flowwatch.trial import run_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = sorted(path.parent for path in (ROOT / "captures").glob("*/expect.toml"))
-KEYS = {"run", "folder", "exit", "says", "verdicts", "lookups", "transmission", "lookup", "finding", "coverage"}
+KEYS = {
+    "run",
+    "folder",
+    "exit",
+    "says",
+    "verdicts",
+    "lookups",
+    "claims",
+    "transmission",
+    "lookup",
+    "finding",
+    "coverage",
+}
 ACCUSING = re.compile(r"\b(attack|leak|breach|fraud|suspicious|malicious|rogue)", re.IGNORECASE)
 BLOCKS = [ipaddress.ip_network(one) for one in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")]
 
@@ -143,6 +155,11 @@ def test_the_verdicts_are_counted_as_expected(case: Path) -> None:
 def test_the_lookups_are_counted_as_expected(case: Path) -> None:
     counted = {str(verdict): count for verdict, count in report(case).lookup_verdicts.items() if count}
     assert counted == expected(case).get("lookups", {})
+
+
+def test_the_claims_are_answered_as_expected(case: Path) -> None:
+    answers = {one.rule.id: str(one.outcome) for one in report(case).claims}
+    assert answers == expected(case).get("claims", {})
 
 
 def test_every_judged_transmission_is_told_of_once(case: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flowwatch.model import OF_THE_WHOLE
-from flowwatch.reports.phrases import plural
+from flowwatch.reports.phrases import plural, words
 
 CAPTURES = Path(__file__).parents[2] / "captures"
 README = CAPTURES / "README.md"
@@ -30,7 +30,7 @@ def _story(case: Path) -> str:
 
 
 def _said(expected: dict[str, Any]) -> list[str]:
-    """Its verdicts without what is out of scope, lookups that are not approved, findings of the whole."""
+    """Its verdicts without what is out of scope, lookups that are not approved, findings of the whole, claims."""
     sent, asked = expected.get("verdicts", {}), expected.get("lookups", {})
     told = [f"{count} {verdict}" for verdict, count in sent.items() if verdict != "out_of_scope"]
     wanted = {verdict: count for verdict, count in asked.items() if verdict != "out_of_scope"}
@@ -38,7 +38,8 @@ def _said(expected: dict[str, Any]) -> list[str]:
         f"{plural(count, 'lookup')} {verdict}" for verdict, count in wanted.items() if not sent or verdict != "approved"
     ]
     whole = [one for one in expected.get("finding", ()) if one.get("kind") in OF_THE_WHOLE]
-    return told + [f"`{one['kind']}`" + (f" ({one['verdict']})" if "verdict" in one else "") for one in whole]
+    told += [f"`{one['kind']}`" + (f" ({one['verdict']})" if "verdict" in one else "") for one in whole]
+    return told + [f"claim `{claim}`: {words(outcome)}" for claim, outcome in expected.get("claims", {}).items()]
 
 
 def test_the_table_tells_every_case_with_its_verdicts():

@@ -139,8 +139,8 @@ def test_the_figures_are_written_whatever_becomes_of_a_check(folder):
 def test_it_says_that_a_whole_recording_is_not_judged(folder):
     assert "whole recording" not in run(folder, "check").stdout
     policy = (folder / "policy.toml").read_text()
-    (folder / "policy.toml").write_text(
-        policy.replace("[[channel]]\n", "[[channel]]\nlimits = { flows_per_hour = 5 }\n", 1)
-    )
+    limited = policy.replace("[[channel]]\n", "[[channel]]\nlimits = { flows_per_hour = 5 }\n", 1)
+    (folder / "policy.toml").write_text(limited + '[[claim]]\nid = "none"\nno = { country = "XB" }\n')
     said = run(folder, "check").stdout
-    assert "what 1 channel says of a whole recording is not judged by a check, but by `flowwatch scan`" in said
+    untold = "what 1 channel and 1 claim of the policy say of a whole recording"
+    assert f"not judged by a check, but by `flowwatch scan`: {untold}" in said

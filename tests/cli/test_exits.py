@@ -50,6 +50,19 @@ def test_a_history_that_cannot_be_used_is_2(tmp_path):
     assert b"No history of 1 server" in judged("late-owner", "--history", earlier).stdout
 
 
+def test_location_data_that_says_otherwise_than_before_is_told_and_leaves_0(tmp_path):
+    folder = CASES / "late-owner"
+    earlier, other = tmp_path / "earlier.jsonl", tmp_path / "policy.toml"
+    judged("late-owner", "--format", "jsonl", "-o", earlier)
+    other.write_text((folder / "policy.toml").read_text().replace("asn = 64507", "asn = 64508"))
+    done = run("scan", folder / "input.pcap", "--policy", other, "--history", earlier)
+    assert (
+        b"reference.changed"
+        in run("scan", folder / "input.pcap", "--policy", other, "--history", earlier, "--format", "jsonl").stdout
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_no_policy_is_3(tmp_path):
     done = run("scan", CASES / "approved-night" / "input.pcap", cwd=tmp_path)
     assert done.returncode == 3

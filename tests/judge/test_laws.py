@@ -340,12 +340,10 @@ def test_judging_is_pure_and_counts_everything_once(data, transmissions):
     assert (sent, policies) == before
     assert sum(tally.count for tally in one.verdicts.values()) == len(sent)
     assert set(one.verdicts) == set(Verdict)
-    told = sum(len([1 for d in one.decisions if d.verdict.group in (Group.VIOLATES, Group.CANNOT_TELL)]) for _ in [0])
+    told = sum(decision.verdict.group in (Group.VIOLATES, Group.CANNOT_TELL) for decision in one.decisions)
     assert sum(finding.count for finding in one.findings if finding.kind not in OF_THE_WHOLE) == told
     in_scope = sum(decision.verdict is not Verdict.OUT_OF_SCOPE for decision in one.decisions)
     assert sum(row.transmissions for row in one.destinations) == in_scope
-    conforming = [d for d in one.decisions if d.verdict is Verdict.INDETERMINATE and d.verdict.group is Group.CONFORMS]
-    assert not conforming
 
 
 @LAWS

@@ -1,7 +1,6 @@
 """Loading: every error with its exact words, files and folders, what comes back resolved, and hostile text."""
 
 import hashlib
-import re
 import tomllib
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 from flowwatch.errors import PolicyError
 from flowwatch.policy import load, parse
 from flowwatch.policy.match import Cidr, PortRange
-from flowwatch.policy.terms import Limits
 
 ERRORS = tomllib.loads((Path(__file__).parent / "errors.toml").read_text())
 BASE = ERRORS["base"]
@@ -338,9 +336,6 @@ def assert_loads_or_is_refused(path, content):
     assert words.isprintable()
 
 
-DESIGN = Path(__file__).parents[3] / "shared" / "design" / "policy.md"
-
-
 def test_the_senders_of_a_list_file_and_its_mistakes(tmp_path):
     (tmp_path / "sites.txt").write_text("# sites\n192.0.2.17  county-07\n\n192.0.2.32/29\n192.0.2.17 # again\n")
     expected = 'expected = { per = "sender", senders = "sites.txt", by = 2026-11-04T02:00:00Z }\n'
@@ -353,21 +348,3 @@ def test_the_senders_of_a_list_file_and_its_mistakes(tmp_path):
     (tmp_path / "sites.txt").write_text("192.0.2.17\n192.0.2.33/29\n")
     with pytest.raises(PolicyError, match=r"sites\.txt:2: .* has host bits set"):
         load(policy)
-
-
-LATER = re.compile(r", per = \"sender\", senders = \"[^\"]*\"")
-"""A list file, which a text alone cannot name."""
-
-
-@pytest.mark.skipif(not DESIGN.is_file(), reason="the design is not beside the repository")
-def test_the_policy_of_the_design_loads_but_for_what_is_for_later():
-    text = DESIGN.read_text().partition("```toml\n")[2].partition("```")[0]
-    text = LATER.sub("", text).replace('spki_sha256 = ["..."]', f'spki_sha256 = ["{"ab" * 32}"]')
-    policy = parse(text)
-    assert (policy.sensors[0].side, policy.defaults.dns_name_bytes) == ("inside", 2048)
-    assert str(policy.zones[0].nat[0]) == "203.0.113.5/32"
-    assert policy.classifiers[0].any_[0].markers[0].id == "err-cdf-xml"
-    assert policy.channels[0].limits == Limits(
-        bytes_out_per_flow=5_000_000, bytes_out_per_hour=50_000_000, flows_per_hour=200
-    )
-    assert (policy.channels[0].stage, policy.channels[0].agreement) == (1, "ICA-2026-07")

@@ -9,9 +9,7 @@ from flowwatch.model import (
     Amount,
     Check,
     Coverage,
-    Fact,
     NameClass,
-    Place,
     PolicyInfo,
     Reason,
     Rule,
@@ -19,7 +17,7 @@ from flowwatch.model import (
     Truth,
     Verdict,
 )
-from flowwatch.reports import jsonl_lines, phrases, render_html, render_markdown, write_text
+from flowwatch.reports import jsonl_lines, phrases, placed, render_html, render_markdown, write_text
 
 
 def test_the_headline_is_the_contracts_sentence(rich):
@@ -85,12 +83,6 @@ def test_names_stand_strongest_first_with_all_their_evidence():
     assert phrases.names(seen) == [("a.example", "certificate, sni"), ("b.example", "sni [ECH outer name]")]
 
 
-def test_the_three_facts_of_a_place_are_never_merged():
-    place = Place(address="192.0.2.1", registered=(Fact("XB", "db"),), asn=(Fact("64500", "db"),))
-    assert phrases.place(place) == "located indeterminate; registered XB; operated AS64500"
-    assert phrases.place(None) == "not looked up"
-
-
 @given(st.text(), st.integers(8, 80))
 def test_a_shortened_text_keeps_its_ends_within_the_width(text, width):
     shown = phrases.short(text, width)
@@ -118,7 +110,7 @@ def test_what_went_through_a_proxy_says_so(rich):
     assert phrases.destination(reached) == "proxy squid at 192.0.2.250 tcp/3128"
     asked = msgspec.structs.replace(reached, asked="a, b.example", place=None)
     assert phrases.destination(asked) == '"a, b.example" through proxy squid at 192.0.2.250 tcp/3128'
-    assert (phrases.unplaced(asked), phrases.unplaced(reached)) == ("known to a proxy by name only", "not looked up")
+    assert (placed.unplaced(asked), placed.unplaced(reached)) == ("known to a proxy by name only", "not looked up")
 
 
 def test_a_policy_without_a_title_has_no_empty_place_for_it():
@@ -194,6 +186,25 @@ def test_silence_counts_senders_and_no_bytes(rich):
     )
     assert phrases.how_much(silent) == "2 senders, by 1970-01-01T00:00:00Z"
     assert phrases.how_often(msgspec.structs.replace(silent, senders=())) == "1 channel"
+
+
+def test_senders_of_several_zones_are_not_said_to_be_of_none(rich):
+    one = msgspec.structs.replace(rich.findings[0], kind=Reason.CLAIM_CONTRADICTED, sender_zone=None)
+    assert phrases.senders(one).startswith("declared zones: ")
+    assert phrases.senders(msgspec.structs.replace(one, kind=Reason.NOT_HEARD, senders=())) == ""
+
+
+def test_a_finding_of_a_source_or_the_policy_counts_nothing_sent(rich):
+    bare = msgspec.structs.replace(rich.findings[0], sender_zone=None, senders=(), receiver=None, first_seen=None)
+    for kind in (Reason.SENSOR_ABSENT, Reason.SEEN_AFTER, Reason.GAP):
+        one = msgspec.structs.replace(bare, kind=kind)
+        assert {phrases.how_much(one), phrases.how_often(one), phrases.senders(one), phrases.receiver(one)} == {""}
+        report, file = msgspec.structs.replace(rich, findings=(one,)), io.BytesIO()
+        write_text(report, file)
+        for shown in (file.getvalue().decode(), render_html(report), render_markdown(report)):
+            assert one.id in shown
+            assert "no declared zone" not in shown
+            assert "address unknown" not in shown
 
 
 def test_what_a_channel_rests_on_is_told_with_it():

@@ -19,7 +19,7 @@ from flowwatch.ops.config import Notify
 from flowwatch.ops.notify import http
 from flowwatch.ops.notify.secret import secret
 from flowwatch.ops.notify.wording import text
-from flowwatch.reports import facts, phrases
+from flowwatch.reports import facts, phrases, placed
 from flowwatch.reports.escape import terminal
 from flowwatch.reports.jsonl import rfc3339
 
@@ -100,6 +100,6 @@ def _observed(one: Finding | None) -> dict[str, str]:
     return {
         "destination": phrases.receiver(one),
         "names": ", ".join(facts.names(one.names)),
-        "place": phrases.place(one.place) if one.place else "",
+        "place": placed.place(one.place) if one.place else "",
         "next": one.remedy,
     }
