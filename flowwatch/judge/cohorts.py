@@ -163,8 +163,8 @@ def _times(columns: TransmissionColumns, books: Sequence[Rulebook]) -> Iterator[
     flows = columns.flows
     if not len(flows):
         return
-    span = int(columns.start.min()), int(columns.end.max())
-    edges = np.array(sorted(set(_edges(books, span, columns.recorded_since))), np.int64)
+    days = np.unique(np.concatenate([columns.start, columns.end]) // _DAY).tolist()
+    edges = np.array(sorted(set(_edges(books, days, columns.recorded_since))), np.int64)
     for times in (columns.start, columns.end):
         yield np.searchsorted(edges, times, side="right")
     yield columns.timed.astype(np.int64) * 2 + columns.begun_before
@@ -183,21 +183,24 @@ def _near(columns: TransmissionColumns, books: Sequence[Rulebook], error: int) -
         yield np.where(close, numbers(pa.array(times)), 0)
 
 
-def _edges(books: Sequence[Rulebook], span: tuple[Instant, Instant], since: Iterable[Instant]) -> Iterator[Instant]:
-    """Every instant from which on a rule may hold that did not before, or no longer does."""
+def _edges(books: Sequence[Rulebook], days: Sequence[int], since: Iterable[Instant]) -> Iterator[Instant]:
+    """Every instant from which on a rule may hold that did not before, or no longer does, around some days."""
+    return (at for at in _instants(books, days, since) if _EARLIEST <= at <= _LATEST)
+
+
+def _instants(books: Sequence[Rulebook], days: Sequence[int], since: Iterable[Instant]) -> Iterator[int]:
     for book in books:
         policy, errors = book.policy, {0}
         for sensor in policy.sensors:
             errors |= {sensor.clock_error.ns, -sensor.clock_error.ns}
-        told = [*_declared(book), *_daily(book, span, max(errors))]
-        yield from (at + error for at in told for error in errors if -_FAR < at + error < _FAR)
+        told = [*_declared(book), *_daily(book, days, max(errors))]
+        yield from (at + error for at in told for error in errors)
         yield from (at + policy.defaults.dns_binding.ttl_cap.ns for at in since)
         if any(server.expect != _NOWHERE for server in policy.servers):  # data ages by days
-            yield from range(span[0] // _DAY * _DAY, span[1] + _DAY, _DAY)
+            yield from (day * _DAY for one in days for day in (one, one + 1))
 
 
-_FAR = 1 << 62
-_MOST = (1 << 63) - 1
+_EARLIEST, _LATEST = -(1 << 63), (1 << 63) - 1
 
 
 def _declared(book: Rulebook) -> Iterator[Instant]:
@@ -212,17 +215,19 @@ def _declared(book: Rulebook) -> Iterator[Instant]:
     yield from (at for at in told if at is not None)
 
 
-def _daily(book: Rulebook, span: tuple[Instant, Instant], error: int) -> Iterator[Instant]:
-    """The instants at which daily windows open and close around the span."""
+def _daily(book: Rulebook, days: Sequence[int], error: int) -> Iterator[Instant]:
+    """The instants at which daily windows open and close around the days."""
     zone = zoneinfo.ZoneInfo(book.policy.policy.timezone)
     windows = {_clocked(window) for channel in book.policy.channels for window in channel.when if window.days}
     if not windows:
         return
-    first, last = (dt.date(1970, 1, 1) + dt.timedelta(days=at // _DAY) for at in span)
-    around = 3 + error // _DAY
-    for day in range(first.toordinal() - around, last.toordinal() + around + 1):
+    around = range(-3 - error // _DAY, 4 + error // _DAY)
+    for day in sorted({day + near for day in days for near in around}):
         for window in windows:
-            yield from opening(window, dt.date.fromordinal(day), zone)
+            yield from opening(window, _EPOCH + dt.timedelta(days=day), zone)
+
+
+_EPOCH = dt.date(1970, 1, 1)
 
 
 def _clocked(window: Window) -> Window:
@@ -240,7 +245,7 @@ def _sizes(columns: TransmissionColumns, books: Sequence[Rulebook], *, forth: bo
     bounds |= {term.bytes_out_min for term in terms if term.bytes_out_min is not None}
     limits = (channel.limits for book in books for channel in book.channels)
     bounds |= {one.bytes_out_per_flow + 1 for one in limits if one is not None and one.bytes_out_per_flow is not None}
-    edges = np.array(sorted(min(one, _MOST) for one in bounds), np.int64)
+    edges = np.array(sorted(min(one, _LATEST) for one in bounds), np.int64)
     yield _by_side(columns, 1 + columns.attempted.astype(np.int64), forth=forth)
     for amount in (columns.least, columns.most):
         cell = np.where(amount < 0, len(edges) + 1, np.searchsorted(edges, amount, side="right"))

@@ -12,6 +12,7 @@ import numpy as np
 from flowwatch.alike import Numbers, firsts, numbers, shared, sums, together
 from flowwatch.judge.findings import EVIDENCE_MOST, worth_telling
 from flowwatch.judge.held import Held
+from flowwatch.judge.observation import unattempted
 from flowwatch.judge.transmission import Locate
 from flowwatch.model import (
     Decision,
@@ -41,6 +42,8 @@ class Decisions(Sequence[Decision]):
         self, sent: Transmissions, cohort: Numbers, alike: Sequence[Decision], derive: Derive, locate: Locate
     ) -> None:
         self.sent = sent
+        self.columns = _as_judged(sent.columns, cohort, alike)
+        """An attempt that judging does not take for one is none here."""
         self.cohort = cohort
         """By transmission."""
         self.alike = alike
@@ -69,7 +72,11 @@ class Decisions(Sequence[Decision]):
         located = decision.place
         if located is not None and decision.far_end is None and decision.asked is None:
             located = self._locate(sent.receiver_ip, sent.start)
-        return msgspec.structs.replace(decision, transmission=sent, place=located)
+        return msgspec.structs.replace(decision, transmission=self._seen(place, sent), place=located)
+
+    def _seen(self, place: int, sent: Transmission) -> Transmission:
+        """The transmission as it was judged."""
+        return unattempted(sent) if sent.attempted and not self.columns.attempted[place] else sent
 
     def pick(self, places: Numbers) -> list[Decision]:
         """The decisions at the places."""
@@ -101,12 +108,12 @@ class Decisions(Sequence[Decision]):
         group = np.array([known.setdefault(of(one), len(known)) for one in self.alike], np.int64)
         if not len(group):
             return {}
-        figures = _Figures(self.sent.columns, np.arange(len(self)), group[self.cohort], len(known))
+        figures = _Figures(self.columns, np.arange(len(self)), group[self.cohort], len(known))
         return {thing: figures.tally(place) for thing, place in known.items()}
 
     def held(self) -> list[Held]:
         """What is in scope, by cohort and receiver, as they come."""
-        columns = self.sent.columns
+        columns = self.columns
         judged = self.where(lambda one: one.verdict is not Verdict.OUT_OF_SCOPE)
         if not len(judged):
             return []
@@ -121,7 +128,8 @@ class Decisions(Sequence[Decision]):
         told = np.array([len(places) > 0 for places in earliest])
         exact = iter(self.pick(np.array([places[0] for places in earliest if len(places)], np.int64)))
         alike = iter(self.like(first[~told]))
-        shown = self.sent.pick(np.concatenate(earliest))
+        places = np.concatenate(earliest)
+        shown = [self._seen(int(place), sent) for place, sent in zip(places, self.sent.pick(places), strict=True)]
         ends = np.cumsum([len(places) for places in earliest])
         return [
             Held(
@@ -142,7 +150,7 @@ class Decisions(Sequence[Decision]):
         told = np.array([worth_telling(self.alike[one]) for one in self.cohort[first]], np.bool_)
         found = [nothing] * len(first)
         among = np.flatnonzero(told[cell])
-        start = self.sent.columns.start[self.sent.columns.row[judged[among]]]
+        start = self.columns.start[self.columns.row[judged[among]]]
         among = among[np.lexsort((among, start, cell[among]))]
         edges = np.flatnonzero(np.diff(cell[among], prepend=-1))
         for places in np.split(among, edges[1:]) if len(among) else ():
@@ -161,7 +169,7 @@ def selected(
     `wanted` must not ask for what differs within a cohort. `among` may leave out more of a great recording.
     """
     if isinstance(decisions, Decisions):
-        columns, places = decisions.sent.columns, decisions.where(wanted)
+        columns, places = decisions.columns, decisions.where(wanted)
         if until is not None:
             places = places[columns.start[columns.row[places]] < until]
         return decisions.like(places if among is None else among(columns, places))
@@ -177,7 +185,7 @@ def by_day(decisions: Sequence[Decision], wanted: Callable[[Decision], bool]) ->
     if not isinstance(decisions, Decisions):
         yield from ((one, one.transmission.end) for one in decisions if wanted(one))
         return
-    columns, places = decisions.sent.columns, decisions.where(wanted)
+    columns, places = decisions.columns, decisions.where(wanted)
     row, forth = columns.row[places], columns.forth[places]
     receiver = np.where(forth, *(numbers(columns.flows[f"{side}_ip"])[row] for side in ("dst", "src")))
     silent = (columns.acked[places] == 0).astype(np.int64)
@@ -186,6 +194,14 @@ def by_day(decisions: Sequence[Decision], wanted: Callable[[Decision], bool]) ->
     first = order[np.flatnonzero(np.diff(alike[order], prepend=-1))]
     last = _edge(np.maximum, columns.end[row], alike, len(first))
     yield from ((one, end or 0) for one, end in zip(decisions.like(places[first]), last, strict=True))
+
+
+def _as_judged(columns: TransmissionColumns, cohort: Numbers, alike: Sequence[Decision]) -> TransmissionColumns:
+    """The columns with the attempts that judging took for such."""
+    attempted = columns.attempted & np.array([one.transmission.attempted for one in alike], np.bool_)[cohort]
+    return msgspec.structs.replace(
+        columns, attempted=attempted, most=np.where(columns.attempted & ~attempted, -1, columns.most)
+    )
 
 
 class _Figures:

@@ -39,7 +39,7 @@ from flowwatch.transmissions.directions import (
 )
 from flowwatch.transmissions.joining import Joined, joined
 from flowwatch.transmissions.naming import BoundNames, responder_names
-from flowwatch.transmissions.parts import whole
+from flowwatch.transmissions.parts import MOST_COUNTED, whole
 from flowwatch.transmissions.questions import questions
 from flowwatch.transmissions.recorders import recorders
 from flowwatch.transmissions.rows import FlowRow
@@ -132,7 +132,8 @@ class _Recording:
         for place, row in zip(rest, self._rows.rows(rest), strict=True):
             told, amount = sent(row, side, both_recorded=bool(both[place]))
             found.payload[place], found.attempts[place] = told is Sent.PAYLOAD, told is Sent.ATTEMPT
-            found.least[place], found.most[place] = amount.least, -1 if amount.most is None else amount.most
+            found.least[place] = min(amount.least, MOST_COUNTED)
+            found.most[place] = -1 if amount.most is None else min(amount.most, MOST_COUNTED)
         return found
 
     def _records_both(self, flows: pa.Table) -> Flags:
