@@ -96,7 +96,8 @@ def _initiator_ports(columns: TransmissionColumns) -> Numbers:
     """The initiator's port where a rule may look at it, and whether who opened the flow is only guessed."""
     flows = columns.flows
     port = numbers(flows["src_port"])
-    guessed = columns.begun_before & among(flows["direction_basis"], ["first_record"])
+    basis = flows["direction_basis"]
+    guessed = columns.begun_before & (among(basis, ["first_record"]) | ~flags(basis.is_valid()))
     configuring = np.isin(plain(flows["src_port"].cast(pa.int64()).fill_null(-1)), _ADDRESSED_BY_PORT)
     counts = guessed | configuring | among(flows["proto"], ["icmp", "icmp6"])
     return np.where(counts, port + 1, 0) * 2 + guessed

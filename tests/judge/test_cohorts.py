@@ -10,16 +10,32 @@ import functools
 import random
 
 import msgspec
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowwatch.audit import _binding as binding_of
 from flowwatch.judge import judge
-from flowwatch.model import Coverage
+from flowwatch.model import Amount, Coverage
 from flowwatch.places import Locator
 from flowwatch.policy import parse
 from flowwatch.policy.terms import PolicySet
 from flowwatch.transmissions import derive, questions
+from flowwatch.transmissions.connections import connections
+from flowwatch.transmissions.directions import (
+    Sent,
+    Side,
+    both_seen,
+    both_sides_seen,
+    opening_seen,
+    openings_seen,
+    sent,
+    sent_columns,
+)
+from flowwatch.transmissions.joining import joined
+from flowwatch.transmissions.parts import whole
+from flowwatch.transmissions.rows import flow_rows
+from flowwatch.transmissions.translation import untranslated
 from tests.transmissions.tables import SECOND, flow, flows, lookup, lookups
 
 MIDNIGHT = int(dt.datetime(2026, 11, 3, tzinfo=dt.UTC).timestamp()) * SECOND
@@ -343,6 +359,8 @@ ALONE = sorted(set(CHANGES) - JOINING)
 UNCOUNTED = dict.fromkeys(["src_payload", "dst_payload", "src_acked", "dst_acked"])
 UNSENT = {"src_payload": 0, "dst_payload": 0, "src_acked": None, "dst_acked": None, "dst_packets": 0}
 QUIC = {"proto": "udp", "state": None, "dst_port": 443}
+MOVED = {"app": None, "sni": None, "dst_ip": "203.0.113.9"}
+"""What may be a QUIC connection that went on at another address."""
 USUAL = [
     {"dst_port": 443, "app": "tls", "tls_version": "1.2", "sni": "one.r.example", "dst_ip": "198.51.100.2"},
     {"dst_port": 443, "app": "tls", "tls_version": "1.3", "sni": "two.r.example", "dst_ip": "198.51.100.3"},
@@ -377,9 +395,14 @@ def _rows(draw, names=ALONE, kinds=3, most=10):
         start = _time(draw) or MIDNIGHT
         usual = {"source": "in.pcap", "src_ip": "192.0.2.1", "start": start, "end": start}
         like = _changed(draw, flow(**(usual | draw.choice(USUAL))), names, 3)
-        made += [_whole(_changed(draw, like, names, 2)) for _ in range(draw.randint(1, most))]
+        again = [_changed(draw, like, names, 2) for _ in range(draw.randint(1, most))]
+        made += [_whole(one | MOVED if like.get("app") == "quic" and draw.random() < 0.5 else one) for one in again]
     order = draw.sample(range(len(made)), len(made))
-    return [one | {"first_record": place, "last_record": place} for place, one in zip(order, made, strict=True)]
+    shared = draw.choice([1, 1, 1, 2])
+    return [
+        one | {"first_record": place // shared, "last_record": draw.choice([None, place // shared])}
+        for place, one in zip(order, made, strict=True)
+    ]
 
 
 def _whole(row):
@@ -427,10 +450,43 @@ DRAWN = st.integers(0, 2**64).map(random.Random)
 def test_judging_columns_is_judging_one_by_one(draw):
     policy, coverage = _policies(draw), _coverage(draw)
     given_, told = flows(*_rows(draw)), lookups(*_lookups(draw))
-    sent, asked = derive(given_, told, coverage, binding_of(policy)), questions(told)
+    derived, asked = derive(given_, told, coverage, binding_of(policy)), questions(told)
     with Locator(policy.place_facts if policy else (), embedded=None) as locator:
-        one, other = (judge(each, asked, policy, locator.locate, coverage) for each in (sent, list(sent)))
+        one, other = (judge(each, asked, policy, locator.locate, coverage) for each in (derived, list(derived)))
     assert list(one.decisions) == list(other.decisions)
     for name in one.__struct_fields__:
         if name != "decisions":
             assert getattr(one, name) == getattr(other, name), name
+
+
+@LAWS
+@given(draw=DRAWN, both=st.booleans())
+def test_what_sides_sent_is_told_of_columns_as_of_rows(draw, both):
+    given_ = flows(*_rows(draw))
+    made = flow_rows(given_)
+    openings, seen = openings_seen(given_), both_sides_seen(given_)
+    assert openings.tolist() == [opening_seen(row) for row in made]
+    assert seen.tolist() == [both_seen(row) for row in made]
+    recorded = seen | both
+    for side in Side:
+        told = sent_columns(given_, side, openings=openings, both_recorded=recorded)
+        for place in told.known.nonzero()[0]:
+            kind, amount = sent(made[place], side, both_recorded=bool(recorded[place]))
+            assert (told.payload[place], told.attempts[place]) == (kind is Sent.PAYLOAD, kind is Sent.ATTEMPT)
+            if kind is not Sent.NOTHING:
+                most = None if told.most[place] < 0 else told.most[place]
+                assert Amount(told.least[place], most) == amount
+
+
+@LAWS
+@given(draw=DRAWN)
+def test_joined_rows_are_the_connections_in_their_order(draw):
+    given_ = flows(*_rows(draw, [*CHANGES, *JOINING, *JOINING], kinds=2))
+    skew = draw.choice([0, 1, 5]) * SECOND
+    recorders = draw.choice([{}, {"in.pcap": "tap", "in2.pcap": "tap"}])
+    whole_ = whole(given_)
+    expected = connections(untranslated(flow_rows(whole_), skew), recorders, skew)
+    found = joined(whole_, recorders, skew)
+    assert found.rows(np.arange(len(found.flows))) == expected
+    plain = [msgspec.structs.replace(row, told=None, named_by=None) for row in expected]
+    assert flow_rows(found.flows) == plain
