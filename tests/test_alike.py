@@ -72,13 +72,17 @@ def test_combinations_are_numbered_as_they_come(made):
     found = together([np.array(one, np.int64) for one in parts], count)
     combined = list(zip(*parts, strict=True)) if parts else [()] * count
     assert found.tolist() == _counted(combined)
-    assert firsts(found).tolist() == [
-        place for place, one in enumerate(combined) if one not in combined[:place]
-    ]
+    assert firsts(found).tolist() == [place for place, one in enumerate(combined) if one not in combined[:place]]
 
 
 @LAWS
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0, 1, 2**21, 2**42, 2**53 + 1, 2**63 - 1]) | st.integers(0, 2**63 - 1))))
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3), st.sampled_from([0, 1, 2**21, 2**42, 2**53 + 1, 2**63 - 1]) | st.integers(0, 2**63 - 1)
+        )
+    )
+)
 def test_sums_are_exact(given_):
     groups = np.array([group for group, _ in given_], np.int64)
     values = np.array([value for _, value in given_], np.int64)

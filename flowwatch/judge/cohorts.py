@@ -22,7 +22,7 @@ from flowwatch.alike import Numbers, among, flags, numbers, one_array, plain, to
 from flowwatch.judge.rulebook import PRIVATE, Rulebook
 from flowwatch.judge.scope import SPECIAL
 from flowwatch.model import Instant, TransmissionColumns, Transmissions, asks_by_path
-from flowwatch.policy.match import Cidr, address_key, inside_nat64
+from flowwatch.policy.match import Cidr, Networks, address_key, inside_nat64
 from flowwatch.policy.terms import Expectation, Window
 from flowwatch.policy.windows import opening
 
@@ -120,13 +120,13 @@ class _Networks:
     """Where an address lies among all networks that rules name."""
 
     def __init__(self, books: Sequence[Rulebook]) -> None:
-        self._placed = [
-            cidr
+        self._placed = Networks(
+            (cidr, True)
             for book in books
             for server in book.policy.servers
             if server.expect != _NOWHERE
             for cidr in server.match.cidrs
-        ]
+        )
         points: dict[int, set[int]] = {4: set(), 6: set()}
         named = (cidr for book in books for cidr in _named(book.policy))
         for cidr in (*named, *SPECIAL, *map(Cidr.parse, PRIVATE)):
@@ -138,7 +138,7 @@ class _Networks:
     def between(self, address: str) -> object:
         """Equal where no network holds one address and not the other; the address itself where its place counts."""
         key = address_key(address)
-        if key is None or any(cidr.covers(address) for cidr in self._placed):
+        if key is None or self._placed.lookup(address):
             return address
         inner = inside_nat64(key)
         return tuple((version, bisect.bisect(self._points[version], at)) for version, at in filter(None, (key, inner)))

@@ -9,7 +9,7 @@ from typing import TypeVar, overload
 import msgspec
 import numpy as np
 
-from flowwatch.alike import Numbers, firsts, numbers, shared, sums, together
+from flowwatch.alike import Flags, Numbers, firsts, numbers, shared, sums, together
 from flowwatch.judge.findings import EVIDENCE_MOST, worth_telling
 from flowwatch.judge.held import Held
 from flowwatch.judge.observation import unattempted
@@ -39,7 +39,13 @@ class Decisions(Sequence[Decision]):
     """The decision on each transmission."""
 
     def __init__(
-        self, sent: Transmissions, cohort: Numbers, alike: Sequence[Decision], derive: Derive, locate: Locate
+        self,
+        sent: Transmissions,
+        cohort: Numbers,
+        alike: Sequence[Decision],
+        derive: Derive,
+        locate: Locate,
+        alone: Flags | None = None,
     ) -> None:
         self.sent = sent
         self.columns = _as_judged(sent.columns, cohort, alike)
@@ -50,13 +56,15 @@ class Decisions(Sequence[Decision]):
         """By cohort the decision on its first."""
         self._derive = derive
         self._locate = locate
-        self._alone = np.bincount(cohort, minlength=len(alike)) == 1
+        self._alone = np.bincount(cohort, minlength=len(alike)) == 1 if alone is None else alone
+        """By cohort whether its decision is on all there is of it: who is left of several is not whom it is on."""
 
     def replaced(self, places: Numbers, decisions: Sequence[Decision]) -> "Decisions":
         """The same but for those at the places, each a cohort of its own."""
         cohort = self.cohort.copy()
         cohort[places] = np.arange(len(places)) + len(self.alike)
-        return Decisions(self.sent, cohort, [*self.alike, *decisions], self._derive, self._locate)
+        alone = np.append(self._alone, np.ones(len(places), np.bool_))
+        return Decisions(self.sent, cohort, [*self.alike, *decisions], self._derive, self._locate, alone)
 
     def where(self, wanted: Callable[[Decision], bool]) -> Numbers:
         """The places of the decisions for which it holds; it must not ask for what differs within a cohort."""
