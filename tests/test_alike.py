@@ -26,7 +26,7 @@ KINDS = {
 
 def _counted(values):
     """Each value's place among the distinct ones, as they come."""
-    known = {}
+    known: dict[str, int] = {}
     return [known.setdefault(repr(value), len(known)) for value in values]
 
 

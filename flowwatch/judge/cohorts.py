@@ -21,7 +21,7 @@ import pyarrow as pa
 from flowwatch.alike import Numbers, among, flags, numbers, one_array, plain, together
 from flowwatch.judge.rulebook import PRIVATE, Rulebook
 from flowwatch.judge.scope import SPECIAL
-from flowwatch.model import Instant, TransmissionColumns, Transmissions, asks_by_path
+from flowwatch.model import EARLIEST, LATEST, MOST_COUNTED, Instant, TransmissionColumns, Transmissions, asks_by_path
 from flowwatch.policy.match import Cidr, Networks, address_key, inside_nat64
 from flowwatch.policy.terms import Expectation, Window
 from flowwatch.policy.windows import opening
@@ -186,7 +186,7 @@ def _near(columns: TransmissionColumns, books: Sequence[Rulebook], error: int) -
 
 def _edges(books: Sequence[Rulebook], days: Sequence[int], since: Iterable[Instant]) -> Iterator[Instant]:
     """Every instant from which on a rule may hold that did not before, or no longer does, around some days."""
-    return (at for at in _instants(books, days, since) if _EARLIEST <= at <= _LATEST)
+    return (at for at in _instants(books, days, since) if EARLIEST <= at <= LATEST)
 
 
 def _instants(books: Sequence[Rulebook], days: Sequence[int], since: Iterable[Instant]) -> Iterator[int]:
@@ -199,9 +199,6 @@ def _instants(books: Sequence[Rulebook], days: Sequence[int], since: Iterable[In
         yield from (at + policy.defaults.dns_binding.ttl_cap.ns for at in since)
         if any(server.expect != _NOWHERE for server in policy.servers):  # data ages by days
             yield from (day * _DAY for one in days for day in (one, one + 1))
-
-
-_EARLIEST, _LATEST = -(1 << 63), (1 << 63) - 1
 
 
 def _declared(book: Rulebook) -> Iterator[Instant]:
@@ -246,7 +243,7 @@ def _sizes(columns: TransmissionColumns, books: Sequence[Rulebook], *, forth: bo
     bounds |= {term.bytes_out_min for term in terms if term.bytes_out_min is not None}
     limits = (channel.limits for book in books for channel in book.channels)
     bounds |= {one.bytes_out_per_flow + 1 for one in limits if one is not None and one.bytes_out_per_flow is not None}
-    edges = np.array(sorted(min(one, _LATEST) for one in bounds), np.int64)
+    edges = np.array(sorted(min(one, MOST_COUNTED) for one in bounds), np.int64)
     yield _by_side(columns, 1 + columns.attempted.astype(np.int64), forth=forth)
     for amount in (columns.least, columns.most):
         cell = np.where(amount < 0, len(edges) + 1, np.searchsorted(edges, amount, side="right"))

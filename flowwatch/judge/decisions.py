@@ -15,6 +15,8 @@ from flowwatch.judge.held import Held
 from flowwatch.judge.observation import unattempted
 from flowwatch.judge.transmission import Locate
 from flowwatch.model import (
+    EARLIEST,
+    LATEST,
     Decision,
     Instant,
     Tally,
@@ -251,7 +253,7 @@ def spans_of(
 
 def _edge(of: np.ufunc, times: Numbers, group: Numbers, count: int) -> list[Instant | None]:
     """The earliest or latest time of each group; None of one without."""
-    found = np.full(count, (1 << 63) - 1 if of is np.minimum else -(1 << 63), np.int64)
+    found = np.full(count, LATEST if of is np.minimum else EARLIEST, np.int64)
     of.at(found, group, times)
     known = np.bincount(group, minlength=count) > 0
     return [value if one else None for value, one in zip(found.tolist(), known.tolist(), strict=True)]

@@ -17,10 +17,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from flowwatch.model import Instant
+from flowwatch.model import MOST_COUNTED, Instant
 from flowwatch.transmissions.directions import opening_seen
 from flowwatch.transmissions.naming import host_name
-from flowwatch.transmissions.parts import BASES, IDLE, MOST_COUNTED, OTHER_IDLE
+from flowwatch.transmissions.parts import BASES, IDLE, OTHER_IDLE
 from flowwatch.transmissions.rows import FlowRow
 
 _Ends = tuple[str, str, int | None, str, int | None]

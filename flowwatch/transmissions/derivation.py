@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 
 from flowwatch.alike import Flags, Numbers, among, firsts, flags, plain, shared, together
 from flowwatch.model import (
+    EARLIEST,
+    MOST_COUNTED,
     Account,
     Amount,
     Coverage,
@@ -39,7 +41,7 @@ from flowwatch.transmissions.directions import (
 )
 from flowwatch.transmissions.joining import Joined, joined
 from flowwatch.transmissions.naming import BoundNames, responder_names
-from flowwatch.transmissions.parts import MOST_COUNTED, whole
+from flowwatch.transmissions.parts import whole
 from flowwatch.transmissions.questions import questions
 from flowwatch.transmissions.recorders import recorders
 from flowwatch.transmissions.rows import FlowRow
@@ -153,7 +155,7 @@ class _Recording:
         firsts = pa.array([self._firsts[source] for source in sorted(self._firsts)], pa.int64())
         source_firsts = firsts.take(pc.index_in(flows["source"].cast(pa.utf8()), known).combine_chunks())
         start = plain(pc.fill_null(pc.coalesce(since, until, source_firsts), 0))
-        end = np.maximum(start, plain(pc.fill_null(until, _EARLIEST)))
+        end = np.maximum(start, plain(pc.fill_null(until, EARLIEST)))
         return start, end, flags(pc.is_valid(pc.coalesce(since, until)))
 
     def _answered(self, ends: "_Ends", start: Numbers, before: Flags) -> tuple[Numbers, Flags]:
@@ -346,4 +348,3 @@ def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
 
 
 _RANK = {kind: kind.rank for kind in NameClass}
-_EARLIEST = -(1 << 63)

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch.model import FLOWS
+from flowwatch.model import FLOWS, MOST_COUNTED
 
 _SECOND = 10**9
 IDLE = {"tcp": 3600 * _SECOND}
@@ -356,10 +356,6 @@ def _fitting(sums: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_uint64(sums.type):
         return sums
     return pc.if_else(pc.greater(sums, MOST_COUNTED), pa.scalar(MOST_COUNTED, sums.type), sums).cast(pa.uint64())
-
-
-MOST_COUNTED = (1 << 63) - 1
-"""The largest count the tables hold."""
 
 
 def _roomy(values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -12,12 +12,13 @@ import random
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowwatch.audit import _binding as binding_of
 from flowwatch.judge import judge
-from flowwatch.model import Amount, Coverage, Destination, Finding, Place
+from flowwatch.model import Amount, Coverage, Destination, Finding, OpenedBy, Place
 from flowwatch.places import Locator
 from flowwatch.policy import parse
 from flowwatch.policy.terms import PolicySet
@@ -360,6 +361,7 @@ ALONE = sorted(set(CHANGES) - JOINING)
 UNCOUNTED = dict.fromkeys(["src_payload", "dst_payload", "src_acked", "dst_acked"])
 UNSENT = {"src_payload": 0, "dst_payload": 0, "src_acked": None, "dst_acked": None, "dst_packets": 0}
 QUIC = {"proto": "udp", "state": None, "dst_port": 443}
+SEALED = {"app": "tls", "tls_version": "1.2", "cert_issuer": "CN=R", "dst_payload": 0}
 MOVED = {"app": None, "sni": None, "dst_ip": "203.0.113.9"}
 """What may be a QUIC connection that went on at another address."""
 USUAL = [
@@ -382,6 +384,9 @@ USUAL = [
     {"bytes_scope": "ip", "src_packets": 9, "dst_ip": "203.0.113.9", **UNCOUNTED},
     {"dst_ip": "198.51.100.6", "cert_spki_sha256": DIGEST, "tls_version": "1.2", "app": "tls"},
     UNSENT | {"state": "S0"},
+    {"dst_ip": "198.51.100.3", "sni": "two.r.example", "cert_names": ["two.r.example"], **SEALED},
+    {"dst_ip": "198.51.100.4", "app": "tls", "sni": "one.r.example", "http_method": "CONNECT"},
+    {"dst_ip": "198.51.100.5", "app": "http", "name": "one.r.example", "name_source": "connect"},
 ]
 
 
@@ -513,7 +518,42 @@ def test_who_is_left_of_a_cohort_whose_first_has_moved_keeps_its_own_decision():
     moved = quic | MOVED | {"first_record": 2, "start": quic["start"] + 3 * SECOND, "end": quic["end"] + 3 * SECOND}
     late = moved | {"first_record": 3, "start": quic["start"] + 90 * SECOND, "end": quic["end"] + 90 * SECOND}
     sent = derive(flows(quic, moved, late), lookups(), ())
-    one, other = (judge(each, [], policy, lambda address, _at: Place(address=address)) for each in (sent, list(sent)))
-    assert list(one.decisions) == list(other.decisions)
+    one, other = _both(sent, policy)
     assert [found.verdict.value for found in one.decisions] == ["approved", "indeterminate", "unapproved"]
     assert one.findings == other.findings
+
+
+@pytest.mark.parametrize("at", [-(2**63), 2**63 - 1])
+def test_times_at_the_ends_of_what_tables_hold_are_judged(at):
+    """A daily window, a cap and answers lie around them, beyond what a table holds."""
+    policy = PolicySet((_version(1, (None, None), DEFAULTS[0], frozenset({"sensors"}), frozenset(CHANNELS)),))
+    given_ = [flow(start=at, end=at), flow(start=at, end=2**63 - 1, first_record=2), flow(start=None, end=None)]
+    told = lookups(lookup(("ingest.example", "A", "198.51.100.20", 2**32 - 1), time=at))
+    _both(derive(flows(*given_), told, (), binding_of(policy)), policy)
+
+
+def test_rows_of_a_connection_whose_counts_no_table_holds_together_count_the_most():
+    rows_ = [flow(first_record=place, conn_id="c", src_payload=2**63 - 1) for place in range(2)]
+    rows_.append(flow(first_record=4, src_payload=2**63 - 1))
+    sent = derive(flows(*rows_), lookups(), ())
+    assert [one.sent.exact for one in sent if one.opened_by is OpenedBy.SENDER] == [2**63 - 1] * 2
+    one, _ = _both(sent, None)
+    assert sum(tally.bytes for tally in one.verdicts.values()) == 2 * (2**63 - 1) + sum(
+        one.sent.least for one in sent if one.opened_by is OpenedBy.RECEIVER
+    )
+
+
+@pytest.mark.parametrize(
+    "policy", [None, PolicySet((_version(1, (None, None), "", frozenset(), frozenset(CHANNELS)),))]
+)
+def test_of_nothing_nothing_is_judged(policy):
+    one, _ = _both(derive(flows(), lookups(), ()), policy)
+    assert (list(one.decisions), one.destinations) == ([], ())
+
+
+def _both(sent, policy):
+    """The judgements on columns and one by one, whose decisions and tallies are equal."""
+    one, other = (judge(each, [], policy, lambda address, _at: Place(address=address)) for each in (sent, list(sent)))
+    assert list(one.decisions) == list(other.decisions)
+    assert (one.verdicts, one.out_of_scope) == (other.verdicts, other.out_of_scope)
+    return one, other
