@@ -387,6 +387,8 @@ USUAL = [
     {"dst_ip": "198.51.100.3", "sni": "two.r.example", "cert_names": ["two.r.example"], **SEALED},
     {"dst_ip": "198.51.100.4", "app": "tls", "sni": "one.r.example", "http_method": "CONNECT"},
     {"dst_ip": "198.51.100.5", "app": "http", "name": "one.r.example", "name_source": "connect"},
+    {"src_ip": "203.0.113.200", "dst_ip": "198.51.100.1"},
+    {"dst_ip": "198.51.100.1", "layers": [("gre", {"src": "192.0.2.1", "dst": "203.0.113.9"})]},
 ]
 
 
@@ -419,20 +421,23 @@ def _whole(row):
     return {name: value for name, value in row.items() if name != "layers"} | ends
 
 
-def _lookups(draw):
-    """Lookups whose answers live and end around the flows."""
+def _lookups(draw, rows):
+    """Lookups whose answers live and end around the flows, mostly of their addresses."""
     found = []
+    near = [(one["src_ip"], one["dst_ip"]) for one in rows if "host.test" not in (one["src_ip"], one["dst_ip"])]
+    near = [*near, *(one[::-1] for one in near), (draw.choice(ADDRESSES[:16]), draw.choice(ADDRESSES[:-1]))]
     for place in range(draw.randrange(5)):
         name, chain = draw.choice(NAMES), draw.choice([None, None, "e.cdn.test", "e.other.test"])
         records = [(name, "CNAME", chain, 300)] if chain else []
-        records.append((chain or name, "A", draw.choice(ADDRESSES[:-1]), draw.choice([None, 1, 9, 300])))
+        client, address = draw.choice(near)
+        records.append((chain or name, "A", address, draw.choice([None, 1, 9, 300])))
         found.append(
             lookup(
                 *records,
                 record=place,
                 source=draw.choice(["in.pcap", "dns.log"]),
                 time=MIDNIGHT + draw.choice([-70, -31, -9, 0, 9, 20]) * SECOND,
-                client_ip=draw.choice(ADDRESSES[:16]),
+                client_ip=client,
                 server_ip=draw.choice(["203.0.113.53", "203.0.113.53", "203.0.113.54"]),
                 qname=name,
                 name_exact=draw.random() < 0.8,
@@ -468,7 +473,8 @@ DRAWN = st.integers(0, 2**64).map(random.Random)
 @given(draw=DRAWN)
 def test_judging_columns_is_judging_one_by_one(draw):
     policy, coverage = _policies(draw), _coverage(draw)
-    given_, told = flows(*_rows(draw)), lookups(*_lookups(draw))
+    made = _rows(draw)
+    given_, told = flows(*made), lookups(*_lookups(draw, made))
     derived, asked = derive(given_, told, coverage, binding_of(policy)), questions(told)
     with Locator(policy.place_facts if policy else (), embedded=None) as locator:
         one, other = (judge(each, asked, policy, locator.locate, coverage) for each in (derived, list(derived)))
@@ -543,10 +549,10 @@ def test_rows_of_a_connection_whose_counts_no_table_holds_together_count_the_mos
     )
 
 
-@pytest.mark.parametrize(
-    "policy", [None, PolicySet((_version(1, (None, None), "", frozenset(), frozenset(CHANNELS)),))]
-)
-def test_of_nothing_nothing_is_judged(policy):
+@pytest.mark.parametrize("versions", [0, 1])
+def test_of_nothing_nothing_is_judged(versions):
+    whole_ = _version(1, (None, None), "", frozenset(), frozenset(CHANNELS))
+    policy = PolicySet((whole_,)) if versions else None
     one, _ = _both(derive(flows(), lookups(), ()), policy)
     assert (list(one.decisions), one.destinations) == ([], ())
 
