@@ -364,6 +364,13 @@ QUIC = {"proto": "udp", "state": None, "dst_port": 443}
 SEALED = {"app": "tls", "tls_version": "1.2", "cert_issuer": "CN=R", "dst_payload": 0}
 MOVED = {"app": None, "sni": None, "dst_ip": "203.0.113.9"}
 """What may be a QUIC connection that went on at another address."""
+
+
+def _moved(draw):
+    """Such a connection, or one with a handshake of its own."""
+    return MOVED | {"alpn": draw.choice([None, None, ["h3"]])}
+
+
 USUAL = [
     {"dst_port": 443, "app": "tls", "tls_version": "1.2", "sni": "one.r.example", "dst_ip": "198.51.100.2"},
     {"dst_port": 443, "app": "tls", "tls_version": "1.3", "sni": "two.r.example", "dst_ip": "198.51.100.3"},
@@ -405,7 +412,9 @@ def _rows(draw, names=ALONE, kinds=3, most=16):
         usual = {"source": "in.pcap", "src_ip": "192.0.2.1", "start": start, "end": start}
         like = _changed(draw, flow(**(usual | draw.choice(USUAL))), names, draw.randrange(4))
         again = [_changed(draw, like, names, draw.choice([0, 1, 1, 1, 2])) for _ in range(draw.randint(1, most))]
-        made += [_whole(one | MOVED if like.get("app") == "quic" and draw.random() < 0.5 else one) for one in again]
+        made += [
+            _whole(one | _moved(draw) if like.get("app") == "quic" and draw.random() < 0.5 else one) for one in again
+        ]
     order = draw.sample(range(len(made)), len(made))
     shared = draw.choice([1, 1, 1, 2])
     return [
