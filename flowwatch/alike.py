@@ -28,8 +28,10 @@ def numbers(column: pa.ChunkedArray | pa.Array) -> Numbers:
     if pa.types.is_struct(whole.type):
         held = [numbers(whole.field(place)) for place in range(whole.type.num_fields)]
         return np.where(_valid(whole), together(held, len(whole)) + 1, 0)
-    encoded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
-    return plain(pc.fill_null(encoded.indices.cast(pa.int64()), -1)) + 1
+    if not pa.types.is_dictionary(whole.type):
+        return _indices(whole.dictionary_encode())
+    distinct = _indices(whole.dictionary.dictionary_encode())  # a dictionary may hold a value twice, and null
+    return np.append(0, distinct)[_indices(whole)]
 
 
 def together(columns: Iterable[Numbers], count: int) -> Numbers:
@@ -127,6 +129,11 @@ def _dense(values: Numbers) -> Numbers:
     return plain(pa.array(values).dictionary_encode().indices)
 
 
+def _indices(encoded: pa.DictionaryArray) -> Numbers:
+    """Counted from 1; 0 for null."""
+    return plain(pc.fill_null(encoded.indices.cast(pa.int64()), -1)) + 1
+
+
 def _valid(whole: pa.Array) -> npt.NDArray[np.bool_]:
     return flags(whole.is_valid())
 
@@ -138,10 +145,11 @@ def _lists(whole: pa.ListArray) -> Numbers:
     starts = np.concatenate(([0], np.cumsum(np.maximum(lengths, 0))))[:-1]
     found = together([lengths + 1], len(whole))
     rows = np.flatnonzero(lengths > 0)
-    place = 0
+    place, most = 0, len(found)
     while len(rows):
         pairs = together([found[rows], elements[starts[rows] + place]], len(rows))
-        found[rows] = int(found.max()) + 1 + pairs
+        found[rows] = most + pairs
+        most += len(rows)
         place += 1
         rows = rows[lengths[rows] > place]
     return np.where(lengths < 0, 0, together([found], len(whole)) + 1)

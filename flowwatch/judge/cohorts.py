@@ -21,8 +21,8 @@ import pyarrow as pa
 from flowwatch.alike import Numbers, among, flags, numbers, plain, together, words
 from flowwatch.judge.rulebook import PRIVATE, Rulebook
 from flowwatch.judge.scope import SPECIAL
-from flowwatch.model import Instant, TransmissionColumns, Transmissions, asks_by_path
-from flowwatch.policy.match import Cidr, address_key, inside_nat64
+from flowwatch.model import EARLIEST, LATEST, MOST_COUNTED, Instant, TransmissionColumns, Transmissions, asks_by_path
+from flowwatch.policy.match import Cidr, Networks, address_key, inside_nat64
 from flowwatch.policy.terms import Expectation, Window
 from flowwatch.policy.windows import opening
 
@@ -95,7 +95,8 @@ def _initiator_ports(columns: TransmissionColumns) -> Numbers:
     """The initiator's port where a rule may look at it, and whether who opened the flow is only guessed."""
     flows = columns.flows
     port = numbers(flows["src_port"])
-    guessed = columns.begun_before & among(flows["direction_basis"], ["first_record"])
+    basis = flows["direction_basis"]
+    guessed = columns.begun_before & (among(basis, ["first_record"]) | ~flags(basis.is_valid()))
     configuring = np.isin(plain(flows["src_port"].cast(pa.int64()).fill_null(-1)), _ADDRESSED_BY_PORT)
     counts = guessed | configuring | among(flows["proto"], ["icmp", "icmp6"])
     return np.where(counts, port + 1, 0) * 2 + guessed
@@ -118,13 +119,13 @@ class _Networks:
     """Where an address lies among all networks that rules name."""
 
     def __init__(self, books: Sequence[Rulebook]) -> None:
-        self._placed = [
-            cidr
+        self._placed = Networks(
+            (cidr, True)
             for book in books
             for server in book.policy.servers
             if server.expect != _NOWHERE
             for cidr in server.match.cidrs
-        ]
+        )
         points: dict[int, set[int]] = {4: set(), 6: set()}
         named = (cidr for book in books for cidr in _named(book.policy))
         for cidr in (*named, *SPECIAL, *map(Cidr.parse, PRIVATE)):
@@ -136,7 +137,7 @@ class _Networks:
     def between(self, address: str) -> object:
         """Equal where no network holds one address and not the other; the address itself where its place counts."""
         key = address_key(address)
-        if key is None or any(cidr.covers(address) for cidr in self._placed):
+        if key is None or self._placed.lookup(address):
             return address
         inner = inside_nat64(key)
         return tuple((version, bisect.bisect(self._points[version], at)) for version, at in filter(None, (key, inner)))
@@ -162,8 +163,8 @@ def _times(columns: TransmissionColumns, books: Sequence[Rulebook]) -> Iterator[
     flows = columns.flows
     if not len(flows):
         return
-    span = int(columns.start.min()), int(columns.end.max())
-    edges = np.array(sorted(set(_edges(books, span, columns.recorded_since))), np.int64)
+    days = np.unique(np.concatenate([columns.start, columns.end]) // _DAY).tolist()
+    edges = np.array(sorted(set(_edges(books, days, columns.recorded_since))), np.int64)
     for times in (columns.start, columns.end):
         yield np.searchsorted(edges, times, side="right")
     yield columns.timed.astype(np.int64) * 2 + columns.begun_before
@@ -182,21 +183,21 @@ def _near(columns: TransmissionColumns, books: Sequence[Rulebook], error: int) -
         yield np.where(close, numbers(pa.array(times)), 0)
 
 
-def _edges(books: Sequence[Rulebook], span: tuple[Instant, Instant], since: Iterable[Instant]) -> Iterator[Instant]:
-    """Every instant from which on a rule may hold that did not before, or no longer does."""
+def _edges(books: Sequence[Rulebook], days: Sequence[int], since: Iterable[Instant]) -> Iterator[Instant]:
+    """Every instant from which on a rule may hold that did not before, or no longer does, around some days."""
+    return (at for at in _instants(books, days, since) if EARLIEST <= at <= LATEST)
+
+
+def _instants(books: Sequence[Rulebook], days: Sequence[int], since: Iterable[Instant]) -> Iterator[int]:
     for book in books:
         policy, errors = book.policy, {0}
         for sensor in policy.sensors:
             errors |= {sensor.clock_error.ns, -sensor.clock_error.ns}
-        told = [*_declared(book), *_daily(book, span, max(errors))]
-        yield from (at + error for at in told for error in errors if -_FAR < at + error < _FAR)
+        told = [*_declared(book), *_daily(book, days, max(errors))]
+        yield from (at + error for at in told for error in errors)
         yield from (at + policy.defaults.dns_binding.ttl_cap.ns for at in since)
         if any(server.expect != _NOWHERE for server in policy.servers):  # data ages by days
-            yield from range(span[0] // _DAY * _DAY, span[1] + _DAY, _DAY)
-
-
-_FAR = 1 << 62
-_MOST = (1 << 63) - 1
+            yield from (day * _DAY for one in days for day in (one, one + 1))
 
 
 def _declared(book: Rulebook) -> Iterator[Instant]:
@@ -211,17 +212,19 @@ def _declared(book: Rulebook) -> Iterator[Instant]:
     yield from (at for at in told if at is not None)
 
 
-def _daily(book: Rulebook, span: tuple[Instant, Instant], error: int) -> Iterator[Instant]:
-    """The instants at which daily windows open and close around the span."""
+def _daily(book: Rulebook, days: Sequence[int], error: int) -> Iterator[Instant]:
+    """The instants at which daily windows open and close around the days."""
     zone = zoneinfo.ZoneInfo(book.policy.policy.timezone)
     windows = {_clocked(window) for channel in book.policy.channels for window in channel.when if window.days}
     if not windows:
         return
-    first, last = (dt.date(1970, 1, 1) + dt.timedelta(days=at // _DAY) for at in span)
-    around = 3 + error // _DAY
-    for day in range(first.toordinal() - around, last.toordinal() + around + 1):
+    around = range(-3 - error // _DAY, 4 + error // _DAY)
+    for day in sorted({day + near for day in days for near in around}):
         for window in windows:
-            yield from opening(window, dt.date.fromordinal(day), zone)
+            yield from opening(window, _EPOCH + dt.timedelta(days=day), zone)
+
+
+_EPOCH = dt.date(1970, 1, 1)
 
 
 def _clocked(window: Window) -> Window:
@@ -239,7 +242,7 @@ def _sizes(columns: TransmissionColumns, books: Sequence[Rulebook], *, forth: bo
     bounds |= {term.bytes_out_min for term in terms if term.bytes_out_min is not None}
     limits = (channel.limits for book in books for channel in book.channels)
     bounds |= {one.bytes_out_per_flow + 1 for one in limits if one is not None and one.bytes_out_per_flow is not None}
-    edges = np.array(sorted(min(one, _MOST) for one in bounds), np.int64)
+    edges = np.array(sorted(min(one, MOST_COUNTED) for one in bounds), np.int64)
     yield _by_side(columns, 1 + columns.attempted.astype(np.int64), forth=forth)
     for amount in (columns.least, columns.most):
         cell = np.where(amount < 0, len(edges) + 1, np.searchsorted(edges, amount, side="right"))

@@ -9,11 +9,14 @@ from typing import TypeVar, overload
 import msgspec
 import numpy as np
 
-from flowwatch.alike import Numbers, firsts, numbers, shared, sums, together
+from flowwatch.alike import Flags, Numbers, firsts, numbers, shared, sums, together
 from flowwatch.judge.findings import EVIDENCE_MOST, worth_telling
 from flowwatch.judge.held import Held
+from flowwatch.judge.observation import unattempted
 from flowwatch.judge.transmission import Locate
 from flowwatch.model import (
+    EARLIEST,
+    LATEST,
     Decision,
     Instant,
     Tally,
@@ -38,22 +41,32 @@ class Decisions(Sequence[Decision]):
     """The decision on each transmission."""
 
     def __init__(
-        self, sent: Transmissions, cohort: Numbers, alike: Sequence[Decision], derive: Derive, locate: Locate
+        self,
+        sent: Transmissions,
+        cohort: Numbers,
+        alike: Sequence[Decision],
+        derive: Derive,
+        locate: Locate,
+        alone: Flags | None = None,
     ) -> None:
         self.sent = sent
+        self.columns = _as_judged(sent.columns, cohort, alike)
+        """An attempt that judging does not take for one is none here."""
         self.cohort = cohort
         """By transmission."""
         self.alike = alike
         """By cohort the decision on its first."""
         self._derive = derive
         self._locate = locate
-        self._alone = np.bincount(cohort, minlength=len(alike)) == 1
+        self._alone = np.bincount(cohort, minlength=len(alike)) == 1 if alone is None else alone
+        """By cohort whether its decision is on all there is of it: who is left of several is not whom it is on."""
 
     def replaced(self, places: Numbers, decisions: Sequence[Decision]) -> "Decisions":
         """The same but for those at the places, each a cohort of its own."""
         cohort = self.cohort.copy()
         cohort[places] = np.arange(len(places)) + len(self.alike)
-        return Decisions(self.sent, cohort, [*self.alike, *decisions], self._derive, self._locate)
+        alone = np.append(self._alone, np.ones(len(places), np.bool_))
+        return Decisions(self.sent, cohort, [*self.alike, *decisions], self._derive, self._locate, alone)
 
     def where(self, wanted: Callable[[Decision], bool]) -> Numbers:
         """The places of the decisions for which it holds; it must not ask for what differs within a cohort."""
@@ -69,7 +82,11 @@ class Decisions(Sequence[Decision]):
         located = decision.place
         if located is not None and decision.far_end is None and decision.asked is None:
             located = self._locate(sent.receiver_ip, sent.start)
-        return msgspec.structs.replace(decision, transmission=sent, place=located)
+        return msgspec.structs.replace(decision, transmission=self._seen(place, sent), place=located)
+
+    def _seen(self, place: int, sent: Transmission) -> Transmission:
+        """The transmission as it was judged."""
+        return unattempted(sent) if sent.attempted and not self.columns.attempted[place] else sent
 
     def pick(self, places: Numbers) -> list[Decision]:
         """The decisions at the places."""
@@ -101,12 +118,12 @@ class Decisions(Sequence[Decision]):
         group = np.array([known.setdefault(of(one), len(known)) for one in self.alike], np.int64)
         if not len(group):
             return {}
-        figures = _Figures(self.sent.columns, None, group[self.cohort], len(known))
+        figures = _Figures(self.columns, None, group[self.cohort], len(known))
         return {thing: figures.tally(place) for thing, place in known.items()}
 
     def held(self) -> list[Held]:
         """What is in scope, by cohort and receiver, as they come."""
-        columns = self.sent.columns
+        columns = self.columns
         judged = self.where(lambda one: one.verdict is not Verdict.OUT_OF_SCOPE)
         if not len(judged):
             return []
@@ -121,7 +138,8 @@ class Decisions(Sequence[Decision]):
         told = np.array([len(places) > 0 for places in earliest])
         exact = iter(self.pick(np.array([places[0] for places in earliest if len(places)], np.int64)))
         alike = iter(self.like(first[~told]))
-        shown = self.sent.pick(np.concatenate(earliest))
+        places = np.concatenate(earliest)
+        shown = [self._seen(int(place), sent) for place, sent in zip(places, self.sent.pick(places), strict=True)]
         ends = np.cumsum([len(places) for places in earliest])
         return [
             Held(
@@ -142,7 +160,7 @@ class Decisions(Sequence[Decision]):
         told = np.array([worth_telling(self.alike[one]) for one in self.cohort[first]], np.bool_)
         found = [nothing] * len(first)
         among = np.flatnonzero(told[cell])
-        start = self.sent.columns.start[self.sent.columns.row[judged[among]]]
+        start = self.columns.start[self.columns.row[judged[among]]]
         among = among[np.lexsort((among, start, cell[among]))]
         edges = np.flatnonzero(np.diff(cell[among], prepend=-1))
         for places in np.split(among, edges[1:]) if len(among) else ():
@@ -161,7 +179,7 @@ def selected(
     `wanted` must not ask for what differs within a cohort. `among` may leave out more of a great recording.
     """
     if isinstance(decisions, Decisions):
-        columns, places = decisions.sent.columns, decisions.where(wanted)
+        columns, places = decisions.columns, decisions.where(wanted)
         if until is not None:
             places = places[columns.start[columns.row[places]] < until]
         return decisions.like(places if among is None else among(columns, places))
@@ -177,7 +195,7 @@ def by_day(decisions: Sequence[Decision], wanted: Callable[[Decision], bool]) ->
     if not isinstance(decisions, Decisions):
         yield from ((one, one.transmission.end) for one in decisions if wanted(one))
         return
-    columns, places = decisions.sent.columns, decisions.where(wanted)
+    columns, places = decisions.columns, decisions.where(wanted)
     row, forth = columns.row[places], columns.forth[places]
     receiver = np.where(forth, *(numbers(columns.flows[f"{side}_ip"])[row] for side in ("dst", "src")))
     silent = (columns.acked[places] == 0).astype(np.int64)
@@ -186,6 +204,14 @@ def by_day(decisions: Sequence[Decision], wanted: Callable[[Decision], bool]) ->
     first = order[np.flatnonzero(np.diff(alike[order], prepend=-1))]
     last = _edge(np.maximum, columns.end[row], alike, len(first))
     yield from ((one, end or 0) for one, end in zip(decisions.like(places[first]), last, strict=True))
+
+
+def _as_judged(columns: TransmissionColumns, cohort: Numbers, alike: Sequence[Decision]) -> TransmissionColumns:
+    """The columns with the attempts that judging took for such."""
+    attempted = columns.attempted & np.array([one.transmission.attempted for one in alike], np.bool_)[cohort]
+    return msgspec.structs.replace(
+        columns, attempted=attempted, most=np.where(columns.attempted & ~attempted, -1, columns.most)
+    )
 
 
 class _Figures:
@@ -229,7 +255,7 @@ def spans_of(
 
 def _edge(of: np.ufunc, times: Numbers, group: Numbers, count: int) -> list[Instant | None]:
     """The earliest or latest time of each group; None of one without."""
-    found = np.full(count, (1 << 63) - 1 if of is np.minimum else -(1 << 63), np.int64)
+    found = np.full(count, LATEST if of is np.minimum else EARLIEST, np.int64)
     of.at(found, group, times)
     known = np.bincount(group, minlength=count) > 0
     return [value if one else None for value, one in zip(found.tolist(), known.tolist(), strict=True)]

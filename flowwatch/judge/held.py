@@ -65,8 +65,8 @@ class Together(msgspec.Struct, frozen=True):
 
 
 def position(sent: Transmission) -> tuple[object, ...]:
-    """In order of time, then of record."""
-    return (sent.start, *record(sent.ref), sent.opened_by is OpenedBy.RECEIVER, sent.flow)
+    """In order of time, then of record; both directions of a flow stand together."""
+    return (sent.start, *record(sent.ref), sent.flow, sent.opened_by is OpenedBy.RECEIVER)
 
 
 def record(ref: Ref) -> tuple[str, int, int]:

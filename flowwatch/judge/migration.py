@@ -83,9 +83,9 @@ def migrated(decisions: Decisions, severities: Mapping[str, Severities]) -> Deci
     if not len(moving):
         return decisions
     approved = decisions.where(_opened_with_approval)
-    moving, approved = _of_one_client(decisions.sent.columns, moving, approved)
-    flows = np.unique(decisions.sent.columns.row[moving])
-    both = np.flatnonzero(np.isin(decisions.sent.columns.row, flows))
+    moving, approved = _of_one_client(decisions.columns, moving, approved)
+    flows = np.unique(decisions.columns.row[moving])
+    both = np.flatnonzero(np.isin(decisions.columns.row, flows))
     places = np.union1d(both, approved)
     given = decisions.pick(places)
     found = with_migrations(given, severities)

@@ -80,7 +80,7 @@ def observe(transmission: Transmission, book: Rulebook, given: tuple[str, ...] |
     zone, receiver_zone = vantage.sender_zone(transmission), vantage.zone(transmission.receiver_ip)
     zones, receiver_zones = book.chain(zone), book.chain(receiver_zone)
     if transmission.attempted and not vantage.sees((*zones, *receiver_zones)):
-        transmission = msgspec.structs.replace(transmission, attempted=False, sent=Amount(0, None))
+        transmission = unattempted(transmission)
     used = _used(transmission)
     live = tuple(name for name in transmission.names if _answers(name, zone, transmission.ref.source, book))
     certificates = tuple(name for name in transmission.names if name.evidence is NameClass.CERTIFICATE)
@@ -97,6 +97,11 @@ def observe(transmission: Transmission, book: Rulebook, given: tuple[str, ...] |
         complete=lookups_complete(transmission, zones, book),
         labels=labels_of(transmission, book.policy, zones, given),
     )
+
+
+def unattempted(transmission: Transmission) -> Transmission:
+    """The attempt as one of which neither end can be seen: what was sent is unknown."""
+    return msgspec.structs.replace(transmission, attempted=False, sent=Amount(0, None))
 
 
 def ties(seen: SeenName, name: str) -> bool:

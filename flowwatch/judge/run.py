@@ -19,7 +19,7 @@ from flowwatch.judge.decisions import Decisions, spans_of
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.destinations import destinations_of
 from flowwatch.judge.findings import findings_of, most_severe_first
-from flowwatch.judge.held import one_by_one
+from flowwatch.judge.held import one_by_one, record
 from flowwatch.judge.migration import migrated, with_migrations
 from flowwatch.judge.night import claims_answered, judge_the_night
 from flowwatch.judge.past import compare
@@ -35,7 +35,6 @@ from flowwatch.model import (
     Lookup,
     LookupDecision,
     OpenedBy,
-    Ref,
     Sighting,
     Stage,
     Tally,
@@ -165,18 +164,14 @@ def _derived(sent: Transmissions, places: Numbers, bench: Bench) -> Iterator[Der
 
 
 def _asked(lookups: Sequence[Lookup], bench: Bench, uses: Uses) -> Iterator[LookupDecision]:
-    for lookup in sorted(lookups, key=lambda one: (_ref(one.ref), one.qname, one.qtype)):
+    for lookup in sorted(lookups, key=lambda one: (record(one.ref), one.qname, one.qtype)):
         decision = bench.lookup(lookup)
         uses.lookup(decision)
         yield decision
 
 
 def _position(transmission: Transmission) -> tuple[object, ...]:
-    return (*_ref(transmission.ref), transmission.start, transmission.opened_by is OpenedBy.RECEIVER, transmission.flow)
-
-
-def _ref(ref: Ref) -> tuple[str, int, int]:
-    return ref.source, ref.first_record, ref.last_record
+    return (*record(transmission.ref), transmission.flow, transmission.opened_by is OpenedBy.RECEIVER)
 
 
 def _tallies(decisions: Sequence[Decision], of: Callable[[Decision], _T]) -> dict[_T, Tally]:

@@ -11,10 +11,10 @@ from flowwatch.model.findings import ClaimAnswer, ClaimOutcome, Destination, End
 from flowwatch.model.history import History, Sighting, Trait
 from flowwatch.model.names import Name, NameClass, SeenName
 from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
-from flowwatch.model.records import FLOWS, LOOKUPS, Coverage, Marker, ReadOptions, Ref, Skip
+from flowwatch.model.records import FLOWS, LOOKUPS, MOST_COUNTED, Coverage, Marker, ReadOptions, Ref, Skip
 from flowwatch.model.report import PolicyInfo, ReferenceData, Report, Tally, Use
 from flowwatch.model.stages import Delay, Opening, Ran, Stage
-from flowwatch.model.time import Instant
+from flowwatch.model.time import EARLIEST, LATEST, Instant
 from flowwatch.model.traffic import (
     Account,
     Amount,
@@ -46,8 +46,11 @@ from flowwatch.model.verdicts import (
 )
 
 __all__ = [
+    "EARLIEST",
     "FLOWS",
+    "LATEST",
     "LOOKUPS",
+    "MOST_COUNTED",
     "OF_THE_WHOLE",
     "ONLY_TOLD",
     "Account",

@@ -84,6 +84,8 @@ FLOWS = pa.schema(
     ]
 )
 """One row a bidirectional conversation; `src` is the initiator, `dst` the responder."""
+MOST_COUNTED = (1 << 63) - 1
+"""The largest count the tables hold."""
 
 LOOKUPS = pa.schema(
     [

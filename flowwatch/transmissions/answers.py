@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from flowwatch.model import Answer, Instant, Lookup, Ref
+from flowwatch.model import EARLIEST, LATEST, Answer, Instant, Lookup, Ref
 from flowwatch.policy.terms import DnsBinding
 from flowwatch.transmissions.addresses import canonical
 
@@ -126,10 +126,12 @@ class Answers:
     def changes(self, address: str, client: str | None) -> list[Instant]:
         """The instants, in order, from which on other names are live for the client, or for anybody (None).
 
-        The first is the one from which on any are known of the address, which some answer gives.
+        The first is the one from which on any are known of the address, which some answer gives. What lies beyond all
+        times that a table holds is the first or last of those.
         """
         line = self._every[address] if client is None else self._own.get((address, client))
-        return sorted({self._every[address].first(self._skew), *(line.changes(self._skew) if line else ())})
+        told = {self._every[address].first(self._skew), *(line.changes(self._skew) if line else ())}
+        return sorted({min(max(at, EARLIEST), LATEST) for at in told})
 
     def same_client(self, address: str, client: str, start: Instant) -> Iterator[Bound]:
         """Answers with the address that this client got, live at `start`."""

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from flowwatch.model import Instant
+from flowwatch.model import MOST_COUNTED, Instant
 from flowwatch.transmissions.directions import opening_seen
 from flowwatch.transmissions.naming import host_name
 from flowwatch.transmissions.parts import BASES, IDLE, OTHER_IDLE
@@ -305,7 +305,7 @@ _CARRIED = ("src_packets", "dst_packets", "src_payload", "dst_payload", "src_ack
 def _largest(field: str, told: list[list[FlowRow]]) -> int | None:
     """The largest count of a recorder; null where none has it."""
     counts = [[value for row in parts if (value := getattr(row, field)) is not None] for parts in told]
-    return max((sum(one) for one in counts if one), default=None)
+    return max((min(sum(one), MOST_COUNTED) for one in counts if one), default=None)
 
 
 def _one(parts: list[FlowRow]) -> FlowRow:

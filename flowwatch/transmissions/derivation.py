@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 
 from flowwatch.alike import Flags, Numbers, among, firsts, flags, plain, shared, together, words
 from flowwatch.model import (
+    EARLIEST,
+    MOST_COUNTED,
     Account,
     Amount,
     Coverage,
@@ -132,7 +134,8 @@ class _Recording:
         for place, row in zip(rest, self._rows.rows(rest), strict=True):
             told, amount = sent(row, side, both_recorded=bool(both[place]))
             found.payload[place], found.attempts[place] = told is Sent.PAYLOAD, told is Sent.ATTEMPT
-            found.least[place], found.most[place] = amount.least, -1 if amount.most is None else amount.most
+            found.least[place] = min(amount.least, MOST_COUNTED)
+            found.most[place] = -1 if amount.most is None else min(amount.most, MOST_COUNTED)
         return found
 
     def _records_both(self, flows: pa.Table) -> Flags:
@@ -152,7 +155,7 @@ class _Recording:
         firsts = pa.array([self._firsts.get(source) for source in sources], pa.int64())
         source_firsts = firsts.take(pa.array(which)) if since.null_count else pa.nulls(len(flows), pa.int64())
         start = plain(pc.fill_null(pc.coalesce(since, until, source_firsts), 0))
-        end = np.maximum(start, plain(pc.fill_null(until, _EARLIEST)))
+        end = np.maximum(start, plain(pc.fill_null(until, EARLIEST)))
         return start, end, flags(pc.is_valid(pc.coalesce(since, until)))
 
     def _answered(self, ends: "_Ends", start: Numbers, before: Flags) -> tuple[Numbers, Flags]:
@@ -345,4 +348,3 @@ def _tuple(values: list[str] | None) -> tuple[str, ...] | None:
 
 
 _RANK = {kind: kind.rank for kind in NameClass}
-_EARLIEST = -(1 << 63)

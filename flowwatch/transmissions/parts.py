@@ -21,7 +21,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch.model import FLOWS
+from flowwatch.model import FLOWS, MOST_COUNTED
 
 _SECOND = 10**9
 IDLE = {"tcp": 3600 * _SECOND}
@@ -355,17 +355,13 @@ def _fitting(sums: pa.ChunkedArray) -> pa.ChunkedArray:
     """The sums as counts; one that is too large is the largest."""
     if pa.types.is_uint64(sums.type):
         return sums
-    return pc.if_else(pc.greater(sums, _MOST), pa.scalar(_MOST, sums.type), sums).cast(pa.uint64())
-
-
-_MOST = (1 << 63) - 1
-"""The largest count the tables hold."""
+    return pc.if_else(pc.greater(sums, MOST_COUNTED), pa.scalar(MOST_COUNTED, sums.type), sums).cast(pa.uint64())
 
 
 def _roomy(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """The values in a type whose sum cannot overflow."""
     largest = pc.max(values).as_py()
-    return values if largest is None or largest * len(values) < _MOST else values.cast(pa.decimal128(38, 0))
+    return values if largest is None or largest * len(values) < MOST_COUNTED else values.cast(pa.decimal128(38, 0))
 
 
 def _grouped(table: pa.Table, number: pa.Array, wanted: list[tuple[str, str]]) -> pa.Table:

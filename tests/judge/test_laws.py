@@ -225,6 +225,7 @@ def transmissions(make):
         {"receiver_ip": "203.0.113.9", "names": named},
         {"receiver_ip": "198.51.100.3", "start": midnight + 10 * SECOND},
         {"receiver_ip": "198.51.100.4", "app": "http", "http_method": "CONNECT", "http_path": "one.r.example:443"},
+        {"receiver_ip": "198.51.100.4", "service_port": 8443},
         {"receiver_ip": "203.0.113.9", "proto": "udp", "app": None, "tls_version": None},
         {"receiver_ip": "192.0.2.20"},
         {"sender_ip": "192.0.2.20", "receiver_ip": "192.0.2.1", "opened_by": OpenedBy.RECEIVER},
@@ -326,6 +327,7 @@ def test_a_channel_approves_only_with_every_condition_true(data, transmissions):
         assert derivation.decision.reasons
         barred = any(entry.truth != "false" for entry in derivation.prohibitions)
         barred |= any(entry.truth != "true" for entry in derivation.tunnels) or bool(derivation.asked)
+        barred |= Reason.PROXY_UNREAD in derivation.decision.reasons  # what was asked of a proxy no channel tells
         assert barred or not any(entry.truth == "true" for entry in derivation.channels)
 
 
