@@ -54,7 +54,7 @@ def _scope(lookup: Lookup, zone: str | None) -> Reason | None:
 def _of_zone(lookup: Lookup, as_zone: str | None, zone: str | None, book: Rulebook) -> LookupDecision:
     """The verdict as for a client in `as_zone`."""
     usable = usable_servers(as_zone, lookup.client_ip, book)
-    servers = [name for name in usable if book.matchers[name].name(lookup.qname)]
+    servers = [name for name in book.listed_names(lookup.qname) if name in usable]
     rule = None if servers else _lookup_rule(lookup.qname, as_zone, book)
     if not servers and rule is None:
         return _unapproved(lookup, zone, book)
@@ -69,11 +69,11 @@ def _of_zone(lookup: Lookup, as_zone: str | None, zone: str | None, book: Rulebo
     return msgspec.structs.replace(decided, server=servers[0] if servers else None, notes=notes)
 
 
-def usable_servers(zone: str | None, client: str | None, book: Rulebook) -> tuple[str, ...]:
+def usable_servers(zone: str | None, client: str | None, book: Rulebook) -> frozenset[str]:
     """Ids of the servers that a channel from the zone (or one it lies within) or the client's address leads to."""
     chain = book.chain(zone)
-    channels = [channel for channel in book.channels if leads_from(channel, chain, client)]
-    return tuple(sorted({to for channel in channels for to in channel.to if to in book.servers}))
+    channels = [channel for channel in book.channels_of(chain) if leads_from(channel, chain, client)]
+    return frozenset(to for channel in channels for to in channel.to if to in book.servers)
 
 
 def _lookup_rule(qname: str, zone: str | None, book: Rulebook) -> Rule | None:

@@ -5,7 +5,7 @@ a loaded policy is well-formed.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
 
@@ -24,6 +24,9 @@ from flowwatch.policy.terms import (
     ServerMatch,
     Zone,
 )
+
+if TYPE_CHECKING:
+    from flowwatch.judge.considered import Considered
 
 _MEMO = 65_536
 _T = TypeVar("_T")
@@ -82,6 +85,8 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
     """Server ids by their addresses."""
     by_zones: dict[tuple[str, ...], tuple[Channel, ...]]
     """What `channels_of` found."""
+    elsewhere: dict[tuple[str, str | None], "Considered"]
+    """By id and sender's zone the exceptions that are about another."""
     by_name: dict[str, tuple[str, ...]]
     """What `listed_names` found."""
     resolvers: Networks[str]
@@ -113,6 +118,7 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
             conditions={name: Matcher(to) for name, to in rules.items() if to is not None},
             addresses=Networks(_addresses(servers)),
             by_zones={},
+            elsewhere={},
             by_name={},
             resolvers=Networks(_addresses(servers, Role.RESOLVER)),
             proxies=Networks(_addresses(servers, Role.PROXY)),
