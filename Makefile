@@ -17,7 +17,7 @@ SANCOV := --cfg fuzzing -Cpasses=sancov-module $(addprefix -Cllvm-args=-sanitize
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test wheel bench bench-logs bench-check fuzz clean
+.PHONY: demo test wheel bench bench-logs bench-check bench-judge fuzz clean
 demo: $(CORE)
 	@$(BIN)/flowwatch demo -o demo-report
 
@@ -43,6 +43,9 @@ bench-logs: $(CORE)
 
 bench-check: $(CORE)
 	$(BIN)/python -m tests.bench.check
+
+bench-judge: $(CORE)
+	$(BIN)/python -m tests.bench.judging
 
 fuzz:
 	cd native/fuzz && RUSTFLAGS="$(SANCOV)" cargo build --locked --release --target $(HOST)

@@ -173,7 +173,7 @@ def selected(
     wanted: Callable[[Decision], bool],
     until: Instant | None = None,
     among: Among | None = None,
-) -> list[Decision]:
+) -> Iterator[Decision]:
     """The decisions for which it holds and that begun before then, with the conditions of `like`.
 
     `wanted` must not ask for what differs within a cohort. `among` may leave out more of a great recording.
@@ -182,8 +182,11 @@ def selected(
         columns, places = decisions.columns, decisions.where(wanted)
         if until is not None:
             places = places[columns.start[columns.row[places]] < until]
-        return decisions.like(places if among is None else among(columns, places))
-    return [one for one in decisions if wanted(one) and (until is None or one.transmission.start < until)]
+        places = places if among is None else among(columns, places)
+        for begin in range(0, len(places), _PORTION):
+            yield from decisions.like(places[begin : begin + _PORTION])
+        return
+    yield from (one for one in decisions if wanted(one) and (until is None or one.transmission.start < until))
 
 
 def by_day(decisions: Sequence[Decision], wanted: Callable[[Decision], bool]) -> Iterator[tuple[Decision, Instant]]:

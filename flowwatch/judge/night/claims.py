@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from flowwatch.judge.bench import Bench
+from flowwatch.judge.decisions import selected
 from flowwatch.judge.findings import EVIDENCE_MOST, evidence_of, id_of, merged_labels, merged_names, service_of
 from flowwatch.judge.night.contrary import Contrary, Missing, Told, receivers
 from flowwatch.judge.night.heard import Sides
@@ -99,7 +100,7 @@ class _Found(msgspec.Struct):
 
 
 def claims_answered(
-    decisions: Iterable[Decision], bench: Bench, coverage: Sequence[Coverage], locate: Locate
+    decisions: Sequence[Decision], bench: Bench, coverage: Sequence[Coverage], locate: Locate
 ) -> tuple[tuple[ClaimAnswer, ...], tuple[Finding, ...]]:
     """The answer to every claim, by id, then version, and the findings of those that do not hold."""
     recorded = Recorded(coverage)
@@ -176,15 +177,18 @@ def not_read_in_full(coverage: Iterable[Coverage]) -> list[str]:
     return [f"not read in full: {_some(short)}"] if short else []
 
 
-def _observed(decisions: Iterable[Decision], asked: Sequence[_Asked], locate: Locate) -> list[_Found]:
+def _observed(decisions: Sequence[Decision], asked: Sequence[_Asked], locate: Locate) -> list[_Found]:
     """What bears on each claim, in one pass."""
     watching = [_Watch(one, locate) for one in asked if one.span is not None]
-    for decision in decisions if watching else ():
-        if decision.verdict is not Verdict.OUT_OF_SCOPE:
-            for one in watching:
-                one.take(decision)
+    for decision in selected(decisions, _judged) if watching else ():
+        for one in watching:
+            one.take(decision)
     found = iter(watching)
     return [_Found() if one.span is None else next(found).found for one in asked]
+
+
+def _judged(decision: Decision) -> bool:
+    return decision.verdict is not Verdict.OUT_OF_SCOPE
 
 
 class _Watch:

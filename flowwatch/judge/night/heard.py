@@ -67,7 +67,7 @@ class Night:
         self, wanted: Callable[[Decision], bool], until: Instant | None = None, among: Among | None = None
     ) -> list[Decision]:
         """As `selected`."""
-        return selected(self._decisions, wanted, until, among)
+        return list(selected(self._decisions, wanted, until, among))
 
     def channels(self) -> Iterator[tuple[Rulebook, Channel]]:
         """Every channel of every version, in order."""
