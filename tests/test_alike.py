@@ -1,5 +1,7 @@
 """Numbers of values and combinations, held against plain Python."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -27,7 +29,7 @@ KINDS = {
 def _counted(values):
     """Each value's place among the distinct ones, as they come."""
     known: dict[str, int] = {}
-    return [known.setdefault(repr(value), len(known)) for value in values]
+    return [known.setdefault(json.dumps(value, sort_keys=True), len(known)) for value in values]
 
 
 @st.composite

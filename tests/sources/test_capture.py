@@ -225,7 +225,8 @@ def test_a_pipe_is_read_as_it_comes(tmp_path, capture):
 
 def test_an_interrupt_ends_a_followed_capture_soon(put, capture):
     program = (
-        "import sys, flowwatch.sources as s, flowwatch.model as m\n"
+        "import signal, sys, flowwatch.sources as s, flowwatch.model as m\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "reading = s.read(sys.argv[1], m.ReadOptions(eager=True, follow=3600))\n"
         "for table, batch in reading: print(table, flush=True)\n"
     )
@@ -234,7 +235,10 @@ def test_an_interrupt_ends_a_followed_capture_soon(put, capture):
         assert running.stdout is not None
         assert running.stdout.readline() == "lookups\n"
         running.send_signal(2)
-        _, told = running.communicate(timeout=20)
+        try:
+            _, told = running.communicate(timeout=20)
+        finally:
+            running.kill()
     assert "KeyboardInterrupt" in told
 
 
