@@ -21,7 +21,11 @@ from flowwatch.places import Locator
 from flowwatch.policy.terms import DnsBinding
 from tests.judge.test_awkward import AT, FILES, FTP, HEAD, SITE, conversations, ftp
 
-CASES = sorted(one.parent for one in (Path(__file__).parents[2] / "captures").glob("*/policy.toml"))
+GREAT = "cdn-publishing"
+"""18,000 flows of three kinds, which say nothing that the others do not."""
+CASES = sorted(
+    one.parent for one in (Path(__file__).parents[2] / "captures").glob("*/policy.toml") if one.parent.name != GREAT
+)
 SCENARIO = Path(__file__).parents[3] / "shared" / "logs" / "scenario"
 RULES = Path(__file__).parents[1] / "cases" / "scenario" / "policy.toml"
 AGE = 48 * 3600 * 10**9

