@@ -22,3 +22,8 @@ def canonical(text: str) -> str | None:
         if address in _NAT64:
             return str(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return str(address)
+
+
+def one_text(text: str) -> str:
+    """The canonical text of an address; other text as it is."""
+    return canonical(text) or text

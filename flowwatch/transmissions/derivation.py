@@ -26,7 +26,7 @@ from flowwatch.model import (
     Transmissions,
 )
 from flowwatch.policy.terms import DnsBinding
-from flowwatch.transmissions.addresses import canonical
+from flowwatch.transmissions.addresses import one_text
 from flowwatch.transmissions.answers import Answers
 from flowwatch.transmissions.connections import ICMP, PROXY_NAMES
 from flowwatch.transmissions.directions import (
@@ -161,7 +161,7 @@ class _Recording:
     def _answered(self, ends: "_Ends", start: Numbers, before: Flags) -> tuple[Numbers, Flags]:
         """What answers say of each receiver for its sender then, as numbers, and whether more was said than is kept."""
         found, cuts = np.zeros(len(start), np.int64), np.zeros(len(start), np.bool_)
-        answered = np.array([self._answers.names(canonical(one) or one) for one in ends.addresses], np.bool_)
+        answered = np.array([self._answers.names(one_text(one)) for one in ends.addresses], np.bool_)
         asked = np.flatnonzero(answered[ends.receiver]) if len(answered) else found
         if not len(asked):
             return found, cuts
@@ -182,8 +182,8 @@ class _Recording:
         receiver, sender = ends.receiver[asked], ends.sender[asked]
         pair = together([receiver, sender if not self._by_zone else np.zeros_like(sender)], len(asked))
         pairs = firsts(pair)
-        between = [(canonical(ends.addresses[one]) or ends.addresses[one]) for one in (receiver[pairs])]
-        clients = [(canonical(ends.addresses[one]) or ends.addresses[one]) for one in (sender[pairs])]
+        between = [one_text(ends.addresses[one]) for one in (receiver[pairs])]
+        clients = [one_text(ends.addresses[one]) for one in (sender[pairs])]
         changes = [
             self._answers.changes(address, None if self._by_zone else client)
             for address, client in zip(between, clients, strict=True)
@@ -205,7 +205,7 @@ class _Recording:
     def _held(self, ends: "_Ends") -> Numbers:
         """Which sources hold the lookups of each sender, as numbers."""
         known: dict[tuple[LookupsRecorded, ...], int] = {(): 0}
-        held = (self._recorded.get(canonical(one) or one, ()) for one in ends.addresses)
+        held = (self._recorded.get(one_text(one), ()) for one in ends.addresses)
         numbers = np.array([known.setdefault(one, len(known)) for one in held], np.int64)
         return numbers[ends.sender] if len(numbers) else np.zeros(len(ends.sender), np.int64)
 
@@ -222,7 +222,7 @@ class _Recording:
         (sender, sender_port), (receiver, receiver_port) = ends if forth else ends[::-1]
         start, before = int(columns.start[number]), bool(columns.begun_before[number])
         names, cut = self._names(row, sender, receiver, start, forth=forth, before=before)
-        recorded = self._recorded.get(canonical(sender) or sender, ())
+        recorded = self._recorded.get(one_text(sender), ())
         most = int(columns.most[place])
         ported = row.proto not in ICMP
         digests = row.src_payload_sha256 if forth else row.dst_payload_sha256
@@ -312,7 +312,7 @@ def _lookups_recorded(asked: Iterable[Lookup], coverage: Sequence[Coverage]) -> 
         first = firsts.get(source)
         begun = lookup.time if first is None else first
         if begun is not None and lookup.client_ip is not None:
-            sources = since.setdefault(canonical(lookup.client_ip) or lookup.client_ip, {})
+            sources = since.setdefault(one_text(lookup.client_ip), {})
             sources[source] = min(begun, sources.get(source, begun))
     return {client: tuple(itertools.starmap(LookupsRecorded, sorted(found.items()))) for client, found in since.items()}
 

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterator
 
 from flowwatch.model import Instant, NameClass, SeenName
-from flowwatch.transmissions.addresses import canonical
+from flowwatch.transmissions.addresses import canonical, one_text
 from flowwatch.transmissions.answers import Answers, Bound
 from flowwatch.transmissions.rows import FlowRow
 
@@ -45,7 +45,7 @@ class BoundNames:
 
         `before`: the flow had begun before the recording.
         """
-        where, who = canonical(address) or address, canonical(client) or client
+        where, who = one_text(address), one_text(client)
         if not self._answers.names(where):
             return [], False
         own, own_cut = _taken(self._answers.same_client(where, who, start), MOST_LIVE, set())

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from flowwatch.model import FLOWS
 from flowwatch.policy.match import Networks
 from flowwatch.policy.terms import ProxyPlace
-from flowwatch.transmissions.addresses import canonical
+from flowwatch.transmissions.addresses import one_text
 from flowwatch.transmissions.rows import FlowRow, flow_rows
 
 _End = tuple[str, int | None]
@@ -68,7 +68,7 @@ def _talks(flows: pa.Table, proxies: Sequence[ProxyPlace]) -> dict[str, list[Flo
     for row in flow_rows(flows.filter(towards)):
         listening = any(place.port in (0, row.dst_port) for place in networks.all(row.dst_ip))
         if listening and (row.start, row.end) != (None, None):
-            found[canonical(row.src_ip) or row.src_ip].append(row)
+            found[one_text(row.src_ip)].append(row)
     for rows in found.values():
         rows.sort(key=lambda row: row.span[0])
     return found
@@ -78,7 +78,7 @@ def _ends(
     requests: list[FlowRow], talks: Mapping[str, list[FlowRow]], proxies: Sequence[ProxyPlace], skew: int
 ) -> tuple[list[tuple[str | None, int | None]], list[set[_End]]]:
     """Request by request address and port of the proxy, and the proxies that the client was seen to be connected to."""
-    seen = [set(_seen(row, talks.get(canonical(row.src_ip) or row.src_ip, []), skew)) for row in requests]
+    seen = [set(_seen(row, talks.get(one_text(row.src_ip), []), skew)) for row in requests]
     fits: dict[str, collections.Counter[_End]] = collections.defaultdict(collections.Counter)
     for row, ends in zip(requests, seen, strict=True):
         fits[row.source].update(ends)
@@ -103,7 +103,7 @@ def _seen(row: FlowRow, talks: list[FlowRow], skew: int) -> Iterator[_End]:
 
 def _only(row: FlowRow, fits: Mapping[_End, int], proxies: Sequence[ProxyPlace]) -> tuple[str | None, int | None]:
     """The only proxy that the policy names of the client's IP version; nothing where it names several, or a network."""
-    version = 6 if ":" in (canonical(row.src_ip) or row.src_ip) else 4
+    version = 6 if ":" in one_text(row.src_ip) else 4
     among = {one.cidr for one in proxies if one.cidr.version == version}
     if len(among) != 1 or (cidr := among.pop()).first != cidr.last:
         return None, None
