@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Numbers = npt.NDArray[np.int64]
-"""A whole number a row."""
+Numbers = npt.NDArray[np.signedinteger]
+"""A whole number a row; those that count distinct values are of 32 bits, as Arrow's own, which no table outgrows."""
 Flags = npt.NDArray[np.bool_]
 _ROOM = 1 << 62
 
@@ -21,7 +21,7 @@ _ROOM = 1 << 62
 def numbers(column: pa.ChunkedArray | pa.Array) -> Numbers:
     """The number of each value of a column: 0 for null."""
     if column.null_count == len(column):
-        return np.zeros(len(column), np.int64)
+        return np.zeros(len(column), np.int32)
     whole = one_array(column)
     if pa.types.is_list(whole.type):
         return _lists(whole)
@@ -31,7 +31,7 @@ def numbers(column: pa.ChunkedArray | pa.Array) -> Numbers:
     if not pa.types.is_dictionary(whole.type):
         return _indices(whole.dictionary_encode())
     distinct = _indices(whole.dictionary.dictionary_encode())  # a dictionary may hold a value twice, and null
-    return np.append(0, distinct)[_indices(whole)]
+    return np.append(np.int32(0), distinct)[_indices(whole)]
 
 
 def together(columns: Iterable[Numbers], count: int) -> Numbers:
@@ -42,12 +42,13 @@ def together(columns: Iterable[Numbers], count: int) -> Numbers:
         if most == 1:
             continue
         if size * most >= _ROOM:
-            found = _dense(found)
+            found = _dense(found).astype(np.int64)
             size = int(found.max(initial=0)) + 1
         if size * most >= _ROOM:
             column = _dense(column)  # noqa: PLW2901 - the same with smaller numbers
             most = int(column.max(initial=0)) + 1
-        found = found * most + column
+        found *= most
+        found += column
         size *= most
     return _dense(found)
 
@@ -72,7 +73,7 @@ def words(column: pa.ChunkedArray) -> tuple[list[str], Numbers]:
     encoded = one_array(column if _is_text(column.type) else column.cast(pa.utf8()))
     if not pa.types.is_dictionary(encoded.type):
         encoded = encoded.dictionary_encode()
-    return encoded.dictionary.to_pylist(), plain(pc.fill_null(encoded.indices.cast(pa.int64()), -1))
+    return encoded.dictionary.to_pylist(), _places(encoded)
 
 
 def among(column: pa.ChunkedArray, wanted: Collection[str]) -> Flags:
@@ -91,7 +92,7 @@ def shared(*columns: pa.ChunkedArray) -> tuple[list[str], list[Numbers]]:
     known: dict[str, int] = {}
     found = []
     for texts, which in map(words, columns):
-        places = np.array([known.setdefault(text, len(known)) for text in texts], np.int64)
+        places = np.array([known.setdefault(text, len(known)) for text in texts], np.int32)
         found.append(places[which] if len(places) else which)
     return list(known), found
 
@@ -126,12 +127,17 @@ def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
 
 def _dense(values: Numbers) -> Numbers:
     """The same distinctions, counted from 0 as they come."""
-    return plain(pa.array(values).dictionary_encode().indices)
+    return _places(pa.array(values).dictionary_encode())
 
 
 def _indices(encoded: pa.DictionaryArray) -> Numbers:
     """Counted from 1; 0 for null."""
-    return plain(pc.fill_null(encoded.indices.cast(pa.int64()), -1)) + 1
+    return _places(encoded) + 1
+
+
+def _places(encoded: pa.DictionaryArray) -> Numbers:
+    """Which of the distinct values each row has; -1 for null."""
+    return np.asarray(pc.fill_null(encoded.indices.cast(pa.int32()), -1).to_numpy())
 
 
 def _valid(whole: pa.Array) -> npt.NDArray[np.bool_]:
@@ -143,7 +149,7 @@ def _lists(whole: pa.ListArray) -> Numbers:
     lengths = plain(pc.fill_null(pc.list_value_length(whole), -1))
     elements = numbers(whole.flatten())
     starts = np.concatenate(([0], np.cumsum(np.maximum(lengths, 0))))[:-1]
-    found = together([lengths + 1], len(whole))
+    found = together([lengths + 1], len(whole)).astype(np.int64)
     rows = np.flatnonzero(lengths > 0)
     place, most = 0, len(found)
     while len(rows):

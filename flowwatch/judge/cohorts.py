@@ -78,9 +78,13 @@ def _sensor(book: Rulebook, source: str) -> str | None:
 def _by_value(column: pa.ChunkedArray, of: Callable[[str], object]) -> Numbers:
     """By row what its value comes to, asked once a value; 0 for null."""
     texts, which = words(column)
+    return np.append(_known(map(of, texts)), np.int32(0))[which]
+
+
+def _known(values: Iterable[object]) -> Numbers:
+    """By value its number, from 1."""
     known: dict[object, int] = {}
-    found = [known.setdefault(of(text), len(known)) + 1 for text in texts]
-    return np.array([*found, 0], np.int64)[which]
+    return np.array([known.setdefault(one, len(known)) + 1 for one in values], np.int32)
 
 
 def _by_side(columns: TransmissionColumns, values: Numbers, *, forth: bool) -> Numbers:
@@ -108,11 +112,11 @@ def _initiator_ports(columns: TransmissionColumns) -> Numbers:
 def _addresses(columns: TransmissionColumns, networks: "_Networks") -> Iterator[Numbers]:
     """The responder's address as it is, the initiator's by the networks of the policy, unless its place counts."""
     flows = columns.flows
-    yield numbers(flows["dst_ip"])
+    yield columns.dst + 1
     named = _by_side(columns, columns.answers, forth=False) > 0
     whole = named | flags(flows["tunnel"].is_valid()) | flags(flows["tunnel_ends"].is_valid())
-    yield np.where(whole, numbers(flows["src_ip"]), 0)
-    yield _by_value(flows["src_ip"], networks.between)
+    yield np.where(whole, columns.src + 1, 0)
+    yield _known(map(networks.between, columns.addresses))[columns.src]
 
 
 class _Networks:

@@ -8,8 +8,9 @@ from typing import TypeVar, overload
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
-from flowwatch.alike import Flags, Numbers, firsts, numbers, shared, sums, together
+from flowwatch.alike import Flags, Numbers, firsts, numbers, sums, together
 from flowwatch.judge.findings import EVIDENCE_MOST, worth_telling
 from flowwatch.judge.held import Held
 from flowwatch.judge.observation import unattempted
@@ -32,8 +33,6 @@ Among = Callable[[TransmissionColumns, Numbers], Numbers]
 """Of the transmissions at some places those that matter."""
 _PORTION = 1 << 12
 DAY = 86_400 * 10**9
-_DAYS = 1 << 20
-"""More days than times can tell."""
 _T = TypeVar("_T")
 
 
@@ -127,13 +126,10 @@ class Decisions(Sequence[Decision]):
         judged = self.where(lambda one: one.verdict is not Verdict.OUT_OF_SCOPE)
         if not len(judged):
             return []
-        row, forth = columns.row[judged], columns.forth[judged]
-        addresses, (src, dst) = shared(columns.flows["src_ip"], columns.flows["dst_ip"])
-        sender, receiver = np.where(forth, src[row], dst[row]), np.where(forth, dst[row], src[row])
-        cell = together([self.cohort[judged], receiver], len(judged))
+        cell = together([self.cohort[judged], columns.receivers(judged)], len(judged))
         first = judged[firsts(cell)]
         figures = _Figures(columns, judged, cell, len(first))
-        senders = _senders(cell, sender, addresses, len(first))
+        senders = _senders(cell, columns.senders(judged), columns.addresses, len(first))
         earliest = self._earliest(judged, cell, first)
         told = np.array([len(places) > 0 for places in earliest])
         exact = iter(self.pick(np.array([places[0] for places in earliest if len(places)], np.int64)))
@@ -199,14 +195,23 @@ def by_day(decisions: Sequence[Decision], wanted: Callable[[Decision], bool]) ->
         yield from ((one, one.transmission.end) for one in decisions if wanted(one))
         return
     columns, places = decisions.columns, decisions.where(wanted)
-    row, forth = columns.row[places], columns.forth[places]
-    receiver = np.where(forth, *(numbers(columns.flows[f"{side}_ip"])[row] for side in ("dst", "src")))
-    silent = (columns.acked[places] == 0).astype(np.int64)
-    alike = together([decisions.cohort[places], receiver, columns.start[row] // DAY % _DAYS, silent], len(places))
-    order = np.lexsort((places, columns.start[row], alike))
-    first = order[np.flatnonzero(np.diff(alike[order], prepend=-1))]
+    row = columns.row[places]
+    silent = (columns.acked[places] == 0).astype(np.int32)
+    day = numbers(pa.array(columns.start[row] // DAY))
+    alike = together([decisions.cohort[places], columns.receivers(places), day, silent], len(places))
+    first = _earliest(columns.start[row], alike)
     last = _edge(np.maximum, columns.end[row], alike, len(first))
     yield from ((one, end or 0) for one, end in zip(decisions.like(places[first]), last, strict=True))
+
+
+def _earliest(start: Numbers, group: Numbers) -> Numbers:
+    """The place of the earliest of each group, the first of several: groups are numbered as `together` does."""
+    least = np.full(int(group.max(initial=-1)) + 1, LATEST, np.int64)
+    np.minimum.at(least, group, start)
+    candidates = np.flatnonzero(start == least[group])
+    found = np.empty(len(least), np.int64)
+    found[group[candidates[::-1]]] = candidates[::-1]  # of several written to one place the last stays
+    return found
 
 
 def _as_judged(columns: TransmissionColumns, cohort: Numbers, alike: Sequence[Decision]) -> TransmissionColumns:

@@ -95,10 +95,10 @@ def migrated(decisions: Decisions, severities: Mapping[str, Severities]) -> Deci
 
 def _of_one_client(columns: TransmissionColumns, moving: Numbers, approved: Numbers) -> tuple[Numbers, Numbers]:
     """Those of either that a client has who has some of both."""
-    senders, ports = numbers(columns.flows["src_ip"]), numbers(columns.flows["dst_port"])
+    ports = numbers(columns.flows["dst_port"])
     both = np.concatenate([moving, approved])
     row = columns.row[both]
-    client = together([senders[row], ports[row]], len(both))
+    client = together([columns.src[row], ports[row]], len(both))
     common = np.intersect1d(client[: len(moving)], client[len(moving) :])
     kept = np.isin(client, common)
     return moving[kept[: len(moving)]], approved[kept[len(moving) :]]

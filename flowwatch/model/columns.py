@@ -16,6 +16,11 @@ class TransmissionColumns(msgspec.Struct, frozen=True, kw_only=True):
 
     flows: pa.Table
     """A row a flow, with columns of FLOWS."""
+    addresses: Sequence[str]
+    """The distinct addresses of flows."""
+    src: Numbers
+    """By flow the initiator's place among the addresses; `dst` the responder's."""
+    dst: Numbers
     start: Numbers
     """By flow, as `Transmission` has it; so are the next three."""
     end: Numbers
@@ -38,6 +43,16 @@ class TransmissionColumns(msgspec.Struct, frozen=True, kw_only=True):
     """Which sources hold the sender's lookups: equal numbers, the same; 0 none."""
     recorded_since: frozenset[int]
     """When those sources begin, in nanoseconds since 1970."""
+
+    def senders(self, places: Numbers | slice = slice(None)) -> Numbers:
+        """Which of the addresses sent those at the places."""
+        row = self.row[places]
+        return np.where(self.forth[places], self.src[row], self.dst[row])
+
+    def receivers(self, places: Numbers | slice = slice(None)) -> Numbers:
+        """Which of the addresses those at the places went to."""
+        row = self.row[places]
+        return np.where(self.forth[places], self.dst[row], self.src[row])
 
 
 class Transmissions(Sequence[Transmission]):

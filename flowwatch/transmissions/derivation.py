@@ -2,8 +2,11 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
+import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -47,6 +50,9 @@ from flowwatch.transmissions.recorders import recorders
 from flowwatch.transmissions.rows import FlowRow
 
 _DEFAULT = DnsBinding()
+_PORTION = 1 << 18
+_NONE = np.zeros(0, np.int32)
+_Kind = TypeVar("_Kind", bound=np.generic)
 Recorded = Mapping[str, tuple[LookupsRecorded, ...]]
 """By client the sources that hold its lookups, each with when it begins."""
 
@@ -71,6 +77,21 @@ def derive(
     return Transmissions(recording.columns, recording.made)
 
 
+class _Told(NamedTuple):
+    """Columns of `TransmissionColumns` that hang on the flow alone."""
+
+    start: Numbers
+    end: Numbers
+    timed: Flags
+    begun_before: Flags
+    row: Numbers
+    forth: Flags
+    attempted: Flags
+    least: Numbers
+    most: Numbers
+    acked: Numbers
+
+
 class _Recording:
     """What is known of the whole recording while its flows are told."""
 
@@ -89,61 +110,74 @@ class _Recording:
         self._recorded = recorded
         self._firsts = {one.source: one.first for one in coverage}
         self._both = _recording_both(rows, coverage)
+        self._several = np.array(sorted(rows.told), np.int64)
         self.columns = self._columns()
 
     def _columns(self) -> TransmissionColumns:
         """The transmissions as columns: every flow's two sides, those that sent nothing left out."""
         flows = self._rows.flows
-        openings = openings_seen(flows)
-        both = self._records_both(flows)
-        sides = [self._side(side, openings, both) for side in Side]
-        kept = np.column_stack([one.payload | one.attempts for one in sides]).ravel()
-        row, forth = np.repeat(np.arange(len(flows)), 2)[kept], np.tile([True, False], len(flows))[kept]
-        attempted, least, most = (
-            np.column_stack([getattr(one, name) for one in sides]).ravel()[kept]
-            for name in ("attempts", "least", "most")
-        )
-        acked = np.column_stack([counts(flows[f"{side.value}_acked"]) for side in Side]).ravel()[kept]
-        start, end, timed = self._times(flows)
-        ends = _Ends(flows, row, forth)
-        before = ~openings
-        answers, cut = self._answered(ends, start[row], before[row])
-        return TransmissionColumns(
+        told = (self._told(part, at * _PORTION) for at, part in enumerate(_portions(flows)))
+        every = _Told(*(np.concatenate(parts) for parts in zip(*told, strict=True)))
+        addresses, (src, dst) = shared(flows["src_ip"], flows["dst_ip"])
+        columns = TransmissionColumns(
+            **every._asdict(),
             flows=flows,
+            addresses=addresses,
+            src=src,
+            dst=dst,
+            answers=_NONE,
+            names_cut=_NONE.astype(np.bool_),
+            recorded=_NONE,
+            recorded_since=frozenset(one.start for told in self._recorded.values() for one in told),
+        )
+        answers, cut = self._answered(columns)
+        return msgspec.structs.replace(columns, answers=answers, names_cut=cut, recorded=self._held(columns))
+
+    def _told(self, flows: pa.Table, begin: int) -> "_Told":
+        """What is known of each flow by itself; the first of these is that at `begin`."""
+        rows = np.arange(begin, begin + len(flows), dtype=np.int32)
+        openings, both = openings_seen(flows), self._records_both(flows, begin)
+        sides = [self._side(flows, side, begin, openings, both) for side in Side]
+        kept = np.column_stack([one.payload | one.attempts for one in sides]).ravel()
+        start, end, timed = self._times(flows)
+
+        return _Told(
             start=start,
             end=end,
             timed=timed,
-            begun_before=before,
-            row=row,
-            forth=forth,
-            attempted=attempted,
-            least=least,
-            most=most,
-            acked=acked,
-            answers=answers,
-            names_cut=cut,
-            recorded=self._held(ends),
-            recorded_since=frozenset(one.start for told in self._recorded.values() for one in told),
+            begun_before=~openings,
+            row=_of_both([rows, rows], kept),
+            forth=np.tile([True, False], len(flows))[kept],
+            attempted=_of_both([one.attempts for one in sides], kept),
+            least=_of_both([one.least for one in sides], kept),
+            most=_of_both([one.most for one in sides], kept),
+            acked=_of_both([counts(flows[f"{side.value}_acked"]) for side in Side], kept),
         )
 
-    def _side(self, side: Side, openings: Flags, both: Flags) -> Plain:
+    def _side(self, flows: pa.Table, side: Side, begin: int, openings: Flags, both: Flags) -> Plain:
         """What that side of every flow sent, as `sent` tells it."""
-        found = sent_columns(self._rows.flows, side, openings=openings, both_recorded=both)
-        found.known[list(self._rows.told)] = False
+        found = sent_columns(flows, side, openings=openings, both_recorded=both)
+        found.known[self._put_together(flows, begin) - begin] = False
         rest = np.flatnonzero(~found.known)
-        for place, row in zip(rest, self._rows.rows(rest), strict=True):
+        for place, row in zip(rest, self._rows.rows(rest + begin), strict=True):
             told, amount = sent(row, side, both_recorded=bool(both[place]))
             found.payload[place], found.attempts[place] = told is Sent.PAYLOAD, told is Sent.ATTEMPT
             found.least[place] = min(amount.least, MOST_COUNTED)
             found.most[place] = -1 if amount.most is None else min(amount.most, MOST_COUNTED)
         return found
 
-    def _records_both(self, flows: pa.Table) -> Flags:
+    def _records_both(self, flows: pa.Table, begin: int) -> Flags:
         """Whether a source of the flow records both directions, by flow."""
         found = among(flows["source"], sorted(self._both))
-        for place, row in self._rows.told.items():
-            found[place] |= any(one.source in self._both for parts in row.told or () for one in parts)
+        for place in self._put_together(flows, begin).tolist():
+            parts = itertools.chain.from_iterable(self._rows.told[place].told or ())
+            found[place - begin] |= any(one.source in self._both for one in parts)
         return found
+
+    def _put_together(self, flows: pa.Table, begin: int) -> Numbers:
+        """The places of those of these flows that several rows tell of."""
+        first, last = np.searchsorted(self._several, [begin, begin + len(flows)])
+        return self._several[first:last]
 
     def _times(self, flows: pa.Table) -> tuple[Numbers, Numbers, Flags]:
         """Begin and end of each flow, and whether its source tells any.
@@ -158,38 +192,37 @@ class _Recording:
         end = np.maximum(start, plain(pc.fill_null(until, EARLIEST)))
         return start, end, flags(pc.is_valid(pc.coalesce(since, until)))
 
-    def _answered(self, ends: "_Ends", start: Numbers, before: Flags) -> tuple[Numbers, Flags]:
+    def _answered(self, columns: TransmissionColumns) -> tuple[Numbers, Flags]:
         """What answers say of each receiver for its sender then, as numbers, and whether more was said than is kept."""
-        found, cuts = np.zeros(len(start), np.int64), np.zeros(len(start), np.bool_)
-        answered = np.array([self._answers.names(one_text(one)) for one in ends.addresses], np.bool_)
-        asked = np.flatnonzero(answered[ends.receiver]) if len(answered) else found
+        found, cuts = np.zeros(len(columns.row), np.int32), np.zeros(len(columns.row), np.bool_)
+        answered = np.array([self._answers.names(one_text(one)) for one in columns.addresses], np.bool_)
+        asked = np.flatnonzero(answered[columns.receivers()]) if len(answered) else found
         if not len(asked):
             return found, cuts
-        since = self._since(ends, asked, start[asked])
-        same = together([ends.receiver[asked], ends.sender[asked], since, before[asked].astype(np.int64)], len(asked))
+        row, receiver, sender = columns.row[asked], columns.receivers(asked), columns.senders(asked)
+        start, before = columns.start[row], columns.begun_before[row]
+        since = self._since(columns.addresses, receiver, sender, start)
+        same = together([receiver, sender, since, before.astype(np.int32)], len(asked))
         said: dict[object, int] = {}
-        told, more = np.zeros(int(same.max()) + 1, np.int64), np.zeros(int(same.max()) + 1, np.bool_)
-        for number, place in enumerate(asked[firsts(same)]):
-            receiver, sender = ends.addresses[ends.receiver[place]], ends.addresses[ends.sender[place]]
-            names, more[number] = self._bound.at(receiver, sender, int(start[place]), before=bool(before[place]))
+        told, more = np.zeros(int(same.max()) + 1, np.int32), np.zeros(int(same.max()) + 1, np.bool_)
+        for number, place in enumerate(firsts(same)):
+            ends = columns.addresses[receiver[place]], columns.addresses[sender[place]]
+            names, more[number] = self._bound.binding(*ends, int(start[place]), before=bool(before[place]))
             if names:
                 told[number] = said.setdefault((self._saying(names), bool(more[number])), len(said) + 1)
         found[asked], cuts[asked] = told[same], more[same]
         return found, cuts
 
-    def _since(self, ends: "_Ends", asked: Numbers, start: Numbers) -> Numbers:
+    def _since(self, addresses: Sequence[str], receiver: Numbers, sender: Numbers, start: Numbers) -> Numbers:
         """How many times what answers say of the receiver for the sender had changed by the start."""
-        receiver, sender = ends.receiver[asked], ends.sender[asked]
-        pair = together([receiver, sender if not self._by_zone else np.zeros_like(sender)], len(asked))
+        pair = together([receiver, sender if not self._by_zone else np.zeros_like(sender)], len(start))
         pairs = firsts(pair)
-        between = [one_text(ends.addresses[one]) for one in (receiver[pairs])]
-        clients = [one_text(ends.addresses[one]) for one in (sender[pairs])]
         changes = [
-            self._answers.changes(address, None if self._by_zone else client)
-            for address, client in zip(between, clients, strict=True)
+            self._answers.changes(one_text(addresses[address]), None if self._by_zone else one_text(addresses[client]))
+            for address, client in zip(receiver[pairs], sender[pairs], strict=True)
         ]
         once = np.array([len(one) == 1 for one in changes], np.bool_)
-        found = (start >= np.array([one[0] for one in changes], np.int64)[pair]).astype(np.int64)
+        found = (start >= np.array([one[0] for one in changes], np.int64)[pair]).astype(np.int32)
         often = np.flatnonzero(~once[pair])
         for one, places in _by_value(pair[often]):
             found[often[places]] = np.searchsorted(np.array(changes[one], np.int64), start[often[places]], side="right")
@@ -202,12 +235,12 @@ class _Recording:
         others = [one for one in names if one.evidence is NameClass.ANSWER_OTHER_CLIENT] if self._by_zone else []
         return (*told, *((one.name, one.chain, one.resolver, one.exact, one.client, one.ref) for one in others))
 
-    def _held(self, ends: "_Ends") -> Numbers:
+    def _held(self, columns: TransmissionColumns) -> Numbers:
         """Which sources hold the lookups of each sender, as numbers."""
         known: dict[tuple[LookupsRecorded, ...], int] = {(): 0}
-        held = (self._recorded.get(one_text(one), ()) for one in ends.addresses)
-        numbers = np.array([known.setdefault(one, len(known)) for one in held], np.int64)
-        return numbers[ends.sender] if len(numbers) else np.zeros(len(ends.sender), np.int64)
+        held = (self._recorded.get(one_text(one), ()) for one in columns.addresses)
+        numbers = np.array([known.setdefault(one, len(known)) for one in held], np.int32)
+        return numbers[columns.senders()]
 
     def made(self, places: Numbers) -> list[Transmission]:
         """The transmissions at the places."""
@@ -278,19 +311,23 @@ class _Recording:
         return tuple(sorted([*own, *bound], key=lambda one: _RANK[one.evidence])), cut
 
 
-class _Ends:
-    """The addresses of senders and receivers, by number."""
-
-    def __init__(self, flows: pa.Table, row: Numbers, forth: Flags) -> None:
-        self.addresses, (src, dst) = shared(flows["src_ip"], flows["dst_ip"])
-        self.sender = np.where(forth, src[row], dst[row])
-        self.receiver = np.where(forth, dst[row], src[row])
-
-
 def _recording_both(rows: Joined, coverage: Sequence[Coverage]) -> set[str]:
     """Sources that record both directions."""
-    shown = rows.flows["source"].filter(pa.array(both_sides_seen(rows.flows)))
-    return set(shown.unique().to_pylist()) | _both_by_coverage(coverage)
+    found = _both_by_coverage(coverage)
+    for flows in _portions(rows.flows):
+        found.update(flows["source"].filter(pa.array(both_sides_seen(flows))).unique().to_pylist())
+    return found
+
+
+def _of_both(columns: list[npt.NDArray[_Kind]], kept: Flags) -> npt.NDArray[_Kind]:
+    """Columns of both sides as one of transmissions."""
+    return np.column_stack(columns).ravel()[kept]
+
+
+def _portions(flows: pa.Table) -> Iterator[pa.Table]:
+    """Some rows after the others: what is made of few is soon given back, and the next take its memory."""
+    for begin in range(0, max(len(flows), 1), _PORTION):
+        yield flows.slice(begin, _PORTION)
 
 
 def _by_value(values: Numbers) -> Iterator[tuple[int, Numbers]]:

@@ -79,7 +79,8 @@ def _in_several_sources(flows: pa.Table) -> Flags:
     if len(np.unique(source)) < 2:
         return np.zeros(len(flows), np.bool_)
     count = len(flows)
-    address = numbers(pa.chunked_array([*_texts(flows["src_ip"]).chunks, *_texts(flows["dst_ip"]).chunks], pa.utf8()))
+    ends = [*_texts(flows["src_ip"]).chunks, *_texts(flows["dst_ip"]).chunks]
+    address = numbers(pa.chunked_array(ends, pa.utf8())).astype(np.int64)
     ported = ~among(flows["proto"], ICMP)
     ports = [plain(pc.fill_null(flows[f"{side}_port"].cast(pa.int64()), -1)) + 1 for side in ("src", "dst")]
     src, dst = (

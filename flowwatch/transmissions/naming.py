@@ -8,7 +8,7 @@ literals, and certificate names of TLS 1.3, which nobody but the client can see.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from flowwatch.model import Instant, NameClass, SeenName
 from flowwatch.transmissions.addresses import canonical, one_text
@@ -48,19 +48,32 @@ class BoundNames:
         where, who = one_text(address), one_text(client)
         if not self._answers.names(where):
             return [], False
-        own, own_cut = _taken(self._answers.same_client(where, who, start), MOST_LIVE, set())
-        others = (one for one in self._answers.any_client(where, start) if one.client != who)
-        most = MOST_LIVE if self._by_zone else MOST_CIRCUMSTANTIAL
-        live, live_cut = _taken(others, most, {one.name for one in own})
+        own, live, cut = self._live(where, who, start)
         known = {one.name for one in itertools.chain(own, live)}
         ended, _ = _taken(_newest(self._answers.ended(where, start)), MOST_CIRCUMSTANTIAL, known)
-        classes = (
-            (own, NameClass.ANSWER_SAME_CLIENT),
-            (live, NameClass.ANSWER_OTHER_CLIENT),
-            (ended, NameClass.ANSWER_STALE),
-        )
-        names = [self._seen(one, kind, before) for found, kind in classes for one in found]
-        return names, own_cut or (self._by_zone and live_cut)
+        names = [self._seen(one, NameClass.ANSWER_STALE, before) for one in ended]
+        return [*self._classed(own, live, before=before), *names], cut
+
+    def binding(self, address: str, client: str, start: Instant, *, before: bool) -> tuple[list[SeenName], bool]:
+        """Those of `at` that can bind: what the client got and, where others' count, what they got."""
+        own, live, cut = self._live(one_text(address), one_text(client), start, others=self._by_zone)
+        return self._classed(own, live, before=before), cut
+
+    def _live(
+        self, where: str, who: str, start: Instant, *, others: bool = True
+    ) -> tuple[list[Bound], list[Bound], bool]:
+        """(live answers to the client, to others, whether some that may bind had to be left out)."""
+        own, own_cut = _taken(self._answers.same_client(where, who, start), MOST_LIVE, set())
+        if not others:
+            return own, [], own_cut
+        every = (one for one in self._answers.any_client(where, start) if one.client != who)
+        most = MOST_LIVE if self._by_zone else MOST_CIRCUMSTANTIAL
+        live, live_cut = _taken(every, most, {one.name for one in own})
+        return own, live, own_cut or (self._by_zone and live_cut)
+
+    def _classed(self, own: Iterable[Bound], live: Iterable[Bound], *, before: bool) -> list[SeenName]:
+        classes = ((own, NameClass.ANSWER_SAME_CLIENT), (live, NameClass.ANSWER_OTHER_CLIENT))
+        return [self._seen(one, kind, before) for found, kind in classes for one in found]
 
     def _seen(self, one: Bound, kind: NameClass, before: bool) -> SeenName:  # noqa: FBT001 - part of the key
         key = (id(one), kind, before)

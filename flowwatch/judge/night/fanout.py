@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from flowwatch.alike import Numbers, flags, shared
+from flowwatch.alike import Numbers, flags
 from flowwatch.judge.findings import EVIDENCE_MOST, evidence_of, id_of, merged_labels, service_of, where_of
 from flowwatch.judge.night.heard import Night, Sides, unlisted
 from flowwatch.judge.remedies import remedy_of
@@ -122,9 +122,8 @@ def _near(causes: Sequence[Transmission], columns: TransmissionColumns, places: 
     More may be kept than is alike, never less: sizes are compared in steps, of which alike ones are two apart at most.
     """
     row = columns.row[places]
-    addresses, (src, dst) = shared(columns.flows["src_ip"], columns.flows["dst_ip"])
-    sender = np.where(columns.forth[places], src[row], dst[row])
-    numbers = {address: number for number, address in enumerate(addresses)}
+    sender = columns.senders(places)
+    numbers = {address: number for number, address in enumerate(columns.addresses)}
     digests = [flags(columns.flows[f"{side}_payload_sha256"].is_valid()) for side in ("src", "dst")]
     known = np.where(columns.forth[places], *(side[row] for side in digests))
     own = [
@@ -172,7 +171,7 @@ def _steps(size: Numbers) -> Numbers:
 
 def _packed(sender: Numbers, cell: Numbers, step: Numbers) -> Numbers:
     """One number of three; different ones may share it, which keeps too much, never too little."""
-    packed: Numbers = (sender * _MIX + cell) * _MIX + step
+    packed: Numbers = (sender.astype(np.int64) * _MIX + cell) * _MIX + step
     return packed
 
 
