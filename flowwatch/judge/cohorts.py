@@ -63,7 +63,7 @@ def _of_side(columns: TransmissionColumns, books: Sequence[Rulebook], side: str)
     """What counts of one direction, 0 where there is nothing of it; an answer is judged with its opening."""
     flows, forth = columns.flows, side == "src"
     yield from (numbers(flows[f"{side}_{what}"]) for what in ("clear", "markers"))
-    yield from (_by_side(columns, one, forth=forth) for one in (columns.answers, columns.recorded))
+    yield from (_by_side(columns, one, forth=forth) for one in (np.maximum(columns.answers, 0), columns.recorded))
     yield from _sizes(columns, books, forth=forth)
     terms = [term for book in books for one in book.policy.classifiers for term in one.any_]
     if any(term.file_sha256_list is not None for term in terms):

@@ -37,7 +37,10 @@ class TransmissionColumns(msgspec.Struct, frozen=True, kw_only=True):
     acked: Numbers
     """-1: not recorded."""
     answers: Numbers
-    """What DNS answers say of its receiver: equal numbers say the same names, evidence and resolvers; 0 nothing."""
+    """What DNS answers say of its receiver: equal numbers say the same names, evidence and resolvers.
+
+    0: none that could bind a name to it for its sender; -1: none at all.
+    """
     names_cut: Flags
     recorded: Numbers
     """Which sources hold the sender's lookups: equal numbers, the same; 0 none."""

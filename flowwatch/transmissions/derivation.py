@@ -194,7 +194,7 @@ class _Recording:
 
     def _answered(self, columns: TransmissionColumns) -> tuple[Numbers, Flags]:
         """What answers say of each receiver for its sender then, as numbers, and whether more was said than is kept."""
-        found, cuts = np.zeros(len(columns.row), np.int32), np.zeros(len(columns.row), np.bool_)
+        found, cuts = np.full(len(columns.row), -1, np.int32), np.zeros(len(columns.row), np.bool_)
         answered = np.array([self._answers.names(one_text(one)) for one in columns.addresses], np.bool_)
         asked = np.flatnonzero(answered[columns.receivers()]) if len(answered) else found
         if not len(asked):
@@ -210,6 +210,8 @@ class _Recording:
             names, more[number] = self._bound.binding(*ends, int(start[place]), before=bool(before[place]))
             if names:
                 told[number] = said.setdefault((self._saying(names), bool(more[number])), len(said) + 1)
+            elif not since[place]:
+                told[number] = -1
         found[asked], cuts[asked] = told[same], more[same]
         return found, cuts
 

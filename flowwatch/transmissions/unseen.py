@@ -48,7 +48,7 @@ class _Unseen:
         texts, (by_flow,) = shared(sent.flows["source"])
         self._places = {source: place for place, source in enumerate(texts)}
         source = by_flow[sent.row]
-        unnamed = sent.forth & (sent.answers == 0) & ~_named(sent.flows)[sent.row]
+        unnamed = sent.forth & (sent.answers < 0) & ~_named(sent.flows)[sent.row]
         self._unnamed = self._flows(source, sent.row, unnamed)
         self._unnamed_bytes = sums(sent.least[unnamed], source[unnamed], len(self._places))
         self._encrypted_dns = self._flows(source, sent.row, _encrypted_dns(sent.flows)[sent.row] & ~sent.attempted)
