@@ -76,6 +76,11 @@ def words(column: pa.ChunkedArray) -> tuple[list[str], Numbers]:
     return encoded.dictionary.to_pylist(), _places(encoded)
 
 
+def isin(values: Numbers, wanted: Numbers) -> Flags:
+    """The value is one of those wanted: by hashing, where numpy sorts."""
+    return flags(pc.is_in(pa.array(values), value_set=pa.array(wanted)))
+
+
 def among(column: pa.ChunkedArray, wanted: Collection[str]) -> Flags:
     """The value is one of the words; null is none."""
     if column.null_count == len(column):
@@ -99,16 +104,16 @@ def shared(*columns: pa.ChunkedArray) -> tuple[list[str], list[Numbers]]:
 
 def sums(values: Numbers, groups: Numbers, count: int) -> list[int]:
     """The exact sum of the values (0 and more) of each of `count` groups."""
-    parts = [np.bincount(groups, (values >> shift) & _PART, minlength=count) for shift in _SHIFTS]
-    low, middle, high = (part.astype(np.int64).tolist() for part in parts)
-    return [
-        one + (two << _SHIFTS[1]) + (three << _SHIFTS[2]) for one, two, three in zip(low, middle, high, strict=True)
-    ]
+    width = _EXACT - len(values).bit_length()
+    found = [0] * count
+    for shift in range(0, int(values.max(initial=0)).bit_length(), width):
+        part = np.bincount(groups, (values >> shift) & ((1 << width) - 1), minlength=count)
+        found = [one + (int(more) << shift) for one, more in zip(found, part.tolist(), strict=True)]
+    return found
 
 
-_SHIFTS = (0, 21, 42)
-_PART = (1 << 21) - 1
-"""What of a number is added at once: floating-point sums of 2^31 of them are exact."""
+_EXACT = 53
+"""Bits of a number that floating-point addition keeps: so many values, of what is left of them each, add exactly."""
 
 
 def _is_text(kind: pa.DataType) -> bool:

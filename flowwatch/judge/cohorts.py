@@ -41,30 +41,48 @@ def cohorts(sent: Transmissions, books: Sequence[Rulebook]) -> Numbers:
     """The number of each transmission's cohort, counted as they come; `books` are all that may judge them."""
     columns = sent.columns
     flows = columns.flows
-    both = together(_of_both(columns, books), len(flows))
-    opening = together(itertools.chain([both], _of_side(columns, books, "src")), len(flows))
-    answer = together(itertools.chain([opening], _of_side(columns, books, "dst")), len(flows))
+    opened, answered = _Direction(columns, "src"), _Direction(columns, "dst")
+    both = together(_of_both(columns, books, answered), len(flows))
+    opening = together(itertools.chain([both], _of_one(opened, books)), len(flows))
+    answer = together(itertools.chain([opening], _of_one(answered, books)), len(flows))
     row = columns.row
     return together([np.where(columns.forth, opening[row], answer[row]), columns.forth.astype(np.int64)], len(sent))
 
 
-def _of_both(columns: TransmissionColumns, books: Sequence[Rulebook]) -> Iterator[Numbers]:
+class _Direction:
+    """The transmissions of one direction."""
+
+    def __init__(self, columns: TransmissionColumns, side: str) -> None:
+        self.columns = columns
+        self.side = side
+        self.places = np.flatnonzero(columns.forth == (side == "src"))
+        self._rows = columns.row[self.places]
+
+    def by_flow(self, values: Numbers) -> Numbers:
+        """By flow the value of its transmission of this direction, 0 where there is none; `values` is by place."""
+        found = np.zeros(len(self.columns.flows), values.dtype)
+        found[self._rows] = values
+        return found
+
+
+def _of_both(columns: TransmissionColumns, books: Sequence[Rulebook], answered: _Direction) -> Iterator[Numbers]:
     """What counts of a flow, whichever direction; one column after the other, since each takes memory."""
     flows = columns.flows
     yield from (numbers(flows[name]) for name in _OF_FLOW)
     yield _by_value(flows["source"], lambda source: tuple(_sensor(book, source) for book in books))
-    yield from _addresses(columns, _Networks(books))
+    yield from _addresses(columns, _Networks(books), answered)
     yield _initiator_ports(columns)
     yield from _times(columns, books)
     yield from _paths(flows, books)
 
 
-def _of_side(columns: TransmissionColumns, books: Sequence[Rulebook], side: str) -> Iterator[Numbers]:
+def _of_one(direction: _Direction, books: Sequence[Rulebook]) -> Iterator[Numbers]:
     """What counts of one direction, 0 where there is nothing of it; an answer is judged with its opening."""
-    flows, forth = columns.flows, side == "src"
+    columns, flows, side = direction.columns, direction.columns.flows, direction.side
     yield from (numbers(flows[f"{side}_{what}"]) for what in ("clear", "markers"))
-    yield from (_by_side(columns, one, forth=forth) for one in (np.maximum(columns.answers, 0), columns.recorded))
-    yield from _sizes(columns, books, forth=forth)
+    yield direction.by_flow(np.maximum(columns.answers[direction.places], 0))
+    yield direction.by_flow(columns.recorded[direction.places])
+    yield from _sizes(direction, books)
     terms = [term for book in books for one in book.policy.classifiers for term in one.any_]
     if any(term.file_sha256_list is not None for term in terms):
         yield numbers(flows[f"{side}_payload_sha256"])
@@ -87,14 +105,6 @@ def _known(values: Iterable[object]) -> Numbers:
     return np.array([known.setdefault(one, len(known)) + 1 for one in values], np.int32)
 
 
-def _by_side(columns: TransmissionColumns, values: Numbers, *, forth: bool) -> Numbers:
-    """By flow the value of its transmission of that direction, 0 where there is none."""
-    found = np.zeros(len(columns.flows), np.int64)
-    those = columns.forth if forth else ~columns.forth
-    found[columns.row[those]] = values[those]
-    return found
-
-
 def _initiator_ports(columns: TransmissionColumns) -> Numbers:
     """The initiator's port where a rule may look at it, and whether who opened the flow is only guessed."""
     flows = columns.flows
@@ -109,11 +119,11 @@ def _initiator_ports(columns: TransmissionColumns) -> Numbers:
 # Addresses
 
 
-def _addresses(columns: TransmissionColumns, networks: "_Networks") -> Iterator[Numbers]:
+def _addresses(columns: TransmissionColumns, networks: "_Networks", answered: _Direction) -> Iterator[Numbers]:
     """The responder's address as it is, the initiator's by the networks of the policy, unless its place counts."""
     flows = columns.flows
     yield columns.dst + 1
-    named = _by_side(columns, columns.answers, forth=False) > 0
+    named = answered.by_flow(columns.answers[answered.places]) > 0
     whole = named | flags(flows["tunnel"].is_valid()) | flags(flows["tunnel_ends"].is_valid())
     yield np.where(whole, columns.src + 1, 0)
     yield _known(map(networks.between, columns.addresses))[columns.src]
@@ -239,7 +249,7 @@ def _clocked(window: Window) -> Window:
 # Sizes and paths
 
 
-def _sizes(columns: TransmissionColumns, books: Sequence[Rulebook], *, forth: bool) -> Iterator[Numbers]:
+def _sizes(direction: _Direction, books: Sequence[Rulebook]) -> Iterator[Numbers]:
     """Whether anything was sent, and how much among the thresholds that rules compare it with."""
     terms = [term for book in books for one in book.policy.classifiers for term in one.any_]
     bounds = {1, *(book.policy.defaults.unread_min for book in books)}
@@ -247,10 +257,10 @@ def _sizes(columns: TransmissionColumns, books: Sequence[Rulebook], *, forth: bo
     limits = (channel.limits for book in books for channel in book.channels)
     bounds |= {one.bytes_out_per_flow + 1 for one in limits if one is not None and one.bytes_out_per_flow is not None}
     edges = np.array(sorted(min(one, MOST_COUNTED) for one in bounds), np.int64)
-    yield _by_side(columns, 1 + columns.attempted.astype(np.int64), forth=forth)
-    for amount in (columns.least, columns.most):
-        cell = np.where(amount < 0, len(edges) + 1, np.searchsorted(edges, amount, side="right"))
-        yield _by_side(columns, cell, forth=forth)
+    columns, places = direction.columns, direction.places
+    yield direction.by_flow(1 + columns.attempted[places].astype(np.int32))
+    for amount in (columns.least[places], columns.most[places]):
+        yield direction.by_flow(np.where(amount < 0, len(edges) + 1, np.searchsorted(edges, amount, side="right")))
 
 
 def _paths(flows: pa.Table, books: Sequence[Rulebook]) -> Iterator[Numbers]:

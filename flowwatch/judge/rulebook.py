@@ -175,7 +175,8 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
         """Ids of the servers whose `names` cover the name."""
         found = self.by_name.get(name)
         if found is None:
-            found = tuple(one for one, matcher in self.matchers.items() if matcher.name(name))
+            parsed = Name.parse(name)
+            found = tuple(one.id for one in self.servers.values() if any(p.covers(parsed) for p in one.match.names))
             _keep(self.by_name, name, found)
         return found
 

@@ -7,6 +7,7 @@ asked for, or whose answer had ended, are circumstance: the newest `MOST_CIRCUMS
 literals, and certificate names of TLS 1.3, which nobody but the client can see.
 """
 
+import functools
 import itertools
 from collections.abc import Iterable, Iterator
 
@@ -18,6 +19,7 @@ from flowwatch.transmissions.rows import FlowRow
 MOST_LIVE = 64
 MOST_CIRCUMSTANTIAL = 16
 _MOST_LOOKED_AT = 1024
+_MOST_KEPT = 1 << 16
 
 
 def responder_names(row: FlowRow) -> list[SeenName]:
@@ -84,9 +86,13 @@ class BoundNames:
 
 def _taken(found: Iterator[Bound], most: int, known: set[str]) -> tuple[list[Bound], bool]:
     """The first `most` whose name is not yet known, and whether there were more."""
-    fresh = (one for one in itertools.islice(found, _MOST_LOOKED_AT) if one.name not in known)
-    taken = list(itertools.islice(fresh, most + 1))
-    return taken[:most], len(taken) > most or next(found, None) is not None
+    taken: list[Bound] = []
+    for one in itertools.islice(found, _MOST_LOOKED_AT):
+        if one.name not in known:
+            if len(taken) == most:
+                return taken, True
+            taken.append(one)
+    return taken, next(found, None) is not None
 
 
 def _newest(found: Iterator[Bound]) -> Iterator[Bound]:
@@ -126,6 +132,7 @@ def _used(row: FlowRow) -> Iterator[tuple[str, NameClass, bool]]:
             yield name, kind, kind is NameClass.SNI and bool(row.ech)
 
 
+@functools.lru_cache(_MOST_KEPT)
 def _told(text: str, kind: NameClass) -> str | None:
     """The name a table's text tells, whose last dot its source has stripped; None for an address.
 

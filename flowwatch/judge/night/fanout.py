@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from flowwatch.alike import Numbers, flags
+from flowwatch.alike import Numbers, flags, isin
 from flowwatch.judge.findings import EVIDENCE_MOST, evidence_of, id_of, merged_labels, service_of, where_of
 from flowwatch.judge.night.heard import Night, Sides, unlisted
 from flowwatch.judge.remedies import remedy_of
@@ -132,9 +132,9 @@ def _near(causes: Sequence[Transmission], columns: TransmissionColumns, places: 
     cell, step = own[1] // SPAN, _steps(own[2])
     wanted = np.concatenate([_packed(own[0], cell + beside, step + more) for beside in (-1, 0, 1) for more in _BESIDE])
     keys = _packed(sender, columns.start[row] // SPAN, _steps(columns.most[places]))
-    perhaps = np.flatnonzero(np.isin(keys, wanted))
+    perhaps = np.flatnonzero(isin(keys, wanted))
     alike = perhaps[_alike(sender[perhaps], columns.start[row[perhaps]], columns.most[places[perhaps]], own)]
-    return places[np.union1d(alike, np.flatnonzero(known & np.isin(sender, own[0])))]
+    return places[np.union1d(alike, np.flatnonzero(known & isin(sender, own[0].astype(np.int32))))]
 
 
 def _alike(sender: Numbers, start: Numbers, size: Numbers, causes: Sequence[Numbers]) -> Numbers:
