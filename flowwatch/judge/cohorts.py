@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from flowwatch.alike import Numbers, among, flags, numbers, plain, together, words
+from flowwatch.alike import Numbers, among, at_once, flags, numbers, plain, together, words
 from flowwatch.judge.rulebook import PRIVATE, Rulebook
 from flowwatch.judge.scope import SPECIAL
 from flowwatch.model import EARLIEST, LATEST, MOST_COUNTED, Instant, TransmissionColumns, Transmissions, asks_by_path
@@ -68,7 +68,8 @@ class _Direction:
 def _of_both(columns: TransmissionColumns, books: Sequence[Rulebook], answered: _Direction) -> Iterator[Numbers]:
     """What counts of a flow, whichever direction; one column after the other, since each takes memory."""
     flows = columns.flows
-    yield from (numbers(flows[name]) for name in _OF_FLOW)
+    told = [flows[name] for name in _OF_FLOW if flows[name].null_count < len(flows)]
+    yield from at_once(numbers, told)
     yield _by_value(flows["source"], lambda source: tuple(_sensor(book, source) for book in books))
     yield from _addresses(columns, _Networks(books), answered)
     yield _initiator_ports(columns)

@@ -111,13 +111,14 @@ class Decisions(Sequence[Decision]):
         for begin in range(0, len(self), _PORTION):
             yield from self.pick(np.arange(begin, min(begin + _PORTION, len(self))))
 
-    def tallies(self, of: Callable[[Decision], _T]) -> dict[_T, Tally]:
-        """The tally of each thing that decisions are counted by; it must not differ within a cohort."""
+    def tallies(self, of: Callable[[Decision], _T], wanted: Callable[[Decision], bool]) -> dict[_T, Tally]:
+        """The tally of each thing that the wanted decisions are counted by; neither may differ within a cohort."""
         known: dict[_T, int] = {}
-        group = np.array([known.setdefault(of(one), len(known)) for one in self.alike], np.int64)
-        if not len(group):
+        group = np.array([known.setdefault(of(one), len(known)) if wanted(one) else -1 for one in self.alike], np.int32)
+        places = self.where(wanted)
+        if not len(places):
             return {}
-        figures = _Figures(self.columns, None, group[self.cohort], len(known))
+        figures = _Figures(self.columns, places, group[self.cohort[places]], len(known))
         return {thing: figures.tally(place) for thing, place in known.items()}
 
     def held(self) -> list[Held]:
@@ -225,9 +226,7 @@ def _as_judged(columns: TransmissionColumns, cohort: Numbers, alike: Sequence[De
 class _Figures:
     """Sums and edges by group of some transmissions."""
 
-    def __init__(self, columns: TransmissionColumns, chosen: Numbers | None, group: Numbers, count: int) -> None:
-        """`chosen` None: all."""
-        places = slice(None) if chosen is None else chosen
+    def __init__(self, columns: TransmissionColumns, places: Numbers, group: Numbers, count: int) -> None:
         least, most, acked = columns.least[places], columns.most[places], columns.acked[places]
         self._count = np.bincount(group, minlength=count).tolist()
         self._attempts = np.bincount(group[columns.attempted[places]], minlength=count).tolist()

@@ -5,8 +5,7 @@ sorted by where each fact stands in its source.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -19,7 +18,7 @@ from flowwatch.judge.decisions import Decisions, spans_of
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.destinations import destinations_of
 from flowwatch.judge.findings import findings_of, most_severe_first
-from flowwatch.judge.held import one_by_one, record
+from flowwatch.judge.held import Held, one_by_one, record
 from flowwatch.judge.migration import migrated, with_migrations
 from flowwatch.judge.night import claims_answered, judge_the_night
 from flowwatch.judge.past import compare
@@ -44,8 +43,6 @@ from flowwatch.model import (
     Verdict,
 )
 from flowwatch.policy.terms import PolicySet
-
-_T = TypeVar("_T")
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +88,7 @@ def judge(
     uses = Uses()
     decisions, asked = decide(transmissions, lookups, bench, uses)
     held = decisions.held() if isinstance(decisions, Decisions) else one_by_one(decisions)
-    tallies = _tallies(decisions, _group)
+    tallies = _tallies(decisions, held)
     whole = judge_the_night(decisions, bench, coverage)
     past = compare(decisions, asked, bench.books, locate, history=history, stamp=stamp, coverage=coverage)
     claims, contradicted = claims_answered(decisions, bench, coverage, locate)
@@ -174,14 +171,15 @@ def _position(transmission: Transmission) -> tuple[object, ...]:
     return (*record(transmission.ref), transmission.flow, transmission.opened_by is OpenedBy.RECEIVER)
 
 
-def _tallies(decisions: Sequence[Decision], of: Callable[[Decision], _T]) -> dict[_T, Tally]:
-    """The tally of each thing that decisions are counted by."""
+def _tallies(decisions: Sequence[Decision], held: Iterable[Held]) -> dict[tuple[Verdict, str], Tally]:
+    """The tally of each verdict, and of each reason why something is out of scope, which of columns is not held."""
+    groups: dict[tuple[Verdict, str], list[Tally]] = {}
+    for one in held:
+        groups.setdefault(_group(one.decision), []).append(one.tally)
+    found = {group: Tally.sum(those) for group, those in groups.items()}
     if isinstance(decisions, Decisions):
-        return decisions.tallies(of)
-    groups: dict[_T, list[Transmission]] = {}
-    for one in decisions:
-        groups.setdefault(of(one), []).append(one.transmission)
-    return {thing: Tally.of(those) for thing, those in groups.items()}
+        found |= decisions.tallies(_group, lambda one: one.verdict is Verdict.OUT_OF_SCOPE)
+    return found
 
 
 def _group(decision: Decision) -> tuple[Verdict, str]:

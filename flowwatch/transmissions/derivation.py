@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch.alike import Flags, Numbers, among, firsts, flags, plain, shared, together, words
+from flowwatch.alike import Flags, Numbers, among, at_once, firsts, flags, plain, shared, together, words
 from flowwatch.model import (
     EARLIEST,
     MOST_COUNTED,
@@ -116,7 +116,7 @@ class _Recording:
     def _columns(self) -> TransmissionColumns:
         """The transmissions as columns: every flow's two sides, those that sent nothing left out."""
         flows = self._rows.flows
-        told = (self._told(part, at * _PORTION) for at, part in enumerate(_portions(flows)))
+        told = at_once(self._told, enumerate(_portions(flows)))
         every = _Told(*(np.concatenate(parts) for parts in zip(*told, strict=True)))
         addresses, (src, dst) = shared(flows["src_ip"], flows["dst_ip"])
         columns = TransmissionColumns(
@@ -133,8 +133,10 @@ class _Recording:
         answers, cut = self._answered(columns)
         return msgspec.structs.replace(columns, answers=answers, names_cut=cut, recorded=self._held(columns))
 
-    def _told(self, flows: pa.Table, begin: int) -> "_Told":
-        """What is known of each flow by itself; the first of these is that at `begin`."""
+    def _told(self, portion: tuple[int, pa.Table]) -> "_Told":
+        """What is known of each flow of a portion by itself."""
+        number, flows = portion
+        begin = number * _PORTION
         rows = np.arange(begin, begin + len(flows), dtype=np.int32)
         openings, both = openings_seen(flows), self._records_both(flows, begin)
         sides = [self._side(flows, side, begin, openings, both) for side in Side]

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from flowwatch.alike import Flags, Numbers, flags, shared, sums
+from flowwatch.alike import Flags, Numbers, at_once, flags, shared, sums
 from flowwatch.model import Coverage, TransmissionColumns, Transmissions, asks_sealed, is_opaque
 from flowwatch.transmissions.naming import responder_names
 from flowwatch.transmissions.rows import FlowRow, each
@@ -48,12 +48,13 @@ class _Unseen:
         texts, (by_flow,) = shared(sent.flows["source"])
         self._places = {source: place for place, source in enumerate(texts)}
         source = by_flow[sent.row]
-        unnamed = sent.forth & (sent.answers < 0) & ~_named(sent.flows)[sent.row]
+        named, encrypted, opaque = at_once(lambda of: of(sent.flows), (_named, _encrypted_dns, _opaque))
+        unnamed = sent.forth & (sent.answers < 0) & ~named[sent.row]
         self._unnamed = self._flows(source, sent.row, unnamed)
         self._unnamed_bytes = sums(sent.least[unnamed], source[unnamed], len(self._places))
-        self._encrypted_dns = self._flows(source, sent.row, _encrypted_dns(sent.flows)[sent.row] & ~sent.attempted)
+        self._encrypted_dns = self._flows(source, sent.row, encrypted[sent.row] & ~sent.attempted)
         self._ech = self._flows(source, sent.row, flags(sent.flows["ech"])[sent.row])
-        self._opaque = self._flows(source, sent.row, _opaque(sent.flows)[sent.row])
+        self._opaque = self._flows(source, sent.row, opaque[sent.row])
         self._cut = self._flows(source, sent.row, sent.names_cut)
 
     def _flows(self, source: Numbers, row: Numbers, those: Flags) -> Numbers:

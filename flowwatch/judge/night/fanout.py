@@ -121,20 +121,27 @@ def _near(causes: Sequence[Transmission], columns: TransmissionColumns, places: 
 
     More may be kept than is alike, never less: sizes are compared in steps, of which alike ones are two apart at most.
     """
-    row = columns.row[places]
-    sender = columns.senders(places)
     numbers = {address: number for number, address in enumerate(columns.addresses)}
-    digests = [flags(columns.flows[f"{side}_payload_sha256"].is_valid()) for side in ("src", "dst")]
-    known = np.where(columns.forth[places], *(side[row] for side in digests))
     own = [
         np.array([of(one) for one in causes], np.int64) for of in (lambda one: numbers[one.sender_ip], _start, _most)
     ]
     cell, step = own[1] // SPAN, _steps(own[2])
     wanted = np.concatenate([_packed(own[0], cell + beside, step + more) for beside in (-1, 0, 1) for more in _BESIDE])
-    keys = _packed(sender, columns.start[row] // SPAN, _steps(columns.most[places]))
-    perhaps = np.flatnonzero(isin(keys, wanted))
-    alike = perhaps[_alike(sender[perhaps], columns.start[row[perhaps]], columns.most[places[perhaps]], own)]
-    return places[np.union1d(alike, np.flatnonzero(known & isin(sender, own[0].astype(np.int32))))]
+    digests = [flags(columns.flows[f"{side}_payload_sha256"].is_valid()) for side in ("src", "dst")]
+    kept = []
+    for begin in range(0, len(places), _PORTION):
+        some = places[begin : begin + _PORTION]
+        row, sender = columns.row[some], columns.senders(some)
+        perhaps = isin(_packed(sender, columns.start[row] // SPAN, _steps(columns.most[some])), wanted)
+        known = np.where(columns.forth[some], *(side[row] for side in digests))
+        kept.append((some[perhaps], some[known & np.isin(sender, own[0])]))
+    alike, same = (np.concatenate(parts) for parts in zip(*kept, strict=True))
+    row = columns.row[alike]
+    alike = alike[_alike(columns.senders(alike), columns.start[row], columns.most[alike], own)]
+    return np.union1d(alike, same)
+
+
+_PORTION = 1 << 18
 
 
 def _alike(sender: Numbers, start: Numbers, size: Numbers, causes: Sequence[Numbers]) -> Numbers:
