@@ -5,7 +5,7 @@ combinations in the order in which each first comes. Lists are compared element 
 of values is not that of numbers.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,16 @@ def together(columns: Iterable[Numbers], count: int) -> Numbers:
 def firsts(combinations: Numbers) -> Numbers:
     """The first row of each number that `together` gave, in order."""
     return np.flatnonzero(np.diff(np.maximum.accumulate(combinations), prepend=-1))
+
+
+def by_value(values: Numbers) -> Iterator[tuple[int, Numbers]]:
+    """Each distinct value with its places."""
+    if not len(values):
+        return
+    order = np.argsort(values, kind="stable")
+    edges = np.flatnonzero(np.diff(values[order], prepend=-1))
+    for places in np.split(order, edges[1:]):
+        yield int(values[places[0]]), places
 
 
 def plain(values: pa.Array | pa.ChunkedArray) -> Numbers:
