@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from flowwatch.alike import Flags, Numbers, firsts, numbers, sums, together
 from flowwatch.judge.findings import EVIDENCE_MOST, worth_telling
-from flowwatch.judge.held import Held
 from flowwatch.judge.observation import unattempted
 from flowwatch.judge.transmission import Locate
 from flowwatch.model import (
     EARLIEST,
     LATEST,
     Decision,
+    Held,
     Instant,
     Tally,
     Transmission,
