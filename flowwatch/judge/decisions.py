@@ -111,6 +111,11 @@ class Decisions(Sequence[Decision]):
         for begin in range(0, len(self), _PORTION):
             yield from self.pick(np.arange(begin, min(begin + _PORTION, len(self))))
 
+    def each_like(self) -> Iterator[Decision]:
+        """Every decision, as `like` tells it."""
+        for begin in range(0, len(self), _PORTION):
+            yield from self.like(np.arange(begin, min(begin + _PORTION, len(self))))
+
     def tallies(self, of: Callable[[Decision], _T]) -> dict[_T, Tally]:
         """The tally of each thing that decisions are counted by; it must not differ within a cohort."""
         known: dict[_T, int] = {}

@@ -13,8 +13,9 @@ from flowwatch.model.history import History, Sighting, Trait
 from flowwatch.model.names import Name, NameClass, SeenName
 from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
 from flowwatch.model.records import FLOWS, LOOKUPS, MOST_COUNTED, Coverage, Marker, ReadOptions, Ref, Skip
-from flowwatch.model.report import PolicyInfo, ReferenceData, Report, Tally, Use
+from flowwatch.model.report import PolicyInfo, ReferenceData, Report, Use
 from flowwatch.model.stages import Delay, Opening, Ran, Stage
+from flowwatch.model.tally import Tally
 from flowwatch.model.time import EARLIEST, LATEST, Instant
 from flowwatch.model.traffic import (
     Account,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from flowwatch.model.findings import Destination, Evidence, Finding
+from flowwatch.model.held import each_like
 from flowwatch.model.places import Candidate, Fact, Place
 from flowwatch.model.verdicts import Decision, Rule
 
@@ -155,7 +156,7 @@ def decisions_table(decisions: Iterable[Decision]) -> pa.Table:
 
 def decisions_in_portions(decisions: Iterable[Decision]) -> Iterator[pa.Table]:
     """The same, some rows after the others."""
-    rest = iter(decisions)
+    rest = iter(each_like(decisions))
     while portion := list(itertools.islice(rest, _PORTION)):
         yield _table(map(_decision, portion), DECISIONS)
 

@@ -3,12 +3,12 @@
 Promises: the same figures however the decisions are held, one by one or as columns.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol, Self, runtime_checkable
 
 import msgspec
 
-from flowwatch.model.report import Tally
+from flowwatch.model.tally import Tally
 from flowwatch.model.time import Instant
 from flowwatch.model.traffic import Transmission
 from flowwatch.model.verdicts import Decision, Verdict
@@ -52,12 +52,20 @@ class Gathered(Protocol):
     def held(self) -> list[Held]:
         """What is in scope of them."""
 
+    def each_like(self) -> Iterator[Decision]:
+        """Each, its conditions in the words of another that no rule can tell from it."""
+
 
 def held_of(decisions: Iterable[Decision]) -> list[Held]:
     """What is in scope, gathered where the decisions are columns, else each for itself."""
     if isinstance(decisions, Gathered):
         return decisions.held()
     return one_by_one(one for one in decisions if one.verdict is not Verdict.OUT_OF_SCOPE)
+
+
+def each_like(decisions: Iterable[Decision]) -> Iterable[Decision]:
+    """Each decision, for those who do not look at its conditions: they may be in the words of another."""
+    return decisions.each_like() if isinstance(decisions, Gathered) else decisions
 
 
 def one_by_one(decisions: Iterable[Decision]) -> list[Held]:

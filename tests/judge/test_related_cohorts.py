@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from flowwatch.judge import judge
 from flowwatch.model import Place, Transmissions
+from flowwatch.model.frames import decisions_table
 from flowwatch.policy import parse
 from flowwatch.policy.terms import PolicySet
 from flowwatch.reports import html, ribbons
@@ -113,6 +114,7 @@ def test_judging_related_data_as_columns_is_judging_it_one_by_one(draw):
     for name in one.__struct_fields__:
         if name != "decisions":
             assert getattr(one, name) == getattr(other, name), name
+    assert decisions_table(one.decisions) == decisions_table(other.decisions)
     assert html.routes(one.decisions) == html.routes(other.decisions)
     assert ribbons.drawn(one.decisions) == ribbons.drawn(other.decisions)
 
