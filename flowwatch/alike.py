@@ -6,7 +6,7 @@ of values is not that of numbers.
 """
 
 import os
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -67,6 +67,16 @@ def at_once(of: Callable[[_T], _U], those: Iterable[_T]) -> list[_U]:
 def firsts(combinations: Numbers) -> Numbers:
     """The first row of each number that `together` gave, in order."""
     return np.flatnonzero(np.diff(np.maximum.accumulate(combinations), prepend=-1))
+
+
+def by_value(values: Numbers) -> Iterator[tuple[int, Numbers]]:
+    """Each distinct value with its places."""
+    if not len(values):
+        return
+    order = np.argsort(values, kind="stable")
+    edges = np.flatnonzero(np.diff(values[order], prepend=-1))
+    for places in np.split(order, edges[1:]):
+        yield int(values[places[0]]), places
 
 
 def plain(values: pa.Array | pa.ChunkedArray) -> Numbers:

@@ -10,7 +10,6 @@ from flowwatch.judge.carried_in_names import below, bytes_in_names, with_data_in
 from flowwatch.judge.considered import Considered
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.findings import finding_of, findings_of, merged_names
-from flowwatch.judge.held import one_by_one
 from flowwatch.judge.night.explained import OfTheWhole, of_one, unasked
 from flowwatch.judge.observation import observe, ties
 from flowwatch.judge.past import Past, compare
@@ -38,7 +37,6 @@ __all__ = [
     "merged_names",
     "observe",
     "of_one",
-    "one_by_one",
     "remedy_of",
     "ties",
     "unasked",

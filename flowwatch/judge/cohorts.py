@@ -83,6 +83,8 @@ def _of_one(direction: _Direction, books: Sequence[Rulebook]) -> Iterator[Number
     yield from (numbers(flows[f"{side}_{what}"]) for what in ("clear", "markers"))
     yield direction.by_flow(np.maximum(columns.answers[direction.places], 0))
     yield direction.by_flow(columns.recorded[direction.places])
+    if columns.controls.any():
+        yield direction.by_flow(columns.controls[direction.places])
     yield from _sizes(direction, books)
     terms = [term for book in books for one in book.policy.classifiers for term in one.any_]
     if any(term.file_sha256_list is not None for term in terms):

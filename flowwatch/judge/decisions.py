@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from flowwatch.alike import Flags, Numbers, firsts, numbers, sums, together
 from flowwatch.judge.findings import EVIDENCE_MOST, worth_telling
-from flowwatch.judge.held import Held
 from flowwatch.judge.observation import unattempted
 from flowwatch.judge.transmission import Locate
 from flowwatch.model import (
     EARLIEST,
     LATEST,
     Decision,
+    Held,
     Instant,
     Tally,
     Transmission,
@@ -110,6 +110,11 @@ class Decisions(Sequence[Decision]):
     def __iter__(self) -> Iterator[Decision]:
         for begin in range(0, len(self), _PORTION):
             yield from self.pick(np.arange(begin, min(begin + _PORTION, len(self))))
+
+    def each_like(self) -> Iterator[Decision]:
+        """Every decision, as `like` tells it."""
+        for begin in range(0, len(self), _PORTION):
+            yield from self.like(np.arange(begin, min(begin + _PORTION, len(self))))
 
     def tallies(self, of: Callable[[Decision], _T], wanted: Callable[[Decision], bool]) -> dict[_T, Tally]:
         """The tally of each thing that the wanted decisions are counted by; neither may differ within a cohort."""

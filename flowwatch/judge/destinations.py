@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from flowwatch.judge.findings import merged_labels, merged_names
-from flowwatch.judge.held import Held, Together
-from flowwatch.model import Decision, Destination, OpenedBy, Verdict
+from flowwatch.judge.held import Together
+from flowwatch.model import Decision, Destination, Held, OpenedBy, Verdict
 
 _Key = tuple[str, int, str, OpenedBy, str, str]
 

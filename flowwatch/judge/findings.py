@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from flowwatch.judge.carried_in_names import BULK, bytes_in_names
-from flowwatch.judge.held import Held, Together, position, record
+from flowwatch.judge.held import Together, position, record
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.model import (
     Check,
@@ -21,6 +21,7 @@ from flowwatch.model import (
     Evidence,
     Finding,
     Group,
+    Held,
     Instant,
     Label,
     Lookup,

@@ -18,7 +18,7 @@ from flowwatch.judge.decisions import Decisions, spans_of
 from flowwatch.judge.derivation import Derivation
 from flowwatch.judge.destinations import destinations_of
 from flowwatch.judge.findings import findings_of, most_severe_first
-from flowwatch.judge.held import Held, one_by_one, record
+from flowwatch.judge.held import record
 from flowwatch.judge.migration import migrated, with_migrations
 from flowwatch.judge.night import claims_answered, judge_the_night
 from flowwatch.judge.past import compare
@@ -30,6 +30,7 @@ from flowwatch.model import (
     Decision,
     Destination,
     Finding,
+    Held,
     History,
     Lookup,
     LookupDecision,
@@ -41,6 +42,7 @@ from flowwatch.model import (
     Transmissions,
     Use,
     Verdict,
+    held_of,
 )
 from flowwatch.policy.terms import PolicySet
 
@@ -87,7 +89,7 @@ def judge(
     bench = Bench(policies, locate)
     uses = Uses()
     decisions, asked = decide(transmissions, lookups, bench, uses)
-    held = decisions.held() if isinstance(decisions, Decisions) else one_by_one(decisions)
+    held = held_of(decisions)
     tallies = _tallies(decisions, held)
     whole = judge_the_night(decisions, bench, coverage)
     past = compare(decisions, asked, bench.books, locate, history=history, stamp=stamp, coverage=coverage)

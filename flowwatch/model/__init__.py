@@ -8,12 +8,14 @@ say", never zero.
 from flowwatch.model.alerts import Alert, AlertKind, Life
 from flowwatch.model.columns import TransmissionColumns, Transmissions
 from flowwatch.model.findings import ClaimAnswer, ClaimOutcome, Destination, Endpoint, Evidence, Finding
+from flowwatch.model.held import Held, held_of, one_by_one
 from flowwatch.model.history import History, Sighting, Trait
 from flowwatch.model.names import Name, NameClass, SeenName
 from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
 from flowwatch.model.records import FLOWS, LOOKUPS, MOST_COUNTED, Coverage, Marker, ReadOptions, Ref, Skip
-from flowwatch.model.report import PolicyInfo, ReferenceData, Report, Tally, Use
+from flowwatch.model.report import PolicyInfo, ReferenceData, Report, Use
 from flowwatch.model.stages import Delay, Opening, Ran, Stage
+from flowwatch.model.tally import Tally
 from flowwatch.model.time import EARLIEST, LATEST, Instant
 from flowwatch.model.traffic import (
     Account,
@@ -75,6 +77,7 @@ __all__ = [
     "Fact",
     "Finding",
     "Group",
+    "Held",
     "History",
     "Instant",
     "Label",
@@ -112,5 +115,7 @@ __all__ = [
     "Verdict",
     "asks_by_path",
     "asks_sealed",
+    "held_of",
     "is_opaque",
+    "one_by_one",
 ]

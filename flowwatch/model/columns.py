@@ -46,6 +46,8 @@ class TransmissionColumns(msgspec.Struct, frozen=True, kw_only=True):
     """Which sources hold the sender's lookups: equal numbers, the same; 0 none."""
     recorded_since: frozenset[int]
     """When those sources begin, in nanoseconds since 1970."""
+    controls: Numbers
+    """Which control connections may have announced it: equal numbers, the same ones; 0 none."""
 
     def senders(self, places: Numbers | slice = slice(None)) -> Numbers:
         """Which of the addresses sent those at the places."""

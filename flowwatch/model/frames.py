@@ -5,12 +5,14 @@ finding, destination, in the Report's order. Null is "this source cannot say". T
 frame is data, whoever prints it escapes it.
 """
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from flowwatch.model.findings import Destination, Evidence, Finding
+from flowwatch.model.held import each_like
 from flowwatch.model.places import Candidate, Fact, Place
 from flowwatch.model.verdicts import Decision, Rule
 
@@ -149,7 +151,17 @@ _Row = dict[str, Any]
 
 def decisions_table(decisions: Iterable[Decision]) -> pa.Table:
     """Every transmission with its verdict, approved ones included, as DECISIONS."""
-    return _table(map(_decision, decisions), DECISIONS)
+    return pa.concat_tables([DECISIONS.empty_table(), *decisions_in_portions(decisions)])
+
+
+def decisions_in_portions(decisions: Iterable[Decision]) -> Iterator[pa.Table]:
+    """The same, some rows after the others."""
+    rest = iter(each_like(decisions))
+    while portion := list(itertools.islice(rest, _PORTION)):
+        yield _table(map(_decision, portion), DECISIONS)
+
+
+_PORTION = 1 << 14
 
 
 def findings_table(findings: Iterable[Finding]) -> pa.Table:

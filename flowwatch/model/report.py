@@ -1,7 +1,7 @@
 """The Report every writer reads, and its rows as pandas frames."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -10,43 +10,12 @@ from flowwatch.model.findings import ClaimAnswer, Destination, Finding
 from flowwatch.model.history import Sighting
 from flowwatch.model.records import Coverage
 from flowwatch.model.stages import Stage
+from flowwatch.model.tally import Tally
 from flowwatch.model.time import Instant
-from flowwatch.model.traffic import Amount, Transmission
 from flowwatch.model.verdicts import Decision, Group, LookupDecision, Rule, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-class Tally(msgspec.Struct, frozen=True):
-    """How many transmissions, of them attempts, and payload bytes sent (least known)."""
-
-    count: int = 0
-    attempts: int = 0
-    bytes: int = 0
-    bytes_most: int | None = 0
-    """The most known; None: no bound."""
-    bytes_unknown: int = 0
-    """Transmissions whose bytes are known only as a range."""
-
-    @classmethod
-    def of(cls, sent: Sequence[Transmission]) -> Self:
-        """The tally of these transmissions."""
-        attempts, unknown = sum(one.attempted for one in sent), sum(one.sent.exact is None for one in sent)
-        total = Amount.total(one.sent for one in sent)
-        return cls(len(sent), attempts, total.least, total.most, unknown)
-
-    @classmethod
-    def sum(cls, parts: Sequence[Self]) -> Self:
-        """Several tallies as one."""
-        total = Amount.total(part.sent for part in parts)
-        attempts, unknown = sum(part.attempts for part in parts), sum(part.bytes_unknown for part in parts)
-        return cls(sum(part.count for part in parts), attempts, total.least, total.most, unknown)
-
-    @property
-    def sent(self) -> Amount:
-        """Payload bytes sent."""
-        return Amount(self.bytes, self.bytes_most)
 
 
 class ReferenceData(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from flowwatch import transmissions
-from flowwatch.judge import Bench, Uses, compare, decide, finding_of, findings_of, one_by_one
+from flowwatch.judge import Bench, Uses, compare, decide, finding_of, findings_of
 from flowwatch.model import (
     FLOWS,
     LOOKUPS,
@@ -27,6 +27,7 @@ from flowwatch.model import (
     Ref,
     SeenName,
     Verdict,
+    one_by_one,
 )
 from flowwatch.ops import uses
 from flowwatch.ops.kept import CURSOR, STREAM, Kept, Row, table

@@ -100,6 +100,8 @@ def _held_until(window: Window, ran: _Ran) -> Instant | None:
 
 def _days_until(window: Window, ran: _Ran) -> Instant | None:
     """Where the unbroken run of daily windows that holds `start` stops; it is not followed beyond `end`."""
+    if _always_open(window):
+        return ran.end + 1
     reached = ran.start
     while reached <= ran.end:
         closing = [closes for opens, closes in _around(window, reached, ran) if opens <= reached < closes]
@@ -107,6 +109,12 @@ def _days_until(window: Window, ran: _Ran) -> Instant | None:
             break
         reached = max(closing)
     return reached if reached > ran.start else None
+
+
+def _always_open(window: Window) -> bool:
+    """Every day's window ends where the next one begins, so that some window holds every instant."""
+    first, last = clocks(window)
+    return last - first == DAY and set(window.days) == set(_WEEK)
 
 
 def _around(window: Window, at: Instant, ran: _Ran) -> Iterator[tuple[Instant, Instant]]:

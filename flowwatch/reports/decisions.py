@@ -10,7 +10,7 @@ from typing import Literal
 from flowwatch import tables
 from flowwatch.errors import UsageError
 from flowwatch.model import Report
-from flowwatch.model.frames import decisions_table
+from flowwatch.model.frames import DECISIONS, decisions_in_portions
 
 _FORMATS: dict[str, Literal["jsonl", "csv", "parquet"]] = {".jsonl": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 
@@ -25,4 +25,7 @@ def format_of(path: Path) -> Literal["jsonl", "csv", "parquet"]:
 
 def write(report: Report, path: Path) -> None:
     """The Report's decisions in `path`, replaced if it exists; UsageError for an unknown extension."""
-    tables.write(decisions_table(report.decisions), format_of(path), path)
+    kind = format_of(path)
+    with path.open("wb") as file, tables.Writer(DECISIONS, kind, file) as writer:
+        for portion in decisions_in_portions(report.decisions):
+            writer.write(portion)

@@ -16,7 +16,7 @@ import jinja2
 import markupsafe
 import msgspec
 
-from flowwatch.model import Amount, Decision, Group, LookupDecision, OpenedBy, Report, Severity, Verdict
+from flowwatch.model import Amount, Decision, Group, LookupDecision, OpenedBy, Report, Severity, Verdict, held_of
 from flowwatch.reports import claims, coverage, escape, phrases, placed, ribbons, rows, stages, timeline, world
 
 TOLD = {
@@ -177,16 +177,14 @@ def shares(report: Report) -> list[Share]:
 def routes(decisions: Iterable[Decision]) -> list[Route]:
     """Who sent to whom, by zone and destination; worst verdict first, then by bytes. Out of scope is left out."""
     found: dict[tuple[object, ...], Route] = {}
-    for one in decisions:
-        if one.verdict.group is Group.OUT_OF_SCOPE:
-            continue
-        sent = one.transmission
-        key = (one.sender_zone, *one.destination, sent.opened_by, one.via, one.asked)
+    for held in held_of(decisions):
+        one, tally = held.decision, held.tally
+        key = (one.sender_zone, *one.destination, one.transmission.opened_by, one.via, one.asked)
         route = found.get(key) or found.setdefault(key, _route(one))
-        route.senders.add(sent.sender_ip)
+        route.senders |= held.senders
         route.worst = max(route.worst, one.verdict, key=lambda verdict: verdict.rank)
-        route.transmissions += 1
-        route.sent = Amount.total((route.sent, sent.sent))
+        route.transmissions += tally.count
+        route.sent = Amount.total((route.sent, tally.sent))
     return sorted(found.values(), key=lambda one: (-one.worst.rank, -one.sent.weight, one.zone or "", one.destination))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from flowwatch.model import Amount, Decision, Group, Verdict
+from flowwatch.model import Amount, Decision, Group, Held, Verdict, held_of
 from flowwatch.reports import phrases
 
 TOLD = 15
@@ -121,7 +121,7 @@ class Diagram(msgspec.Struct, frozen=True, kw_only=True):
 
 def drawn(decisions: Iterable[Decision]) -> Diagram:
     """The diagram of every transmission that was judged."""
-    judged = [one for one in decisions if one.verdict.group is not Group.OUT_OF_SCOPE]
+    judged = held_of(decisions)
     found = _ends(judged)
     order = _order(found)
     lines = {key: at for at, keys in enumerate(order.values()) for key in keys}
@@ -145,21 +145,21 @@ def _key(one: Decision) -> _Key:
     return "address", one.destination[0]
 
 
-def _ends(judged: Iterable[Decision]) -> dict[_Key, End]:
+def _ends(judged: Iterable[Held]) -> dict[_Key, End]:
     found: dict[_Key, End] = {}
-    for one in judged:
+    for held in judged:
+        one, tally = held.decision, held.tally
         key = _key(one)
         end = found.get(key) or found.setdefault(key, _end(key, one))
         if end.observed and key[0] == "address" and end.title == key[1]:
             end.title = _name(one) or end.title
-        sent = one.transmission
         end.addresses[one.destination[0]] = None
         if one.place:
             end.countries |= dict.fromkeys(one.place.countries)
         end.groups[one.verdict.group] = None
-        end.transmissions += 1
-        end.attempts += sent.attempted
-        end.sent = Amount.total((end.sent, sent.sent))
+        end.transmissions += tally.count
+        end.attempts += tally.attempts
+        end.sent = Amount.total((end.sent, tally.sent))
     return found
 
 
@@ -200,12 +200,13 @@ def _together(ends: Sequence[End], name: str) -> End:
     return total
 
 
-def _zones(judged: Iterable[Decision]) -> tuple[list[Zone], dict[str | None, int]]:
+def _zones(judged: Iterable[Held]) -> tuple[list[Zone], dict[str | None, int]]:
     """The zones by bytes, the last ones added up; and which of them each zone's name is."""
     found: dict[str | None, Zone] = {}
     for one in judged:
-        zone = found.setdefault(one.sender_zone, Zone(name=one.sender_zone or "no zone"))
-        zone.sent = Amount.total((zone.sent, one.transmission.sent))
+        name = one.decision.sender_zone
+        zone = found.setdefault(name, Zone(name=name or "no zone"))
+        zone.sent = Amount.total((zone.sent, one.tally.sent))
     ranked = sorted(found, key=lambda name: (-found[name].sent.weight, name or ""))
     zones = [found[name] for name in ranked[:ZONES_TOLD]]
     rest = [found[name] for name in ranked[ZONES_TOLD:]]
@@ -215,14 +216,15 @@ def _zones(judged: Iterable[Decision]) -> tuple[list[Zone], dict[str | None, int
     return zones, {name: min(at, ZONES_TOLD) for at, name in enumerate(ranked)}
 
 
-def _ribbons(judged: Iterable[Decision], lines: dict[_Key, int], zones: dict[str | None, int]) -> list[Ribbon]:
+def _ribbons(judged: Iterable[Held], lines: dict[_Key, int], zones: dict[str | None, int]) -> list[Ribbon]:
     found: dict[tuple[int, int, Group], Ribbon] = {}
-    for one in judged:
+    for held in judged:
+        one, tally = held.decision, held.tally
         key = lines[_key(one)], zones[one.sender_zone], one.verdict.group
         ribbon = found.setdefault(key, Ribbon(end=key[0], zone=key[1], group=key[2]))
-        ribbon.transmissions += 1
-        ribbon.attempts += one.transmission.attempted
-        ribbon.sent = Amount.total((ribbon.sent, one.transmission.sent))
+        ribbon.transmissions += tally.count
+        ribbon.attempts += tally.attempts
+        ribbon.sent = Amount.total((ribbon.sent, tally.sent))
     return sorted(found.values(), key=lambda one: (one.end, one.zone, _WORST.index(one.group)))
 
 

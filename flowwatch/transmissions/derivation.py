@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch.alike import Flags, Numbers, among, at_once, firsts, flags, plain, shared, together, words
+from flowwatch.alike import Flags, Numbers, among, at_once, by_value, firsts, flags, plain, shared, together, words
 from flowwatch.model import (
     EARLIEST,
     MOST_COUNTED,
@@ -129,6 +129,7 @@ class _Recording:
             names_cut=_NONE.astype(np.bool_),
             recorded=_NONE,
             recorded_since=frozenset(one.start for told in self._recorded.values() for one in told),
+            controls=np.broadcast_to(np.int64(0), len(every.row)),
         )
         answers, cut = self._answered(columns)
         return msgspec.structs.replace(columns, answers=answers, names_cut=cut, recorded=self._held(columns))
@@ -228,7 +229,7 @@ class _Recording:
         once = np.array([len(one) == 1 for one in changes], np.bool_)
         found = (start >= np.array([one[0] for one in changes], np.int64)[pair]).astype(np.int32)
         often = np.flatnonzero(~once[pair])
-        for one, places in _by_value(pair[often]):
+        for one, places in by_value(pair[often]):
             found[often[places]] = np.searchsorted(np.array(changes[one], np.int64), start[often[places]], side="right")
         return found
 
@@ -332,16 +333,6 @@ def _portions(flows: pa.Table) -> Iterator[pa.Table]:
     """Some rows after the others: what is made of few is soon given back, and the next take its memory."""
     for begin in range(0, max(len(flows), 1), _PORTION):
         yield flows.slice(begin, _PORTION)
-
-
-def _by_value(values: Numbers) -> Iterator[tuple[int, Numbers]]:
-    """Each distinct value with its places."""
-    if not len(values):
-        return
-    order = np.argsort(values, kind="stable")
-    edges = np.flatnonzero(np.diff(values[order], prepend=-1))
-    for places in np.split(order, edges[1:]):
-        yield int(values[places[0]]), places
 
 
 def _lookups_recorded(asked: Iterable[Lookup], coverage: Sequence[Coverage]) -> dict[str, tuple[LookupsRecorded, ...]]:

@@ -42,6 +42,7 @@ _OPENED = ("S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "SH")
 
 def whole(flows: pa.Table) -> pa.Table:
     """The same connections, each source's parts of one merged; rows are in no promised order."""
+    flows = _counted(flows)
     if _all_whole(flows):
         return flows
     partial = _partial(flows)
@@ -49,6 +50,15 @@ def whole(flows: pa.Table) -> pa.Table:
         return flows
     found = [flows.filter(pc.invert(partial)), *map(_joined_parts, _shares(flows.filter(partial)))]
     return pa.concat_tables(found).unify_dictionaries()
+
+
+def _counted(flows: pa.Table) -> pa.Table:
+    """A count that is larger than tables hold is the largest: no reader gives such a one."""
+    most = pa.scalar(MOST_COUNTED, pa.uint64())
+    for place, name in enumerate(flows.column_names):
+        if name in _SUMS and pc.any(pc.greater(flows[name], most)).as_py():
+            flows = flows.set_column(place, flows.field(name), pc.min_element_wise(flows[name], most, skip_nulls=False))
+    return flows
 
 
 def _all_whole(flows: pa.Table) -> bool:

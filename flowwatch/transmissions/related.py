@@ -10,19 +10,25 @@ host that a control connection names (RFC 2577 3) is beside none. Refuses to say
 
 import bisect
 import collections
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
-from flowwatch.model import Control, Instant, OpenedBy, Transmission
+from flowwatch.alike import Numbers, by_value, firsts, numbers, together
+from flowwatch.model import EARLIEST, LATEST, Control, Instant, OpenedBy, Transmission, Transmissions
 from flowwatch.policy.match import PortRange
+from flowwatch.transmissions.rows import each
 
 ANNOUNCED_SOON = 300 * 10**9
 """Nanoseconds after the last record of a control connection within which what it announced may begin."""
 _CLOCKS = 5 * 10**9
 """Nanoseconds by which it may begin before, where records were cut or clocks differ."""
+_ANNOUNCING = ("proto", "app", "dst_port")
+"""The columns that `may_announce` asks for, as the next are those of `may_be_announced`."""
+_ANNOUNCED = ("proto", "app")
+_PORTION = 1 << 14
 _MAY_BE_DATA = frozenset({None, "ftp-data", "tls"})
 _MAY_ANNOUNCE = frozenset({None, "ftp", "tls"})
 
@@ -31,6 +37,8 @@ def with_controls(sent: Sequence[Transmission], ports: Sequence[PortRange]) -> S
     """The same, each TCP transmission that may be announced data with the connections that may have announced it."""
     if not ports:
         return sent
+    if isinstance(sent, Transmissions):
+        return _with_columns(sent, ports)
     between = _between(sent, ports)
     return tuple(_beside(one, between) for one in sent)
 
@@ -66,14 +74,18 @@ class _Spans:
     """When the connections of a kind ran, to be asked whether one did at an instant."""
 
     def __init__(self, spans: Iterable[tuple[Instant, Instant]]) -> None:
-        ordered = sorted(spans)
-        self._starts = [start for start, _ in ordered]
-        self._ends = list(itertools.accumulate((end for _, end in ordered), max))
+        self.edges: list[Instant] = []
+        """From each first instant to before the second what begins may be announced, and so on."""
+        for start, end in sorted(spans):
+            since, until = start - _CLOCKS, end + ANNOUNCED_SOON + 1
+            if self.edges and since <= self.edges[-1]:
+                self.edges[-1] = max(self.edges[-1], until)
+            else:
+                self.edges += [since, until]
 
     def at(self, begun: Instant) -> bool:
         """One ran, or had ended soon before."""
-        place = bisect.bisect_right(self._starts, begun + _CLOCKS)
-        return place > 0 and begun <= self._ends[place - 1] + ANNOUNCED_SOON
+        return bisect.bisect_right(self.edges, begun) % 2 == 1
 
 
 def _between(sent: Iterable[Transmission], ports: Sequence[PortRange]) -> dict[_Hosts, _Running]:
@@ -96,7 +108,11 @@ def _kind(one: Transmission) -> _Kind:
 
 
 def _hosts(one: Transmission) -> _Hosts:
-    return tuple(sorted((one.sender_ip, one.receiver_ip)))
+    return _ordered(one.sender_ip, one.receiver_ip)
+
+
+def _ordered(*hosts: str) -> _Hosts:
+    return tuple(sorted(hosts))
 
 
 def _beside(one: Transmission, between: dict[_Hosts, _Running]) -> Transmission:
@@ -105,6 +121,46 @@ def _beside(one: Transmission, between: dict[_Hosts, _Running]) -> Transmission:
         return one
     found = {_control(kind, one) for kind, spans in running.items() if not one.timed or spans.at(one.start)}
     return msgspec.structs.replace(one, controls=tuple(sorted(found))) if found else one
+
+
+def _with_columns(sent: Transmissions, ports: Sequence[PortRange]) -> Transmissions:
+    """The same of columns: asked once of all that have the same ends, source and application between two edges."""
+    columns, row = sent.columns, sent.columns.row
+    flows = columns.flows
+    told = each(flows, _ANNOUNCING, lambda one: may_announce(one.proto, one.app, one.dst_port, ports))
+    data = each(flows, _ANNOUNCED, lambda one: may_be_announced(one.proto, one.app))
+    between = _between(_picked(sent, np.flatnonzero(told[row])), ports)
+    addresses, src, dst = columns.addresses, columns.src, columns.dst
+    hosts = together([np.minimum(src, dst), np.maximum(src, dst)], len(flows))
+    near = np.flatnonzero((data & np.isin(hosts, hosts[told]))[row])
+    flow = row[near]
+    spell = np.zeros(len(near), np.int64)
+    for _, places in by_value(hosts[flow]):
+        first = flow[places[0]]
+        running = between.get(_ordered(addresses[src[first]], addresses[dst[first]]), {})
+        edges = {min(max(edge, EARLIEST), LATEST) for spans in running.values() for edge in spans.edges}
+        spell[places] = np.searchsorted(np.array(sorted(edges), np.int64), columns.start[flow[places]], side="right")
+    what = (numbers(flows["source"]), numbers(flows["app"]), columns.timed.astype(np.int64))
+    sides = (src[flow], dst[flow], columns.forth[near].astype(np.int64))
+    alike = together([*(one[flow] for one in what), *sides, spell], len(near))
+    known: dict[tuple[Control, ...], int] = {(): 0}
+    found = (_beside(one, between).controls for one in _picked(sent, near[firsts(alike)]))
+    number = np.array([known.setdefault(one, len(known)) for one in found], np.int64)
+    controls = np.zeros(len(sent), np.int64)
+    controls[near] = number[alike]
+    kinds = list(known)
+
+    def made(places: Numbers) -> list[Transmission]:
+        those = zip(sent.pick(places), controls[places].tolist(), strict=True)
+        return [msgspec.structs.replace(one, controls=kinds[kind]) if kind else one for one, kind in those]
+
+    return Transmissions(msgspec.structs.replace(columns, controls=controls), made)
+
+
+def _picked(sent: Transmissions, places: Numbers) -> Iterator[Transmission]:
+    """Those at the places, made a portion at a time."""
+    for begin in range(0, len(places), _PORTION):
+        yield from sent.pick(places[begin : begin + _PORTION])
 
 
 def _control(kind: _Kind, one: Transmission) -> Control:

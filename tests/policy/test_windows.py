@@ -3,11 +3,13 @@
 import datetime as dt
 import zoneinfo
 
+import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flowwatch.model import Reason, Truth
+from flowwatch.policy import windows as windows_
 from flowwatch.policy.forms import Day
 from flowwatch.policy.match import Clock
 from flowwatch.policy.terms import Window
@@ -177,6 +179,23 @@ def test_order_of_windows_does_not_matter_and_one_more_never_takes_away(windows,
     assert inside(windows[::-1], start, end, zone, begun_before=begun_before) is alone
     if alone is Outcome.INSIDE:
         assert inside([*windows, one], start, end, zone, begun_before=begun_before) is Outcome.INSIDE
+
+
+@settings(max_examples=60, deadline=None)
+@given(daily(), st.integers(0, 400), st.integers(0, 3) | st.just(1500))
+def test_windows_of_every_day_that_touch_hold_every_instant(case, days, error):
+    zone, _, window, start, end = case
+    window = msgspec.structs.replace(window, days=DAYS, end=window.start)
+    at = start + days * 1440 * MINUTE
+    held = oracle_minutes(window, at, zone)
+    assert at in held
+    assert inside([window], start, end + days * 1440 * MINUTE, zone, clock_error=error * MINUTE) is Outcome.INSIDE
+
+
+def test_a_flow_of_centuries_is_not_followed_day_by_day(monkeypatch):
+    monkeypatch.setattr(windows_, "opening", None)
+    week = Window(days=DAYS)
+    assert inside([week], -(2**63), 2**63 - 1, "America/New_York") is Outcome.INSIDE
 
 
 @given(st.integers(-(2**63), 2**63 - 1), st.integers(0, 10**15))

@@ -87,6 +87,18 @@ def test_csv_has_a_row_each_and_no_cell_begins_a_formula(rich, tmp_path):
     assert not [cell for row in rows for cell in row if cell.startswith(tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20"))]
 
 
+@pytest.mark.parametrize("ext", ["jsonl", "csv", "parquet"])
+def test_rows_are_the_same_however_many_are_made_at_once(rich, nothing, tmp_path, monkeypatch, ext):
+    for report in (rich, nothing):
+        write_decisions(report, tmp_path / f"whole.{ext}")
+        with monkeypatch.context() as patched:
+            patched.setattr(frames, "_PORTION", 1)
+            write_decisions(report, tmp_path / f"parts.{ext}")
+        assert (tmp_path / f"parts.{ext}").read_bytes() == (tmp_path / f"whole.{ext}").read_bytes()
+    if ext == "csv":
+        assert (tmp_path / "whole.csv").read_text().count("\n") == 1, "names of columns alone"
+
+
 @pytest.mark.parametrize("name", ["out", "out.xlsx", "out.jsonl.gz"])
 def test_an_extension_that_names_no_format_is_a_usage_error_and_writes_nothing(rich, tmp_path, name):
     with pytest.raises(UsageError, match="extension"):

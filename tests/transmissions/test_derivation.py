@@ -2,10 +2,11 @@
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowwatch.model import Coverage
+from flowwatch.model import MOST_COUNTED, Coverage
 from flowwatch.transmissions import derive
 from tests.transmissions.tables import SECOND, flow, flows, lookup, lookups
 
@@ -132,3 +133,16 @@ def test_a_flow_without_a_time_says_so():
         1: False,
         flow()["src_port"]: True,
     }
+
+
+@pytest.mark.parametrize("name", ["payload", "acked", "bytes", "packets"])
+@pytest.mark.parametrize("scope", ["ip", "payload"])
+def test_a_count_that_no_table_holds_counts_as_the_largest(name, scope):
+    row = flow(bytes_scope=scope, bytes_total=2**64 - 1, **{f"{side}_{name}": 2**64 - 1 for side in ("src", "dst")})
+    if name in ("bytes", "packets"):
+        row |= dict.fromkeys(["src_payload", "dst_payload", "src_acked", "dst_acked"])
+    other = flow(first_record=20, src_port=40_001)
+    sent = derive(flows(row, other), lookups(), ())
+    counts = [(one.sent.least, one.sent.most, one.acked) for one in sent]
+    assert all(value is None or 0 <= value <= MOST_COUNTED for one in counts for value in one)
+    assert name == "packets" or any((value or 0) > 2**62 for one in counts for value in one)

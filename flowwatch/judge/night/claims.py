@@ -242,7 +242,7 @@ class _Watch:
         """Its sender is in one of the zones; a translated address of a zone around them may stand for one inside."""
         if not self._zones.isdisjoint(chain):
             return _YES
-        return _TRANSLATED if chain[0] in self._around and self._sides.outside(sent) else _NO
+        return _TRANSLATED if chain[0] in self._around and self._sides.outside(sent.sender_ip) else _NO
 
 
 _YES, _NO = Told(TRUE), Told(FALSE)

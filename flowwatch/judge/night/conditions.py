@@ -11,7 +11,6 @@ import msgspec
 
 from flowwatch.judge.bench import Bench
 from flowwatch.judge.findings import EVIDENCE_MOST, evidence_of, finding_of, findings_of
-from flowwatch.judge.held import one_by_one
 from flowwatch.judge.night import order, standby, volume
 from flowwatch.judge.night.absent import absent
 from flowwatch.judge.night.fanout import repeated
@@ -24,7 +23,7 @@ from flowwatch.judge.night.without_lookup import without_lookup
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.severity import severity_of
 from flowwatch.judge.truth import FALSE, UNSEEN, reasons_of, worst_first
-from flowwatch.model import Check, Coverage, Decision, Evidence, Finding, Reason, Rule, Stage, Verdict
+from flowwatch.model import Check, Coverage, Decision, Evidence, Finding, Reason, Rule, Stage, Verdict, one_by_one
 from flowwatch.policy.terms import Channel
 
 _Failed = dict[str, list[Failing]]
@@ -59,7 +58,7 @@ def judge_the_night(decisions: Sequence[Decision], bench: Bench, coverage: Seque
     """The findings that only the recording as a whole gives, and the stages of its nights."""
     night = Night(decisions, bench.books, coverage)
     differing = _all_told(list(_differing(night)))
-    shown = _shown(differing, {one.source: one for one in coverage})
+    shown = _shown(night, differing, {one.source: one for one in coverage})
     found = findings_of(one_by_one(decision for decision, _ in differing), (), coverage)
     told = (msgspec.structs.replace(one, evidence=(*one.evidence, *shown.get(one.id, ()))) for one in found)
     unheard = tuple(silences(night))
@@ -79,14 +78,15 @@ def failures(night: Night) -> dict[int, _Failed]:
 def _differing(night: Night) -> Iterator[_Anew]:
     """The decisions for which every channel that approves them has a failing condition, as that condition has it."""
     failed = failures(night)
-    for place in sorted(failed):
-        yield from anew(night, place, failed[place])
+    places = sorted(failed)
+    for place, decision in zip(places, night.heard(places), strict=True):
+        yield from anew(night, decision, failed[place])
 
 
-def anew(night: Night, place: int, failed: _Failed) -> Iterator[_Anew]:
-    """The decision at that place as the night has it; nothing where all conditions of one channel hold."""
-    if failed and failed.keys() >= set(channels_of(night.heard[place])):
-        yield from _judged_anew(night.heard[place], failed, night)
+def anew(night: Night, decision: Decision, failed: _Failed) -> Iterator[_Anew]:
+    """The decision as the night has it; nothing where all conditions of one channel hold."""
+    if failed and failed.keys() >= set(channels_of(decision)):
+        yield from _judged_anew(decision, failed, night)
 
 
 def _judged_anew(decision: Decision, failed: _Failed, night: Night) -> Iterator[_Anew]:
@@ -125,14 +125,15 @@ def _all_told(anew: Sequence[_Anew]) -> list[_Anew]:
     return told
 
 
-def _shown(anew: Iterable[_Anew], sources: Mapping[str, Coverage]) -> dict[str, list[Evidence]]:
+def _shown(night: Night, anew: Iterable[_Anew], sources: Mapping[str, Coverage]) -> dict[str, list[Evidence]]:
     """By finding the records of other transmissions that show what differs, each once."""
     found: dict[str, dict[Evidence, None]] = {}
     for decision, failing in anew:
         told = found.setdefault(finding_of(decision) or "", {})
         for one in failing:
             if one.shown_by is not None and len(told) < EVIDENCE_MOST:
-                told[evidence_of(one.shown_by, one.check.what, sources)] = None
+                (other,) = night.heard([one.shown_by])
+                told[evidence_of(other.transmission, one.check.what, sources)] = None
     return {finding: list(told) for finding, told in found.items()}
 
 

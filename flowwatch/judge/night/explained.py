@@ -52,7 +52,7 @@ def of_one(
             yield from presence.explained(night, silences, book, channel)
 
         considered = _considered(decisions[place], bench.books, checks)
-        return OfTheWhole(tuple(considered), tuple(one for one, _ in anew(night, place, its)))
+        return OfTheWhole(tuple(considered), tuple(one for one, _ in anew(night, decisions[place], its)))
 
     return {place: told(place) for place in places}
 

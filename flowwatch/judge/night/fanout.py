@@ -260,7 +260,7 @@ def _one_each(
 def _upload(decision: Decision, sides: Sequence[Sides]) -> _Upload:
     """The decision with what it is compared by."""
     sent = decision.transmission
-    translated = any(side.outside(sent) for side in sides)
+    translated = any(side.outside(sent.sender_ip) for side in sides)
     told = sent.payload_sha256 if sent.sent.weight >= DIGEST_LEAST else None
     return _Upload(decision, where_of(decision), None if translated else _measure(sent), frozenset(told or ()))
 

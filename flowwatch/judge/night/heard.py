@@ -5,21 +5,19 @@ from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
 import msgspec
+import numpy as np
 
-from flowwatch.judge.decisions import Among, Decisions, selected
+from flowwatch.alike import Numbers, by_value
+from flowwatch.judge.decisions import Among, selected
 from flowwatch.judge.night.recorded import Recorded
+from flowwatch.judge.night.runs import Recording, Runs
 from flowwatch.judge.rulebook import Rulebook
-from flowwatch.model import Check, Coverage, Decision, Instant, Reason, Transmission, Verdict
+from flowwatch.model import Check, Coverage, Decision, Instant, Reason, Verdict
 from flowwatch.policy.match import Networks
 from flowwatch.policy.terms import Channel
 from flowwatch.policy.windows import opened
 
-
-class Heard(msgspec.Struct, frozen=True, gc=False):
-    """One approved transmission and its place among the decisions."""
-
-    place: int
-    decision: Decision
+_PORTION = 1 << 12
 
 
 class Failing(msgspec.Struct, frozen=True, gc=False):
@@ -27,8 +25,8 @@ class Failing(msgspec.Struct, frozen=True, gc=False):
 
     place: int
     check: Check
-    shown_by: Transmission | None = None
-    """Another transmission that shows it; evidence beside the decision's own."""
+    shown_by: int | None = None
+    """The place of another one that shows it; its transmission is evidence beside the decision's own."""
 
 
 class Night:
@@ -38,25 +36,31 @@ class Night:
         self.books = {book.policy.policy.version: book for book in books}
         self._decisions = decisions
         self.recorded = Recorded(coverage)
-        self.heard: dict[int, Decision] = {}
-        """By place what channels that ask for it approve."""
-        self._on: dict[tuple[str, str], list[Heard]] = {}
-        self._carried: dict[str, list[Transmission]] = {}
-        self._nearly: dict[str, list[Transmission]] = {}
+        self._recording = Recording(decisions)
+        self._on: dict[tuple[str, str], list[Numbers]] = {}
+        """By version and channel the places of what it approves, in parts; of `_carried` and `_nearly` by channel."""
+        self._carried: dict[str, list[Numbers]] = {}
+        self._nearly: dict[str, list[Numbers]] = {}
         asked = {name for _, channel in self.channels() for name in _asked_for(channel)}
-        for place, one in _told(decisions, asked) if asked else ():
-            self._take(place, one, asked)
+        if asked:
+            places, group, alike = self._recording.grouped(lambda one: _is_told(one, asked))
+            for number, its in by_value(group):
+                self._take(places[its], alike[number], asked)
 
-    def _take(self, place: int, one: Decision, asked: AbstractSet[str]) -> None:
+    def _take(self, places: Numbers, one: Decision, asked: AbstractSet[str]) -> None:
         rule = one.rule
         assert rule is not None  # noqa: S101  # it is told by one
         approving = channels_of(one)
         for channel in (channel for channel in approving if channel in asked):
-            self.heard[place] = one
-            self._on.setdefault((rule.policy_version, channel), []).append(Heard(place, one))
-            self._carried.setdefault(channel, []).append(one.transmission)
+            self._on.setdefault((rule.policy_version, channel), []).append(places)
+            self._carried.setdefault(channel, []).append(places)
         if not approving and one.verdict is not Verdict.APPROVED:
-            self._nearly.setdefault(rule.id, []).append(one.transmission)
+            self._nearly.setdefault(rule.id, []).append(places)
+
+    def heard(self, places: Sequence[int]) -> Iterator[Decision]:
+        """The decisions at the places, with the conditions of `Decisions.like`."""
+        for begin in range(0, len(places), _PORTION):
+            yield from self._recording.like(places[begin : begin + _PORTION])
 
     @functools.cached_property
     def unlisted(self) -> tuple[Decision, ...]:
@@ -74,17 +78,20 @@ class Night:
         for book in self.books.values():
             yield from ((book, channel) for channel in book.channels)
 
-    def on(self, book: Rulebook, channel: Channel) -> Sequence[Heard]:
+    def on(self, book: Rulebook, channel: Channel) -> Runs:
         """What the channel approves by that version, in order of the decisions."""
-        return self._on.get((book.policy.policy.version, channel.id), ())
+        return self._runs(self._on.get((book.policy.policy.version, channel.id)))
 
-    def carried(self, channel: Channel) -> Sequence[Transmission]:
+    def carried(self, channel: Channel) -> Runs:
         """What the channel of that id approves, by whichever version."""
-        return self._carried.get(channel.id, ())
+        return self._runs(self._carried.get(channel.id))
 
-    def nearly(self, channel: Channel) -> Sequence[Transmission]:
+    def nearly(self, channel: Channel) -> Runs:
         """What is judged by it and differs from it, or could not be told: it may be the channel's."""
-        return self._nearly.get(channel.id, ())
+        return self._runs(self._nearly.get(channel.id))
+
+    def _runs(self, parts: Sequence[Numbers] | None) -> Runs:
+        return self._recording.runs(np.sort(np.concatenate(parts)) if parts else np.zeros(0, np.int64))
 
     def since(self, book: Rulebook, channel: Channel, at: Instant) -> Instant | None:
         """Since when it may have carried what counts at that time: its windows opened last, else it became valid.
@@ -110,24 +117,16 @@ class Sides:
     def __init__(self, book: Rulebook) -> None:
         self._translated = Networks((cidr, zone.id) for zone in book.policy.zones for cidr in zone.nat)
 
-    def outside(self, sent: Transmission) -> bool:
+    def outside(self, sender: str) -> bool:
         """The sender's address is a translated one."""
-        return self._translated.lookup(sent.sender_ip) is not None
+        return self._translated.lookup(sender) is not None
 
 
-def _told(decisions: Sequence[Decision], asked: AbstractSet[str]) -> Iterator[tuple[int, Decision]]:
-    """The decisions by a channel that was asked for, with their places."""
-
-    def wanted(one: Decision) -> bool:
-        if one.rule is None or one.rule.kind != "channel":
-            return False
-        return not asked.isdisjoint((one.rule.id, *one.other_channels))
-
-    if isinstance(decisions, Decisions):
-        places = decisions.where(wanted)
-        yield from zip(places.tolist(), decisions.like(places), strict=True)
-    else:
-        yield from ((place, one) for place, one in enumerate(decisions) if wanted(one))
+def _is_told(one: Decision, asked: AbstractSet[str]) -> bool:
+    """It is by a channel that was asked for."""
+    if one.rule is None or one.rule.kind != "channel":
+        return False
+    return not asked.isdisjoint((one.rule.id, *one.other_channels))
 
 
 def unlisted(one: Decision) -> bool:

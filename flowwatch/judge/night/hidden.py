@@ -13,7 +13,6 @@ from typing import Final
 import msgspec
 
 from flowwatch.judge.findings import findings_of
-from flowwatch.judge.held import one_by_one
 from flowwatch.judge.night.heard import Night
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.model import (
@@ -29,6 +28,7 @@ from flowwatch.model import (
     Sureness,
     Truth,
     Verdict,
+    one_by_one,
 )
 from flowwatch.policy.terms import Role
 

@@ -6,15 +6,21 @@ was perhaps acknowledged or is perhaps of the channel leaves it unseen, as does 
 """
 
 import bisect
-import itertools
 from collections.abc import Iterator
 
+import numpy as np
+
+from flowwatch.alike import Flags, Numbers
 from flowwatch.judge.night.heard import Failing, Night
+from flowwatch.judge.night.runs import Runs
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared
-from flowwatch.model import Check, Instant, Reason, Transmission, Truth
+from flowwatch.model import EARLIEST, Check, Instant, Reason, Truth
 from flowwatch.policy.terms import Channel
 from flowwatch.policy.windows import written
+
+_LOOKED_BACK = 5 * 86_400 * 10**9
+"""Within so long nothing opens and is forgotten again: what holds at both ends held throughout (`windows.opened`)."""
 
 
 def declared(book: Rulebook, channel: Channel) -> Iterator[tuple[str, str]]:
@@ -25,11 +31,16 @@ def declared(book: Rulebook, channel: Channel) -> Iterator[tuple[str, str]]:
 def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[Failing]:
     """What ran on the channel before all the channels it comes after, or perhaps before one."""
     for before in (one for one in book.channels if one.id in channel.after):
-        earlier = _Earlier(night, book, before)
-        for one in night.on(book, channel):
-            truth, observed = earlier.had_carried(one.decision.transmission)
-            if truth is not TRUE and not one.decision.transmission.attempted:
-                yield Failing(one.place, _check(before, truth, observed))
+        earlier, carried = _Earlier(night, book, before), night.on(book, channel).carrying
+        since = earlier.since(carried)
+        rest = ~earlier.surely(carried, since)
+        its = carried.those(rest)
+        for at, begun in enumerate(since[rest].tolist()):
+            truth, observed = earlier.had_carried(
+                begun, int(its.start[at]), int(its.end[at]), timed=bool(its.timed[at])
+            )
+            if truth is not TRUE:
+                yield Failing(int(its.place[at]), _check(before, truth, observed))
 
 
 class _Earlier:
@@ -37,36 +48,56 @@ class _Earlier:
 
     def __init__(self, night: Night, book: Rulebook, channel: Channel) -> None:
         self._night, self._book, self._channel = night, book, channel
-        carried, perhaps = night.carried(channel), night.nearly(channel)
-        self._acknowledged = sorted(one.end for one in carried if one.timed and one.acked and not one.attempted)
-        possible = [one for one in (*carried, *perhaps) if one.acked != 0 and not one.attempted]
-        self._untimed = any(not one.timed for one in possible)
-        ended = sorted((one.end, one.start) for one in possible if one.timed)
-        self._ends = [end for end, _ in ended]
-        self._first_begun = list(itertools.accumulate((start for _, start in reversed(ended)), min))[::-1]
-
-    def had_carried(self, sent: Transmission) -> tuple[Truth, str]:
-        """Whether something had been acknowledged when this began, and what was observed, in words."""
-        if not sent.timed:
-            return UNSEEN, "at an unknown time"
-        since = self._night.since(self._book, self._channel, sent.start)
-        acknowledged, perhaps = self._first(since)
-        if acknowledged is not None and acknowledged <= sent.start:
-            return TRUE, ""
-        if self._untimed or (perhaps is not None and perhaps < sent.end):
-            return UNSEEN, "perhaps something acknowledged"
-        if since is None or not self._night.recorded.throughout(self._book, self._channel, since, sent.end):
-            return UNSEEN, "not recorded throughout"
-        return FALSE, f"nothing acknowledged from {written(since)} to {written(sent.end)}"
-
-    def _first(self, since: Instant | None) -> tuple[Instant | None, Instant | None]:
-        """Of what was not over before: the first end of something acknowledged, the first beginning of what may be."""
-        certain = 0 if since is None else bisect.bisect_left(self._acknowledged, since)
-        possible = 0 if since is None else bisect.bisect_left(self._ends, since)
-        return (
-            self._acknowledged[certain] if certain < len(self._acknowledged) else None,
-            self._first_begun[possible] if possible < len(self._ends) else None,
+        self._asked: dict[Instant, Instant] = {}
+        carried, perhaps = night.carried(channel).carrying, night.nearly(channel).carrying
+        self._acknowledged = np.sort(carried.end[carried.timed & (carried.acked > 0)])
+        possible = [one.those(one.acked != 0) for one in (carried, perhaps)]
+        self._untimed = any(not one.timed.all() for one in possible)
+        starts, ends = (
+            np.concatenate([getattr(one, what)[one.timed] for one in possible]) for what in ("start", "end")
         )
+        order = np.argsort(ends, kind="stable")
+        self._ends = ends[order]
+        self._first_begun = np.minimum.accumulate(starts[order][::-1])[::-1]
+
+    def since(self, runs: Runs) -> Numbers:
+        """Since when it counts for each, `EARLIEST` where nothing bounds it: asked twice for times between openings."""
+        times, which = np.unique(runs.start, return_inverse=True)
+        found = np.zeros_like(times)
+        spans = [(0, len(times) - 1)] if len(times) else []
+        while spans:
+            low, high = spans.pop()
+            found[low], found[high] = self._since(int(times[low])), self._since(int(times[high]))
+            if found[low] == found[high] and int(times[high]) - int(times[low]) < _LOOKED_BACK:
+                found[low:high] = found[low]
+            elif high - low > 1:
+                spans += [(low, (low + high) // 2), ((low + high) // 2, high)]
+        return found[which]
+
+    def _since(self, at: Instant) -> Instant:
+        if at not in self._asked:
+            since = self._night.since(self._book, self._channel, at)
+            self._asked[at] = EARLIEST if since is None else since
+        return self._asked[at]
+
+    def surely(self, runs: Runs, since: Numbers) -> Flags:
+        """Something had been acknowledged when it began."""
+        first = np.searchsorted(self._acknowledged, since)
+        known = first < len(self._acknowledged)
+        return runs.timed & known & (np.append(self._acknowledged, 0)[first] <= runs.start)
+
+    def had_carried(self, since: Instant, start: Instant, end: Instant, *, timed: bool) -> tuple[Truth, str]:
+        """Whether something had been acknowledged when this began, and what was observed, in words."""
+        if not timed:
+            return UNSEEN, "at an unknown time"
+        certain, possible = (bisect.bisect_left(one, since) for one in (self._acknowledged, self._ends))
+        if certain < len(self._acknowledged) and self._acknowledged[certain] <= start:
+            return TRUE, ""
+        if self._untimed or (possible < len(self._ends) and self._first_begun[possible] < end):
+            return UNSEEN, "perhaps something acknowledged"
+        if since == EARLIEST or not self._night.recorded.throughout(self._book, self._channel, since, end):
+            return UNSEEN, "not recorded throughout"
+        return FALSE, f"nothing acknowledged from {written(since)} to {written(end)}"
 
 
 def _check(before: Channel, truth: Truth, observed: str) -> Check:

@@ -7,18 +7,21 @@ What is expected by a time of day is so for every day on which the windows opene
 Refuses to speak of a time that the recording does not touch: of rehearsals it says nothing about the night.
 """
 
-import bisect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
+import numpy as np
 
+from flowwatch.alike import Flags, Numbers, by_value
 from flowwatch.judge.findings import id_of
 from flowwatch.judge.night.heard import Night, Sides
+from flowwatch.judge.night.runs import Runs
 from flowwatch.judge.remedies import remedy_of
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.severity import severity_of
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared
 from flowwatch.model import (
+    EARLIEST,
     Check,
     Coverage,
     Evidence,
@@ -27,7 +30,6 @@ from flowwatch.model import (
     Label,
     Reason,
     Sureness,
-    Transmission,
     Truth,
     Verdict,
 )
@@ -71,22 +73,18 @@ class Silence(msgspec.Struct, frozen=True):
 
 
 class _Flows(msgspec.Struct):
-    """Flows of one sender, or of all."""
+    """How many flows there were of one sender, or of all."""
 
-    heard: set[int] = msgspec.field(default_factory=set)
-    outside: set[int] = msgspec.field(default_factory=set)
+    heard: int = 0
+    outside: int = 0
     """Heard outside an address translation: those heard inside may be the same."""
-    perhaps: set[int] = msgspec.field(default_factory=set)
-
-    @property
-    def all(self) -> set[int]:
-        """Everything that was heard or perhaps heard."""
-        return self.heard | self.outside | self.perhaps
+    all: int = 0
+    """Heard or perhaps heard."""
 
     def truth(self, least: int) -> Truth:
         """Whether enough were heard."""
-        heard = max(len(self.heard), len(self.outside))
-        return TRUE if heard >= least else UNSEEN if len(self.all) >= least else FALSE
+        heard = max(self.heard, self.outside)
+        return TRUE if heard >= least else UNSEEN if self.all >= least else FALSE
 
 
 def silences(night: Night) -> Iterator[Silence]:
@@ -98,7 +96,7 @@ def silences(night: Night) -> Iterator[Silence]:
             continue
         for due, counts in zip(dues, _counted(night, Sides(book), channel, expected, dues), strict=True):
             for truth, senders, sources in _told(night, book, channel, due, counts):
-                flows = sum(len(one.all) for one in counts.values())
+                flows = sum(one.all for one in counts.values())
                 yield Silence(book, channel, expected, due, truth, senders, flows, sources)
 
 
@@ -163,36 +161,58 @@ _Counts = dict[Cidr | None, "_Flows"]
 
 def _counted(
     night: Night, sides: Sides, channel: Channel, expected: Presence, dues: Sequence[Due]
-) -> Sequence[_Counts]:
-    """What was heard by each time, in one pass."""
-    counts: list[_Counts] = [{one: _Flows() for one in expected.listed or (None,)} for _ in dues]
-    times = [one.by for one in dues]
-    listed = Networks((one, one) for one in expected.listed)
-    carried = night.carried(channel)
-    for sent, approved in [*((one, True) for one in carried), *((one, False) for one in night.nearly(channel))]:
-        senders: Sequence[Cidr | None] = listed.all(sent.sender_ip) if expected.listed else (None,)
-        for place in range(bisect.bisect_right(times, sent.start) if sent.timed else 0, len(dues)):
-            due = dues[place]
-            if sent.timed and due.since is not None and sent.end + _DAY < due.since:
-                break  # as do all after it: a daily window is open for a day at the most
-            for sender in senders:
-                if approved and _heard(sent, due):
-                    (counts[place][sender].outside if sides.outside(sent) else counts[place][sender].heard).add(
-                        sent.flow
-                    )
-                elif _perhaps(sent, due):
-                    counts[place][sender].perhaps.add(sent.flow)
-    return counts
+) -> Iterator[_Counts]:
+    """What was heard by each time."""
+    carried, nearly = _Acknowledged(night.carried(channel)), _Acknowledged(night.nearly(channel))
+    listed = Networks((one, one) for one in expected.listed) if expected.listed else None
+    for due in dues:
+        approved = carried.touching(due)
+        heard = [one.those(_heard(one, due)) for one in approved]
+        outside = [one.told(sides.outside) for one in heard]
+        counts: _Counts = {one: _Flows() for one in expected.listed or (None,)}
+        inside = [one.those(~out) for one, out in zip(heard, outside, strict=True)]
+        for sender, count in _distinct(inside, listed):
+            counts[sender].heard = count
+        for sender, count in _distinct([one.those(out) for one, out in zip(heard, outside, strict=True)], listed):
+            counts[sender].outside = count
+        for sender, count in _distinct([*approved, *nearly.touching(due)], listed):
+            counts[sender].all = count
+        yield counts
 
 
-def _heard(sent: Transmission, due: Due) -> bool:
-    within = sent.timed and sent.end < due.by and (due.since is None or due.since <= sent.start)
-    return within and not sent.attempted and bool(sent.acked)
+class _Acknowledged:
+    """What was acknowledged, or perhaps, to be asked by time."""
+
+    def __init__(self, runs: Runs) -> None:
+        possible = runs.those(~runs.attempted & (runs.acked != 0))
+        timed = possible.those(possible.timed)
+        self._untimed = possible.those(~possible.timed)
+        self._timed = timed.those(np.argsort(timed.start, kind="stable"))
+        self._latest = np.maximum.accumulate(self._timed.end)
+
+    def touching(self, due: Due) -> tuple[Runs, Runs]:
+        """What has no time, and what ran at some of the time."""
+        since = EARLIEST if due.since is None else due.since
+        begun = slice(np.searchsorted(self._latest, since), np.searchsorted(self._timed.start, due.by))
+        return self._untimed, self._timed.those(np.arange(len(self._timed))[begun][self._timed.end[begun] >= since])
 
 
-def _perhaps(sent: Transmission, due: Due) -> bool:
-    touches = not sent.timed or (sent.start < due.by and (due.since is None or due.since <= sent.end))
-    return touches and not sent.attempted and sent.acked != 0
+def _heard(runs: Runs, due: Due) -> Flags:
+    since = EARLIEST if due.since is None else due.since
+    return runs.timed & (runs.acked > 0) & (runs.start >= since) & (runs.end < due.by)
+
+
+def _distinct(parts: Iterable[Runs], listed: Networks[Cidr] | None) -> Iterator[tuple[Cidr | None, int]]:
+    """How many flows there are of each listed sender; where none is listed, of all."""
+    found: dict[Cidr | None, list[Numbers]] = {}
+    for runs in parts:
+        if listed is None:
+            found.setdefault(None, []).append(runs.flow)
+            continue
+        for sender, places in by_value(runs.sender):
+            for one in listed.all(runs.addresses[sender]):
+                found.setdefault(one, []).append(runs.flow[places])
+    yield from ((sender, len(np.unique(np.concatenate(flows)))) for sender, flows in found.items())
 
 
 _Told = tuple[Truth, tuple[Cidr, ...], tuple[Coverage, ...]]

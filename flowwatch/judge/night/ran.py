@@ -1,24 +1,25 @@
-"""What ran in one stage of one night, added up transmission by transmission: nothing of them is kept.
+"""What ran in one stage of one night, added up: nothing of the transmissions is kept but their flows.
 
-Promises: order-free but for flows, whose transmissions come one after the other; times that overlap are one time.
+Promises: order-free; times that overlap are one time.
 """
 
 import itertools
 
 import msgspec
+import numpy as np
 
-from flowwatch.model import Amount, Instant, Ran, Transmission
+from flowwatch.alike import Numbers, sums
+from flowwatch.judge.night.runs import Runs
+from flowwatch.model import Instant, Ran
 
 RAN_MOST = 60
 """Times that are told one by one: beyond, the nearest are told as one."""
-_JOINED_EACH = 1 << 16
 
 
 class Sum(msgspec.Struct):
     """Everything a stage tells of its transmissions."""
 
     transmissions: int = 0
-    flows: int = 0
     least: int = 0
     most: int = 0
     unbounded: bool = False
@@ -34,46 +35,39 @@ class Sum(msgspec.Struct):
     begun_before: bool = False
     doubtful: tuple[Instant, Instant] | None = None
     """First and last of what may be of the stage."""
-    _flow: int | None = None
+    _flows: list[Numbers] = msgspec.field(default_factory=list)
     _times: list[tuple[Instant, Instant]] = msgspec.field(default_factory=list)
 
-    def add(self, one: Transmission) -> None:
-        """Count a transmission of the stage."""
-        self.transmissions += 1
-        if one.flow != self._flow:
-            self.flows, self._flow = self.flows + 1, one.flow
-        self._add_bytes(one.sent)
-        if one.acked is None:
-            self.acked = None
-            self.unsure.add(one.sender_ip)
-        elif one.acked:
-            self.acked = None if self.acked is None else self.acked + one.acked
-            self.heard.add(one.sender_ip)
-        if one.timed:
-            if one.begun_before:
-                self.begun_before = True
-            self._times.append((one.start, one.end))
-            if len(self._times) >= 2 * _JOINED_EACH:
-                self._times = _joined(self._times)
-        else:
-            self.untimed = True
+    @property
+    def flows(self) -> int:
+        """How many there were, each once."""
+        return len(np.unique(np.concatenate(self._flows))) if self._flows else 0
 
-    def _add_bytes(self, amount: Amount) -> None:
-        self.least += amount.least
-        if amount.most is None:
-            self.unbounded = True
-        else:
-            self.most += amount.most
-        self.unknown += amount.least != amount.most
+    def add(self, runs: Runs) -> None:
+        """Count transmissions of the stage."""
+        self.transmissions += len(runs)
+        self._flows.append(runs.flow)
+        self.least += _sum(runs.least)
+        self.most += _sum(np.maximum(runs.most, 0))
+        self.unbounded |= bool((runs.most < 0).any())
+        self.unknown += int((runs.least != runs.most).sum())
+        unseen, taken = runs.acked < 0, runs.acked > 0
+        self.acked = None if self.acked is None or unseen.any() else self.acked + _sum(runs.acked)
+        self.heard |= _senders(runs.those(taken))
+        self.unsure |= _senders(runs.those(unseen))
+        self.untimed |= not runs.timed.all()
+        timed = runs.those(runs.timed)
+        self.begun_before |= bool(timed.begun_before.any())
+        self._times += _spans(timed)
 
-    def doubt(self, one: Transmission) -> None:
+    def doubt(self, runs: Runs) -> None:
         """What may be of the stage or not."""
-        if not one.timed:
-            self.untimed = True
-        elif self.doubtful is None:
-            self.doubtful = one.start, one.end
-        else:
-            self.doubtful = min(self.doubtful[0], one.start), max(self.doubtful[1], one.end)
+        self.untimed |= not runs.timed.all()
+        timed = runs.those(runs.timed)
+        if len(timed):
+            first, last = int(timed.start.min()), int(timed.end.max())
+            before = self.doubtful or (first, last)
+            self.doubtful = min(before[0], first), max(before[1], last)
 
     def ran(self) -> tuple[Ran, ...]:
         """The times in which something ran, in order."""
@@ -81,6 +75,22 @@ class Sum(msgspec.Struct):
         gaps = sorted(range(1, len(times)), key=lambda place: times[place - 1][1] - times[place][0])
         edges = [0, *sorted(gaps[: RAN_MOST - 1]), len(times)] if times else []
         return tuple(Ran(times[one][0], times[other - 1][1]) for one, other in itertools.pairwise(edges))
+
+
+def _sum(values: Numbers) -> int:
+    return sums(values, np.zeros_like(values), 1)[0]
+
+
+def _senders(runs: Runs) -> set[str]:
+    return {runs.addresses[one] for one in np.unique(runs.sender)}
+
+
+def _spans(runs: Runs) -> list[tuple[Instant, Instant]]:
+    """As `_joined`."""
+    order = np.argsort(runs.start, kind="stable")
+    start, latest = runs.start[order], np.maximum.accumulate(runs.end[order])
+    edges = np.flatnonzero(np.append(True, start[1:] > latest[:-1])) if len(order) else order
+    return list(zip(start[edges].tolist(), latest[np.append(edges, len(order))[1:] - 1].tolist(), strict=True))
 
 
 def _joined(times: list[tuple[Instant, Instant]]) -> list[tuple[Instant, Instant]]:

@@ -13,13 +13,15 @@ import bisect
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
+import numpy as np
 
+from flowwatch.alike import Numbers, by_value
 from flowwatch.judge.night.heard import Night
 from flowwatch.judge.night.presence import DAYS_MOST, Silence, address
 from flowwatch.judge.night.ran import Sum
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.truth import FALSE
-from flowwatch.model import Delay, Instant, Opening, Stage, Transmission
+from flowwatch.model import LATEST, Delay, Instant, Opening, Stage
 from flowwatch.policy.match import address_key
 from flowwatch.policy.terms import Channel
 from flowwatch.policy.windows import within
@@ -98,37 +100,31 @@ def _by_stage(windows: Iterable[_Window]) -> Iterable[list[list[_Window]]]:
 
 def _add_up(night: Night, channels: Sequence[list[_Window]], held: Sequence[_Held], begins: Sequence[Instant]) -> None:
     """Count what ran on the channels of one stage, in the nights in which it ran; each transmission once."""
-    counted: set[int] = set()
+    counted = np.zeros(0, np.int64)
     for its in channels:
         book, channel = its[0].book, its[0].channel
         opened = [one.since for one in its]
         sums = [held[bisect.bisect_right(begins, one.since) - 1].stage(channel.stage or 0) for one in its]
-        window, total = its[0], sums[0]
-        for heard in night.on(book, channel):
-            sent = heard.decision.transmission
-            if sent.attempted or heard.place in counted:
-                continue
-            if len(channels) > 1:
-                counted.add(heard.place)
-            if not window.since <= sent.start < window.until:
-                place = _nearest(its, opened, sent.start)
-                window, total = its[place], sums[place]
-            total.add(sent)
-        for sent in night.nearly(channel):
-            for place in _touched(its, opened, sent) if not sent.attempted else ():
-                sums[place].doubt(sent)
+        heard = night.on(book, channel).carrying
+        if len(channels) > 1:
+            heard = heard.those(~np.isin(heard.place, counted))
+            counted = np.concatenate([counted, heard.place])
+        for window, those in by_value(_nearest_of(its, opened, heard.start)):
+            sums[window].add(heard.those(those))
+        nearly = night.nearly(channel).carrying
+        for place, one in enumerate(its):
+            touching = ~nearly.timed | ((nearly.start < one.until) & (nearly.end >= one.since))
+            sums[place].doubt(nearly.those(touching))
 
 
-def _touched(windows: Sequence[_Window], opened: Sequence[Instant], sent: Transmission) -> Iterator[int]:
-    """The places of the windows within which it ran, or may have run."""
-    if not sent.timed:
-        yield from range(len(windows))
-        return
-    place = _nearest(windows, opened, sent.start)
-    while place < len(windows) and windows[place].since <= sent.end:
-        if sent.start < windows[place].until:
-            yield place
-        place += 1
+def _nearest_of(windows: Sequence[_Window], opened: Sequence[Instant], times: Numbers) -> Numbers:
+    """`_nearest` of each time."""
+    after = np.searchsorted(np.array(opened, np.int64), times, side="right")
+    found = np.maximum(after - 1, 0)
+    closes = np.array([min(one.until, LATEST) for one in windows], np.int64)
+    beside = np.flatnonzero((times >= closes[found]) & (after < len(windows)))
+    found[beside] = [_nearest(windows, opened, at) for at in times[beside].tolist()]
+    return found
 
 
 def _nights(windows: Iterable[_Window]) -> list[_Night]:
@@ -170,8 +166,8 @@ def _times(book: Rulebook, channel: Channel, night: Night) -> Iterable[tuple[Ins
         return ()
     if not _too_long(first, last) or not channel.when:
         return ((first - AROUND, last + AROUND),)
-    ran = (one.decision.transmission for one in night.on(book, channel))
-    days = sorted({sent.start // _DAY for sent in ran if sent.timed})
+    ran = night.on(book, channel)
+    days = np.unique(ran.start[ran.timed] // _DAY).tolist()
     return [(day * _DAY - AROUND, (day + 1) * _DAY + AROUND) for day in days]
 
 

@@ -6,20 +6,21 @@ may have tried it. A refused connection is answered, and what was acknowledged a
 """
 
 import bisect
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
+import numpy as np
+
+from flowwatch.alike import Numbers
 from flowwatch.judge.night.heard import Failing, Night, Sides
+from flowwatch.judge.night.runs import Runs
 from flowwatch.judge.rulebook import Rulebook
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared
-from flowwatch.model import Reason, Transmission, Truth
+from flowwatch.model import Instant, Reason, Truth
 from flowwatch.policy.terms import Channel
 from flowwatch.policy.windows import written
 
 BEFORE = 600 * 10**9
 ATTEMPTS = 3
-_UNANSWERED = frozenset({"S0", "SH", "RSTOS0"})
-"""Words of a connection whose opening nothing answered."""
 
 
 def declared(book: Rulebook, channel: Channel) -> Iterator[tuple[str, str]]:
@@ -30,16 +31,14 @@ def declared(book: Rulebook, channel: Channel) -> Iterator[tuple[str, str]]:
 def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[Failing]:
     """What ran on the backup while a primary was up, or while it could not be told."""
     for primary in (one for one in book.channels if one.id in channel.only_when_down):
-        state = _State(night, book, primary)
-        for one in night.on(book, channel):
-            sent = one.decision.transmission
-            if sent.attempted:
-                continue
-            truth, observed, shown_by = state.down(sent)
+        state, carried = _State(night, book, primary), night.on(book, channel).carrying
+        what, said = _said(primary)
+        times = zip(carried.place.tolist(), carried.start.tolist(), carried.timed.tolist(), strict=True)
+        for place, at, timed in times:
+            truth, observed, shown_by = state.down(at) if timed else (UNSEEN, "at an unknown time", None)
             if truth is not TRUE:
-                what, said = _said(primary)
                 check = compared(what, truth, said, observed, Reason.PRIMARY_UP, Reason.STATE_UNSEEN)
-                yield Failing(one.place, check, shown_by)
+                yield Failing(place, check, shown_by)
 
 
 class _State:
@@ -48,30 +47,30 @@ class _State:
     def __init__(self, night: Night, book: Rulebook, primary: Channel) -> None:
         self._book, self._primary, self._recorded = book, primary, night.recorded
         carried, perhaps = night.carried(primary), night.nearly(primary)
-        certain = [one for one in _payload(carried) if one.timed and one.acked]
-        possible = [one for one in _payload([*carried, *perhaps]) if one.acked != 0]
-        self._untimed = any(not one.timed for one in possible)
-        self._certain = sorted(certain, key=lambda one: one.end)
-        self._begun_last = list(itertools.accumulate(self._certain, _begun_later))
-        self._possible = sorted(possible, key=lambda one: one.start)
-        self._ended_last = list(itertools.accumulate(self._possible, _ended_later))
-        sides, tried = Sides(book), list(_unanswered([*carried, *perhaps]))
+        payload, rest = carried.carrying, perhaps.carrying
+        certain = payload.those(payload.timed & (payload.acked > 0))
+        self._certain = certain.those(np.argsort(certain.end, kind="stable"))
+        self._begun_last = _begun_last(self._certain)
+        possible = [one.those(one.acked != 0) for one in (payload, rest)]
+        self._untimed = any(not one.timed.all() for one in possible)
+        starts, ends = (np.concatenate([getattr(one, what) for one in possible]) for what in ("start", "end"))
+        order = np.argsort(starts, kind="stable")
+        self._starts, self._ended_last = starts[order], np.maximum.accumulate(ends[order])
+        tried = [one.those(one.unanswered & one.timed) for one in (carried, perhaps)]
+        sides = [(one, one.told(Sides(book).outside)) for one in tried]
         self._attempts = [
-            sorted(one.start for one in tried if sides.outside(one) is outside) for outside in (False, True)
+            np.sort(np.concatenate([one.start[out == outside] for one, out in sides])) for outside in (False, True)
         ]
 
-    def down(self, sent: Transmission) -> tuple[Truth, str, Transmission | None]:
-        """Whether it was down when this began, what was observed, in words, and what shows that it was up."""
-        at = sent.start
-        if not sent.timed:
-            return UNSEEN, "at an unknown time", None
-        over = bisect.bisect_right(self._certain, at, key=lambda one: one.end)
-        shown = self._begun_last[over - 1] if over else None
-        if shown is not None and shown.start >= at - BEFORE:
-            return FALSE, f"up: payload acknowledged by {written(shown.end)}", shown
-        begun = bisect.bisect_right(self._possible, at, key=lambda one: one.start)
-        last = self._ended_last[begun - 1] if begun else None
-        if self._untimed or (last is not None and last.end >= at - BEFORE):
+    def down(self, at: Instant) -> tuple[Truth, str, int | None]:
+        """Whether it was down then, what was observed, in words, and the place of what shows that it was up."""
+        over = bisect.bisect_right(self._certain.end, at)
+        shown = int(self._begun_last[over - 1]) if over else None
+        if shown is not None and self._certain.start[shown] >= at - BEFORE:
+            observed = f"up: payload acknowledged by {written(int(self._certain.end[shown]))}"
+            return FALSE, observed, int(self._certain.place[shown])
+        begun = bisect.bisect_right(self._starts, at)
+        if self._untimed or (begun and self._ended_last[begun - 1] >= at - BEFORE):
             return UNSEEN, "payload perhaps acknowledged in the ten minutes before", None
         tried = max(bisect.bisect_right(one, at) - bisect.bisect_left(one, at - BEFORE) for one in self._attempts)
         if tried < ATTEMPTS:
@@ -81,22 +80,13 @@ class _State:
         return TRUE, "", None
 
 
+def _begun_last(runs: Runs) -> Numbers:
+    """Of each and all before it, which began last."""
+    order = np.lexsort((runs.place, runs.end, runs.start))
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return order[np.maximum.accumulate(rank)]
+
+
 def _said(primary: Channel) -> tuple[str, str]:
     return f"only when {primary.id} is down", f"channel {primary.id} down"
-
-
-def _payload(sent: Iterable[Transmission]) -> Iterator[Transmission]:
-    return (one for one in sent if not one.attempted)
-
-
-def _unanswered(sent: Iterable[Transmission]) -> Iterator[Transmission]:
-    """Attempts, so recorded by a sensor that sees both directions, that nothing answered."""
-    return (one for one in sent if one.attempted and one.timed and one.state in _UNANSWERED)
-
-
-def _begun_later(one: Transmission, other: Transmission) -> Transmission:
-    return max(one, other, key=lambda sent: (sent.start, sent.end, sent.ref, sent.flow))
-
-
-def _ended_later(one: Transmission, other: Transmission) -> Transmission:
-    return max(one, other, key=lambda sent: (sent.end, sent.start, sent.ref, sent.flow))

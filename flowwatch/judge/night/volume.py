@@ -9,29 +9,41 @@ What was recorded on both sides of an address translation may be the same: it is
 Refuses to count attempts, which carried nothing, and across versions of a policy: each limits what it judges.
 """
 
-import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
+import numpy as np
 
-from flowwatch.judge.night.heard import Failing, Heard, Night, Sides
+from flowwatch.alike import Flags, Numbers
+from flowwatch.judge.night.heard import Failing, Night, Sides
+from flowwatch.judge.night.runs import Runs
 from flowwatch.judge.rulebook import Rulebook
-from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared
-from flowwatch.model import Amount, Check, Instant, Reason, Truth
+from flowwatch.judge.truth import FALSE, UNSEEN, compared
+from flowwatch.model import MOST_COUNTED, Amount, Check, Reason, Truth
 from flowwatch.policy.terms import Channel
 
 HOUR = 3600 * 10**9
+_FAR = (1 << 63) - 2 * HOUR
+"""Times beyond are taken for this: an hour later is one that a table holds."""
 
 
-class Load(msgspec.Struct, frozen=True, gc=False):
-    """What one transmission adds, and when: some time from `start` to `end`, None where no source tells it."""
+class Loads(msgspec.Struct, frozen=True):
+    """What transmissions add, and when: some time from `start` to `end`, as columns."""
 
-    place: int
-    start: Instant | None
-    end: Instant
-    amount: Amount
-    outside: bool = False
+    place: Numbers
+    start: Numbers
+    end: Numbers
+    timed: Flags
+    """False: no source tells when."""
+    least: Numbers
+    most: Numbers
+    """-1: no upper bound known."""
+    outside: Flags
     """Recorded outside an address translation: what was recorded inside may be the same."""
+
+    def those(self, chosen: Flags | Numbers) -> "Loads":
+        """The same of some of them."""
+        return Loads(*(getattr(self, name)[chosen] for name in self.__struct_fields__))
 
 
 def declared(_book: Rulebook, channel: Channel) -> Iterator[tuple[str, str]]:
@@ -45,111 +57,102 @@ def failing(night: Night, book: Rulebook, channel: Channel) -> Iterator[Failing]
     limits = channel.limits
     if limits is None:
         return
-    carried = [one for one in night.on(book, channel) if not one.decision.transmission.attempted]
+    carried = night.on(book, channel).carrying
     if limits.bytes_out_per_flow is not None:
         yield from _flows_beyond(carried, limits.bytes_out_per_flow)
-    sides = Sides(book)
+    outside = carried.told(Sides(book).outside)
     if limits.bytes_out_per_hour is not None:
-        loads = [_bytes(one, sides) for one in carried]
-        yield from _hours_beyond(loads, limits.bytes_out_per_hour, "bytes_out_per_hour")
+        yield from _hours_beyond(_bytes(carried, outside), limits.bytes_out_per_hour, "bytes_out_per_hour")
     if limits.flows_per_hour is not None:
-        yield from _hours_beyond(list(_openings(carried, sides)), limits.flows_per_hour, "flows_per_hour")
+        yield from _hours_beyond(_openings(carried, outside), limits.flows_per_hour, "flows_per_hour")
 
 
-def _flows_beyond(carried: Iterable[Heard], limit: int) -> Iterator[Failing]:
-    for one in carried:
-        sent, begun_before = one.decision.transmission.sent, one.decision.transmission.begun_before
-        truth = _held(Amount(sent.least, None) if begun_before else sent, limit)
-        if truth is not TRUE:
-            before = " of what was recorded" if begun_before else ""
-            yield Failing(one.place, _check("bytes_out_per_flow", truth, limit, _words(sent) + before))
+def _flows_beyond(carried: Runs, limit: int) -> Iterator[Failing]:
+    """A range that holds more and less than the limit is unseen."""
+    over = carried.least > limit
+    unseen = carried.begun_before | (carried.most < 0) | (carried.most > limit)
+    for at in np.flatnonzero(over | unseen).tolist():
+        sent, begun_before = carried.amount(at), bool(carried.begun_before[at])
+        before = " of what was recorded" if begun_before else ""
+        truth = FALSE if over[at] else UNSEEN
+        yield Failing(int(carried.place[at]), _check("bytes_out_per_flow", truth, limit, _words(sent) + before))
 
 
-def _held(amount: Amount, limit: int) -> Truth:
-    """It is no more than the limit; unseen where the range holds more and less."""
-    if amount.least > limit:
-        return FALSE
-    return TRUE if amount.most is not None and amount.most <= limit else UNSEEN
+def _bytes(carried: Runs, outside: Flags) -> Loads:
+    start, end = np.minimum(carried.start, _FAR), np.minimum(carried.end, _FAR)
+    return Loads(carried.place, start, end, carried.timed, carried.least, carried.most, outside)
 
 
-def _bytes(one: Heard, sides: Sides) -> Load:
-    sent = one.decision.transmission
-    return Load(one.place, sent.start if sent.timed else None, sent.end, sent.sent, sides.outside(sent))
-
-
-def _openings(carried: Iterable[Heard], sides: Sides) -> Iterator[Load]:
+def _openings(carried: Runs, outside: Flags) -> Loads:
     """Each flow once, when it began; one that had begun before the recording may have begun in an hour before it."""
-    told: set[int] = set()
-    for one in carried:
-        sent = one.decision.transmission
-        if sent.flow not in told:
-            told.add(sent.flow)
-            known = sent.timed and not sent.begun_before
-            start = sent.start if sent.timed else None
-            yield Load(one.place, start, sent.start, Amount(int(known), 1), sides.outside(sent))
+    _, first = np.unique(carried.flow, return_index=True)
+    start, timed = np.minimum(carried.start, _FAR)[first], carried.timed[first]
+    known = (timed & ~carried.begun_before[first]).astype(np.int64)
+    return Loads(carried.place[first], start, start, timed, known, np.ones_like(known), outside[first])
 
 
-def _hours_beyond(loads: Sequence[Load], limit: int, what: str) -> Iterator[Failing]:
-    inside, most_inside = _certainly((one for one in loads if not one.outside), limit)
-    outside, most_outside = _certainly((one for one in loads if one.outside), limit)
-    certain, most = inside | outside, max(most_inside, most_outside)
-    for place in sorted(certain):
+def _hours_beyond(loads: Loads, limit: int, what: str) -> Iterator[Failing]:
+    inside, most_inside = _certainly(loads.those(~loads.outside), limit)
+    outside, most_outside = _certainly(loads.those(loads.outside), limit)
+    certain, most = np.union1d(inside, outside), max(most_inside, most_outside)
+    for place in certain.tolist():
         yield Failing(place, _check(what, FALSE, limit, f"{most:,} or more in 60 minutes"))
-    for place in sorted(_perhaps(loads, limit) - certain):
+    for place in np.setdiff1d(_perhaps(loads, limit), certain).tolist():
         yield Failing(place, _check(what, UNSEEN, limit, "perhaps more in 60 minutes"))
 
 
-def _certainly(loads: Iterable[Load], limit: int) -> tuple[set[int], int]:
+def _certainly(loads: Loads, limit: int) -> tuple[Numbers, int]:
     """Places within 60 minutes that hold more than the limit at the least, and the most that any such hour holds."""
-    beyond: set[int] = set()
-    held, fullest = 0, 0
-    within: list[tuple[Instant, int, int]] = []
-    """Start, place and least of what lies wholly within the hour that ends now: a heap."""
-    untold: dict[int, None] = {}
-    for one in sorted((one for one in loads if one.start is not None), key=lambda one: (one.end, one.place)):
-        start = one.end if one.start is None else one.start
-        share = -(-one.amount.least // ((one.end - start) // HOUR + 1))
-        if one.end - start >= HOUR:
-            if share > limit:
-                beyond.add(one.place)
-                fullest = max(fullest, share)
-            continue
-        heapq.heappush(within, (start, one.place, one.amount.least))
-        held += one.amount.least
-        untold[one.place] = None
-        while within[0][0] <= one.end - HOUR:
-            _, place, least = heapq.heappop(within)
-            held -= least
-            untold.pop(place, None)
-        if held > limit:
-            beyond.update(untold)
-            untold.clear()
-            fullest = max(fullest, held)
-    return beyond, fullest
+    timed = loads.those(loads.timed)
+    hours = ((timed.end - timed.start).view(np.uint64) // np.uint64(HOUR)).astype(np.int64)
+    share = -(-timed.least // (hours + 1))
+    beyond = (hours > 0) & (share > limit)
+    short = timed.those(hours == 0)
+    crowd = _Crowd(short.end, short.start + HOUR)
+    held = crowd.held(short.least)
+    within = short.place[crowd.together(held > limit)]
+    fullest = max((int(one.max()) for one in (share[beyond], held[held > limit]) if len(one)), default=0)
+    return np.concatenate([timed.place[beyond], within]), fullest
 
 
-def _perhaps(loads: Sequence[Load], limit: int) -> set[int]:
+def _perhaps(loads: Loads, limit: int) -> Numbers:
     """Places of what touches 60 minutes that hold more than the limit at the most; what has no time touches all."""
-    always = [one for one in loads if one.start is None]
-    held = sum(one.amount.most or 0 for one in always)
-    unbounded = sum(one.amount.most is None for one in always)
-    beyond = {one.place for one in always} if unbounded or held > limit else set()
-    touching: list[tuple[Instant, int, int | None]] = []
-    """Last end of an hour that it touches, place and most: a heap."""
-    untold: dict[int, None] = {}
-    timed = ((one.start, one) for one in loads if one.start is not None)
-    for start, one in sorted(timed, key=lambda pair: (pair[0], pair[1].place)):
-        heapq.heappush(touching, (one.end + HOUR, one.place, one.amount.most))
-        held, unbounded = held + (one.amount.most or 0), unbounded + (one.amount.most is None)
-        untold[one.place] = None
-        while touching[0][0] <= start:
-            _, place, most = heapq.heappop(touching)
-            held, unbounded = held - (most or 0), unbounded - (most is None)
-            untold.pop(place, None)
-        if unbounded or held > limit:
-            beyond.update(untold, (one.place for one in always))
-            untold.clear()
-    return beyond
+    always, timed = loads.those(~loads.timed), loads.those(loads.timed)
+    left = limit - sum(np.maximum(always.most, 0).tolist())
+    unbounded = bool((always.most < 0).any())
+    crowd = _Crowd(timed.start, timed.end + HOUR)
+    beyond = (crowd.held(np.maximum(timed.most, 0)) > left) | (crowd.held((timed.most < 0).astype(np.int64)) > 0)
+    together = crowd.together(beyond | unbounded)
+    more = unbounded or left < 0 or bool(together.any())
+    return np.concatenate([always.place[: len(always.place) if more else 0], timed.place[together]])
+
+
+class _Crowd:
+    """What comes at one instant and has gone at another, later one, to be asked what is there at once."""
+
+    def __init__(self, comes: Numbers, goes: Numbers) -> None:
+        self._order, self._gone = np.argsort(comes, kind="stable"), np.argsort(goes, kind="stable")
+        self._comes, self._goes = comes[self._order], goes[self._order]
+        self._left = np.searchsorted(goes[self._gone], self._comes, side="right")
+
+    def held(self, amounts: Numbers) -> Numbers:
+        """The sum of what is there as each has come, in that order; exact."""
+        return _running(amounts[self._order])[1:] - _running(amounts[self._gone])[self._left]
+
+    def together(self, beyond: Flags) -> Flags:
+        """What was there at some time at which that holds, as they were given."""
+        times = np.flatnonzero(beyond)
+        then = np.searchsorted(times, np.arange(len(beyond)))
+        at = np.append(self._comes[times], 0)[then]
+        found = np.zeros(len(beyond), np.bool_)
+        found[self._order] = (then < len(times)) & (at < self._goes)
+        return found
+
+
+def _running(amounts: Numbers) -> Numbers:
+    """Their running sums from 0, of Python's own integers where 64 bits may not hold them."""
+    wide = amounts.sum(dtype=np.float64) > MOST_COUNTED / 2
+    return np.concatenate([[0], np.cumsum(amounts.astype(object) if wide else amounts)])
 
 
 def _check(what: str, truth: Truth, limit: int, observed: str) -> Check:

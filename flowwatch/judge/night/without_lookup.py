@@ -11,7 +11,6 @@ from typing import Final
 import msgspec
 
 from flowwatch.judge.findings import findings_of
-from flowwatch.judge.held import one_by_one
 from flowwatch.judge.night.heard import Night
 from flowwatch.judge.observation import lookups_complete
 from flowwatch.model import (
@@ -27,6 +26,7 @@ from flowwatch.model import (
     Sureness,
     Truth,
     Verdict,
+    one_by_one,
 )
 
 BY_ADDRESS: Final = frozenset({53, 123, 853})

@@ -10,11 +10,13 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from flowwatch.model import MOST_COUNTED
 from flowwatch.sources import moments
 from flowwatch.sources.columns import by_value
 from flowwatch.sources.text import address
 from flowwatch.sources.zeek import text
 
+_MOST = pa.scalar(MOST_COUNTED, pa.uint64())
 _MOST_DIGITS = 19
 """Decimal digits that fit an unsigned 64-bit number."""
 
@@ -75,9 +77,10 @@ class Cells:
             self.refused = pc.coalesce(self.refused, pc.if_else(bad, code, pa.scalar(None, pa.utf8())))
 
     def count(self, field: str) -> pa.UInt64Array:
-        """Whole numbers from 0."""
+        """Whole numbers from 0, as large as tables count."""
         raw = self.raw(field)
-        return self._checked(field, raw, _digits(raw, _MOST_DIGITS).cast(pa.uint64()))
+        wide = _digits(raw, _MOST_DIGITS).cast(pa.uint64())
+        return self._checked(field, raw, pc.if_else(pc.less_equal(wide, _MOST), wide, None))
 
     def port(self, field: str) -> pa.UInt16Array:
         """Numbers up to 65535."""

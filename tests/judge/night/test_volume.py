@@ -1,12 +1,13 @@
 """Limits of a channel: never more than was certainly sent, never less than could have been."""
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowwatch.judge import judge
-from flowwatch.judge.night.volume import HOUR, Load, _hours_beyond
+from flowwatch.judge.night.volume import HOUR, Loads, _hours_beyond
 from flowwatch.model import Amount, Place, Ref
 
 MINUTE = 60 * 10**9
@@ -128,6 +129,30 @@ def test_what_differs_in_itself_is_not_counted(make):
     assert [one.kind.value for one in judged.findings] == ["service.port"]
 
 
+class Load(msgspec.Struct, frozen=True):
+    """One of `Loads`."""
+
+    place: int
+    start: int | None
+    end: int
+    amount: Amount
+
+
+def _beyond(loads, limit, what):
+    """What `_hours_beyond` says of them."""
+    mosts = [-1 if one.amount.most is None else one.amount.most for one in loads]
+    columns = Loads(
+        place=np.array([one.place for one in loads], np.int64),
+        start=np.array([one.start or 0 for one in loads], np.int64),
+        end=np.array([one.end for one in loads], np.int64),
+        timed=np.array([one.start is not None for one in loads], np.bool_),
+        least=np.array([one.amount.least for one in loads], np.int64),
+        most=np.array(mosts, np.int64),
+        outside=np.zeros(len(loads), np.bool_),
+    )
+    return _hours_beyond(columns, limit, what)
+
+
 @st.composite
 def _loads(draw):
     start = draw(st.none() | st.integers(0, 12).map(lambda slot: slot * HOUR // 4))
@@ -145,7 +170,7 @@ LOADS = st.lists(_loads(), max_size=8).map(
 @given(loads=LOADS, limit=st.integers(1, 8), data=st.data())
 def test_law_more_is_said_only_where_it_is_so_however_it_ran_and_nothing_only_where_it_cannot_be(loads, limit, data):
     """Every flow sends all it may have sent at one or two instants of its time: an oracle that knows the truth."""
-    found = {one.place: one.check for one in _hours_beyond(loads, limit, "bytes_out_per_hour")}
+    found = {one.place: one.check for one in _beyond(loads, limit, "bytes_out_per_hour")}
     bytes_at = []
     for one in loads:
         size = data.draw(
@@ -167,13 +192,21 @@ def test_law_more_is_said_only_where_it_is_so_however_it_ran_and_nothing_only_wh
 @settings(max_examples=200, deadline=None)
 @given(loads=LOADS, limit=st.integers(1, 8))
 def test_law_a_lower_limit_never_makes_it_milder_and_order_is_nothing(loads, limit):
-    found = {one.place: one.check.truth for one in _hours_beyond(loads, limit, "x")}
-    lower = {one.place: one.check.truth for one in _hours_beyond(loads, max(limit - 1, 1), "x")}
+    found = {one.place: one.check.truth for one in _beyond(loads, limit, "x")}
+    lower = {one.place: one.check.truth for one in _beyond(loads, max(limit - 1, 1), "x")}
     assert found.keys() <= lower.keys()
     assert {place for place, truth in found.items() if truth == "false"} <= {
         place for place, truth in lower.items() if truth == "false"
     }
-    assert list(_hours_beyond(loads[::-1], limit, "x")) == list(_hours_beyond(loads, limit, "x"))
+    assert list(_beyond(loads[::-1], limit, "x")) == list(_beyond(loads, limit, "x"))
+
+
+def test_hours_that_no_table_holds_together_are_added_exactly():
+    loads = [Load(place, place, place, Amount.exactly(2**63 - 1)) for place in range(3)]
+    assert [one.check.observed for one in _beyond(loads, 2**64, "x")] == [
+        f"{3 * (2**63 - 1):,} or more in 60 minutes"
+    ] * 3
+    assert not list(_beyond(loads, 2**65, "x"))
 
 
 def _judged(make, sent, limits, swap):

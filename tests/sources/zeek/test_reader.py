@@ -105,6 +105,7 @@ def test_line_and_offset_lead_to_the_record(put, rows, tsv, jsonl):
         ({"ts": None}, "bad_timestamp"),
         ({"orig_bytes": -1}, "bad_field:orig_bytes"),
         ({"orig_bytes": 10**30}, "bad_field:orig_bytes"),
+        ({"orig_bytes": 2**63}, "bad_field:orig_bytes"),
         ({"id.orig_p": 65536}, "bad_field:id.orig_p"),
         ({"id.resp_h": "results.example"}, "bad_field:id.resp_h"),
         ({"id.resp_h": None}, "bad_field:id.resp_h"),
