@@ -100,7 +100,7 @@ def read(
 
 def trace(collected: Collected, policies: PolicySet | None) -> Traced:
     """Who sent what to whom and asked for what; the policy says how names bind and where proxies are."""
-    binding = _binding(policies)
+    binding = policies.dns_binding if policies else DnsBinding()
     placed = transmissions.placed(collected.flows, policies.proxies if policies else (), binding.skew.ns)
     derived = transmissions.derive(placed.flows, collected.lookups, collected.coverage, binding)
     sent = transmissions.with_controls(derived, policies.control_ports if policies else ())
@@ -111,8 +111,3 @@ def trace(collected: Collected, policies: PolicySet | None) -> Traced:
 
 def _loaded(given: PolicySet | Path | str | None) -> PolicySet | None:
     return policy.load(Path(given)) if isinstance(given, str | Path) else given
-
-
-def _binding(policies: PolicySet | None) -> DnsBinding:
-    """How answers bind: one rule a run, the newest version's, since names are settled before versions are chosen."""
-    return policies.versions[-1].defaults.dns_binding if policies else DnsBinding()

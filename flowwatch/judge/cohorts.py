@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from flowwatch.alike import Numbers, among, at_once, flags, numbers, plain, together, words
+from flowwatch.alike import Flags, Numbers, among, at_once, flags, numbers, plain, together, words
 from flowwatch.judge.rulebook import PRIVATE, Rulebook
 from flowwatch.judge.scope import SPECIAL
 from flowwatch.model import EARLIEST, LATEST, MOST_COUNTED, Instant, TransmissionColumns, Transmissions, asks_by_path
@@ -33,7 +33,8 @@ _OF_FLOW = (
 """What counts as it is."""
 _DAY = 86_400 * 10**9
 _ADDRESSED_BY_PORT = [67, 68, 546, 547]
-"""Ports of address configuration, of which both sides' count (`scope`)."""
+"""Ports of address configuration, of which both sides' count (`scope`); one that is not told may be any."""
+_NO_PORT = -1
 _NOWHERE = Expectation()
 
 
@@ -42,7 +43,7 @@ def cohorts(sent: Transmissions, books: Sequence[Rulebook]) -> Numbers:
     columns = sent.columns
     flows = columns.flows
     opened, answered = _Direction(columns, "src"), _Direction(columns, "dst")
-    both = together(_of_both(columns, books, answered), len(flows))
+    both = together(_of_both(columns, books), len(flows))
     opening = together(itertools.chain([both], _of_one(opened, books)), len(flows))
     answer = together(itertools.chain([opening], _of_one(answered, books)), len(flows))
     row = columns.row
@@ -65,13 +66,13 @@ class _Direction:
         return found
 
 
-def _of_both(columns: TransmissionColumns, books: Sequence[Rulebook], answered: _Direction) -> Iterator[Numbers]:
+def _of_both(columns: TransmissionColumns, books: Sequence[Rulebook]) -> Iterator[Numbers]:
     """What counts of a flow, whichever direction; one column after the other, since each takes memory."""
     flows = columns.flows
     told = [flows[name] for name in _OF_FLOW if flows[name].null_count < len(flows)]
     yield from at_once(numbers, told)
     yield _by_value(flows["source"], lambda source: tuple(_sensor(book, source) for book in books))
-    yield from _addresses(columns, _Networks(books), answered)
+    yield from _addresses(columns, _Networks(books))
     yield _initiator_ports(columns)
     yield from _times(columns, books)
     yield from _paths(flows, books)
@@ -110,25 +111,30 @@ def _known(values: Iterable[object]) -> Numbers:
 
 def _initiator_ports(columns: TransmissionColumns) -> Numbers:
     """The initiator's port where a rule may look at it, and whether who opened the flow is only guessed."""
-    flows = columns.flows
+    flows, guessed = columns.flows, _guessed(columns)
     port = numbers(flows["src_port"])
-    basis = flows["direction_basis"]
-    guessed = columns.begun_before & (among(basis, ["first_record"]) | ~flags(basis.is_valid()))
-    configuring = np.isin(plain(flows["src_port"].cast(pa.int64()).fill_null(-1)), _ADDRESSED_BY_PORT)
+    told = plain(flows["src_port"].cast(pa.int64()).fill_null(_NO_PORT))
+    configuring = np.isin(told, [*_ADDRESSED_BY_PORT, _NO_PORT])
     counts = guessed | configuring | among(flows["proto"], ["icmp", "icmp6"])
     return np.where(counts, port + 1, 0) * 2 + guessed
+
+
+def _guessed(columns: TransmissionColumns) -> Flags:
+    """Who opened the flow is only guessed (`opener_guessed`)."""
+    basis = columns.flows["direction_basis"]
+    return columns.begun_before & (among(basis, ["first_record"]) | ~flags(basis.is_valid()))
 
 
 # Addresses
 
 
-def _addresses(columns: TransmissionColumns, networks: "_Networks", answered: _Direction) -> Iterator[Numbers]:
-    """The responder's address as it is, the initiator's by the networks of the policy, unless its place counts."""
-    flows = columns.flows
+def _addresses(columns: TransmissionColumns, networks: "_Networks") -> Iterator[Numbers]:
+    """The responder's address as it is, the initiator's by the networks of the policy, unless its place counts.
+
+    Where who opened the flow is only guessed, the initiator may be the proxy that was asked for that very address.
+    """
     yield columns.dst + 1
-    named = answered.by_flow(columns.answers[answered.places]) > 0
-    whole = named | flags(flows["tunnel"].is_valid()) | flags(flows["tunnel_ends"].is_valid())
-    yield np.where(whole, columns.src + 1, 0)
+    yield np.where(_guessed(columns), columns.src + 1, 0)
     yield _known(map(networks.between, columns.addresses))[columns.src]
 
 
@@ -214,7 +220,7 @@ def _instants(books: Sequence[Rulebook], days: Sequence[int], since: Iterable[In
         yield from (at + error for at in told for error in errors)
         yield from (at + policy.defaults.dns_binding.ttl_cap.ns for at in since)
         if any(server.expect != _NOWHERE for server in policy.servers):  # data ages by days
-            yield from (day * _DAY for one in days for day in (one, one + 1))
+            yield from (day * _DAY for day in days)
 
 
 def _declared(book: Rulebook) -> Iterator[Instant]:
@@ -253,9 +259,9 @@ def _clocked(window: Window) -> Window:
 
 
 def _sizes(direction: _Direction, books: Sequence[Rulebook]) -> Iterator[Numbers]:
-    """Whether anything was sent, and how much among the thresholds that rules compare it with."""
+    """Whether it was sent or only tried, and how much among the thresholds that rules compare it with."""
     terms = [term for book in books for one in book.policy.classifiers for term in one.any_]
-    bounds = {1, *(book.policy.defaults.unread_min for book in books)}
+    bounds = {book.policy.defaults.unread_min for book in books}
     bounds |= {term.bytes_out_min for term in terms if term.bytes_out_min is not None}
     limits = (channel.limits for book in books for channel in book.channels)
     bounds |= {one.bytes_out_per_flow + 1 for one in limits if one is not None and one.bytes_out_per_flow is not None}

@@ -43,6 +43,7 @@ from flowwatch.model import (
     Use,
     Verdict,
     held_of,
+    one_by_one,
 )
 from flowwatch.policy.terms import PolicySet
 
@@ -174,14 +175,21 @@ def _position(transmission: Transmission) -> tuple[object, ...]:
 
 
 def _tallies(decisions: Sequence[Decision], held: Iterable[Held]) -> dict[tuple[Verdict, str], Tally]:
-    """The tally of each verdict, and of each reason why something is out of scope, which of columns is not held."""
+    """The tally of each verdict, and of each reason why something is out of scope, which is not held."""
+    if isinstance(decisions, Decisions):
+        return _summed(held) | decisions.tallies(_group, _is_out_of_scope)
+    return _summed(held) | _summed(one_by_one(filter(_is_out_of_scope, decisions)))
+
+
+def _summed(held: Iterable[Held]) -> dict[tuple[Verdict, str], Tally]:
     groups: dict[tuple[Verdict, str], list[Tally]] = {}
     for one in held:
         groups.setdefault(_group(one.decision), []).append(one.tally)
-    found = {group: Tally.sum(those) for group, those in groups.items()}
-    if isinstance(decisions, Decisions):
-        found |= decisions.tallies(_group, lambda one: one.verdict is Verdict.OUT_OF_SCOPE)
-    return found
+    return {group: Tally.sum(those) for group, those in groups.items()}
+
+
+def _is_out_of_scope(one: Decision) -> bool:
+    return one.verdict is Verdict.OUT_OF_SCOPE
 
 
 def _group(decision: Decision) -> tuple[Verdict, str]:

@@ -135,7 +135,7 @@ class _Check:
         self._loaded, self._wanted, self._state, self._clock = loaded, wanted, state, clock
         self._started = clock()
         self._number = int(state.one("SELECT coalesce(max(number), 0) + 1 FROM checks"))
-        binding, ports = policies.versions[-1].defaults.dns_binding, policies.control_ports
+        binding, ports = policies.dns_binding, policies.control_ports
         self._kept = Kept(state, binding, policies.proxies, config.max_flow_age.ns, ports)
         self._docket = Docket(state, self._kept, policies, locator.locate, self._number, self._started, locator.stamp)
         self._findings, self._streams = Findings(state), Streams(state)

@@ -73,7 +73,7 @@ class Docket:
         self._sightings = Sightings(state)
         self._check = check
         self._now = now
-        self._binding = policies.versions[-1].defaults.dns_binding
+        self._binding = policies.dns_binding
         self._limit = min(one.defaults.dns_name_bytes for one in policies.versions)
         self.unplaced: Counter[str] = Counter()
         """By source the requests to a proxy that nobody names."""

@@ -455,6 +455,16 @@ class PolicySet(msgspec.Struct, frozen=True):
         return None
 
     @property
+    def dns_binding(self) -> DnsBinding:
+        """How answers bind, before versions are chosen: the newest's way, for whole zones where any version binds so.
+
+        Each version still looks only at what it lets bind.
+        """
+        newest = self.versions[-1].defaults.dns_binding
+        by_zone = any(one.defaults.dns_binding.client == "same_zone" for one in self.versions)
+        return msgspec.structs.replace(newest, client="same_zone") if by_zone else newest
+
+    @property
     def markers(self) -> tuple[Marker, ...]:
         """What the classifiers of every version look for in payload, each once, by id."""
         terms = (term for one in self.versions for classifier in one.classifiers for term in classifier.any_)

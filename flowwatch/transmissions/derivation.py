@@ -236,9 +236,8 @@ class _Recording:
     def _saying(self, names: Iterable[SeenName]) -> object:
         """What of the answers a judgement can rest on: those the sender got, or where zones count, any live one."""
         own = (one for one in names if one.evidence is NameClass.ANSWER_SAME_CLIENT)
-        told = [(one.name, one.chain, one.resolver, one.exact, one.from_before_capture) for one in own]
         others = [one for one in names if one.evidence is NameClass.ANSWER_OTHER_CLIENT] if self._by_zone else []
-        return (*told, *((one.name, one.chain, one.resolver, one.exact, one.client, one.ref) for one in others))
+        return (*map(_said, own), *((*_said(one), one.client, one.ref and one.ref.source) for one in others))
 
     def _held(self, columns: TransmissionColumns) -> Numbers:
         """Which sources hold the lookups of each sender, as numbers."""
@@ -314,6 +313,10 @@ class _Recording:
         own = responder_names(row) if forth else []
         bound, cut = self._bound.at(receiver, sender, start, before=before)
         return tuple(sorted([*own, *bound], key=lambda one: _RANK[one.evidence])), cut
+
+
+def _said(one: SeenName) -> tuple[object, ...]:
+    return one.name, one.chain, one.resolver, one.exact, one.from_before_capture
 
 
 def _recording_both(rows: Joined, coverage: Sequence[Coverage]) -> set[str]:

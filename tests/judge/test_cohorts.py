@@ -16,12 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowwatch.audit import _binding as binding_of
 from flowwatch.judge import judge
-from flowwatch.model import Amount, Coverage, Destination, Finding, OpenedBy, Place
+from flowwatch.model import Amount, Coverage, OpenedBy, Place
 from flowwatch.places import Locator
 from flowwatch.policy import parse
-from flowwatch.policy.terms import PolicySet
+from flowwatch.policy.terms import DnsBinding, PolicySet
 from flowwatch.transmissions import derive, questions
 from flowwatch.transmissions.connections import connections
 from flowwatch.transmissions.directions import (
@@ -38,6 +37,7 @@ from flowwatch.transmissions.joining import joined
 from flowwatch.transmissions.parts import whole
 from flowwatch.transmissions.rows import flow_rows
 from flowwatch.transmissions.translation import untranslated
+from tests.judge.alike import judged_alike, numbered_alike
 from tests.transmissions.tables import SECOND, flow, flows, lookup, lookups
 
 MIDNIGHT = int(dt.datetime(2026, 11, 3, tzinfo=dt.UTC).timestamp()) * SECOND
@@ -430,12 +430,12 @@ def _whole(row):
     return {name: value for name, value in row.items() if name != "layers"} | ends
 
 
-def _lookups(draw, rows):
+def _lookups(draw, rows, most=4):
     """Lookups whose answers live and end around the flows, mostly of their addresses."""
     found = []
     near = [(one["src_ip"], one["dst_ip"]) for one in rows if "host.test" not in (one["src_ip"], one["dst_ip"])]
     near = [*near, *(one[::-1] for one in near), (draw.choice(ADDRESSES[:16]), draw.choice(ADDRESSES[:-1]))]
-    for place in range(draw.randrange(5)):
+    for place in range(draw.randrange(most + 1)):
         name, chain = draw.choice(NAMES), draw.choice([None, None, "e.cdn.test", "e.other.test"])
         records = [(name, "CNAME", chain, 300)] if chain else []
         client, address = draw.choice(near)
@@ -462,18 +462,6 @@ def _coverage(draw):
     return tuple(Coverage(source=one, first=first, last=MIDNIGHT + DAY) for one in sources)
 
 
-def _but_evidence(told):
-    """Of findings and destinations names and their classes, without which evidence of several that are alike."""
-    if not isinstance(told, tuple):
-        return told
-    return [
-        msgspec.structs.replace(one, names=[(name.name, name.evidence) for name in one.names])
-        if isinstance(one, Finding | Destination)
-        else one
-        for one in told
-    ]
-
-
 LAWS = settings(max_examples=50, deadline=None)
 DRAWN = st.integers(0, 2**64).map(random.Random)
 
@@ -484,13 +472,9 @@ def test_judging_columns_is_judging_one_by_one(draw):
     policy, coverage = _policies(draw), _coverage(draw)
     made = _rows(draw)
     given_, told = flows(*made), lookups(*_lookups(draw, made))
-    derived, asked = derive(given_, told, coverage, binding_of(policy)), questions(told)
+    derived, asked = derive(given_, told, coverage, policy.dns_binding if policy else DnsBinding()), questions(told)
     with Locator(policy.place_facts if policy else (), embedded=None) as locator:
-        one, other = (judge(each, asked, policy, locator.locate, coverage) for each in (derived, list(derived)))
-    assert list(one.decisions) == list(other.decisions)
-    for name in one.__struct_fields__:
-        if name != "decisions":
-            assert _but_evidence(getattr(one, name)) == _but_evidence(getattr(other, name)), name
+        judged_alike(derived, asked, policy, locator.locate, coverage)
 
 
 @LAWS
@@ -526,6 +510,14 @@ def test_joined_rows_are_the_connections_in_their_order(draw):
     assert flow_rows(found.flows) == plain
 
 
+@LAWS
+@given(draw=DRAWN)
+def test_equal_numbers_say_the_same_of_answers_and_of_who_recorded_lookups(draw):
+    policy, made = _policies(draw), _rows(draw)
+    binding = policy.dns_binding if policy else DnsBinding()
+    numbered_alike(derive(flows(*made), lookups(*_lookups(draw, made, most=16)), _coverage(draw), binding), binding)
+
+
 def test_who_is_left_of_a_cohort_whose_first_has_moved_keeps_its_own_decision():
     """The first continues an approved QUIC connection, the other came too late for that."""
     policy = PolicySet((_version(1, (None, None), "", frozenset(), frozenset({"quic"})),))
@@ -544,7 +536,7 @@ def test_times_at_the_ends_of_what_tables_hold_are_judged(at):
     policy = PolicySet((_version(1, (None, None), DEFAULTS[0], frozenset({"sensors"}), frozenset(CHANNELS)),))
     given_ = [flow(start=at, end=at), flow(start=at, end=2**63 - 1, first_record=2), flow(start=None, end=None)]
     told = lookups(lookup(("ingest.example", "A", "198.51.100.20", 2**32 - 1), time=at))
-    _both(derive(flows(*given_), told, (), binding_of(policy)), policy)
+    _both(derive(flows(*given_), told, (), policy.dns_binding), policy)
 
 
 def test_rows_of_a_connection_whose_counts_no_table_holds_together_count_the_most():

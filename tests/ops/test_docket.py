@@ -56,7 +56,7 @@ def bit_by_bit(paths, rules, folder, chance, pieces):
     collected = sources.collect(sources.expand(paths), options)
     streams = {one.source: _stream(one) for one in collected.coverage}
     with Locator(policies.place_facts) as locator, State.open(folder, alone=True) as state:
-        binding, ports = policies.versions[-1].defaults.dns_binding, policies.control_ports
+        binding, ports = policies.dns_binding, policies.control_ports
         kept = Kept(state, binding, policies.proxies, AGE, ports)
         docket = Docket(state, kept, policies, locator.locate, 1, 0)
         for flows, lookups in _portions(collected, chance, pieces):
