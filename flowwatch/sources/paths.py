@@ -31,7 +31,7 @@ def expand(paths: Sequence[str]) -> tuple[str, ...]:
     seen: set[object] = set()
     sources = []
     for path in paths:
-        for source in _matches(path):
+        for source in matches(path):
             identity = _identity(source)
             if identity not in seen:
                 seen.add(identity)
@@ -39,7 +39,8 @@ def expand(paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(sources)
 
 
-def _matches(path: str) -> Iterator[str]:
+def matches(path: str) -> Iterator[str]:
+    """The sources one argument names, by every name that it finds. Raises as `expand` does."""
     if path == STANDARD_INPUT:
         return iter((path,))
     if not path:

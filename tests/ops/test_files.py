@@ -90,6 +90,40 @@ def test_rotation_goes_on_while_it_is_looked_at(logrotate, tmp_path):
     assert checks > 1  # how many there are hangs on the machine
 
 
+@pytest.mark.parametrize("first", range(12))
+def test_no_file_is_missed_by_two_rotations_while_the_folder_is_looked_at(first, tmp_path, monkeypatch):
+    """At whatever two questions to the system they come: what one scan shows twice is no other file's loss."""
+    truly = Path.stat
+
+    def rotate(log):
+        for number in (2, 1, 0):
+            before = log.with_name(f"query.log.{number}") if number else log
+            if before.exists():
+                before.rename(log.with_name(f"query.log.{number + 1}"))
+        log.write_bytes(lines(100 * len(list(log.parent.iterdir()))))
+
+    for second in range(first, first + 16):
+        log = tmp_path / str(second) / "query.log"
+        log.parent.mkdir()
+        log.write_bytes(lines(0))
+        checker, asked = Checker([f"{log}*"]), 0
+        checker.check()
+
+        def stat(path, *rest, log=log, second=second, **named):
+            nonlocal asked
+            asked += 1
+            if asked in {first + 1, second + 2}:
+                with monkeypatch.context() as still:
+                    still.setattr(Path, "stat", truly)
+                    rotate(log)
+            return truly(path, *rest, **named)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "stat", stat)
+            checker.check()
+        assert not checker.gone, second
+
+
 # One way at a time.
 
 

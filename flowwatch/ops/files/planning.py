@@ -58,7 +58,7 @@ def plan(patterns: Sequence[str], cursors: Sequence[Cursor], now: Instant | None
         try:
             before = _bounded(scan(patterns))
             found = _drawn(before, cursors, now)
-            if not _has_news(found) or _names(_bounded(scan(patterns))) == _names(before):
+            if not _has_news(found) or scan(patterns).names == before.names:
                 return found
         except (Moved, OSError):
             pass
@@ -130,14 +130,10 @@ def _has_news(found: Plan) -> bool:
     return bool(found.reads or found.moved or found.gone)
 
 
-def _names(found: Scan) -> set[tuple[str, tuple[int, int]]]:
-    return {(file.path, identity) for identity, file in found.files.items()}
-
-
 def _bounded(found: Scan) -> Scan:
     """The newest files, no more than `MOST`; the loss of the others is told."""
     if len(found.files) <= MOST:
         return found
     files = sorted(found.files.values(), key=lambda file: file.mtime_ns, reverse=True)
     left = (files[MOST].path, f"more than {MOST} files: it and {len(files) - MOST - 1} older ones are not read")
-    return Scan({file.identity: file for file in files[:MOST]}, (*found.unreadable, left))
+    return Scan({file.identity: file for file in files[:MOST]}, (*found.unreadable, left), found.names)

@@ -13,8 +13,7 @@ from pathlib import Path
 import msgspec
 
 from flowwatch.model import Instant
-from flowwatch.sources import expand
-from flowwatch.sources.paths import NoMatchError
+from flowwatch.sources.paths import NoMatchError, matches
 
 _QUIET = 60 * 10**9
 Identity = tuple[int, int]
@@ -52,12 +51,16 @@ class Scan(msgspec.Struct, frozen=True):
     files: dict[Identity, Seen]
     unreadable: tuple[tuple[str, str], ...]
     """Paths that could not be looked at, and why."""
+    names: frozenset[tuple[str, Identity]]
+    """Every path with the file that it led to. A rotation meanwhile may show one file twice and another not at all; a
+    moment at which all lay so is sure where two scans, one after the other, tell the same."""
 
 
 def scan(patterns: Sequence[str]) -> Scan:
     """The files that are there now. Raises Moved where one went while it was looked at, UsageError for a URL."""
     files: dict[Identity, Seen] = {}
     unreadable = []
+    names = set()
     for path in _matches(patterns):
         try:
             found = look(path)
@@ -70,10 +73,12 @@ def scan(patterns: Sequence[str]) -> Scan:
         else:
             if found is None:
                 unreadable.append((path, "not a regular file"))
-            elif found.identity not in files or Path(files[found.identity].path).is_symlink():
+                continue
+            names.add((path, found.identity))
+            if found.identity not in files or Path(files[found.identity].path).is_symlink():
                 files[found.identity] = found
     unreadable += unlisted(_folder(pattern) for pattern in patterns)
-    return Scan(files, tuple(unreadable))
+    return Scan(files, tuple(unreadable), frozenset(names))
 
 
 def look(path: str) -> Seen | None:
@@ -105,7 +110,7 @@ def _matches(patterns: Sequence[str]) -> list[str]:
     paths: dict[str, None] = {}
     for pattern in patterns:
         try:
-            paths |= dict.fromkeys(expand([pattern]))
+            paths |= dict.fromkeys(matches(pattern))
         except NoMatchError:
             continue
     return list(paths)
