@@ -137,6 +137,9 @@ class Decisions(Sequence[Decision]):
         figures = _Figures(columns, judged, cell, len(first))
         senders = _senders(cell, columns.senders(judged), columns.addresses, len(first))
         earliest = self._earliest(judged, cell, first)
+        begun = columns.start[columns.row[judged]]
+        last = judged[_latest(begun, cell)]
+        latest = list(zip(columns.start[columns.row[last]].tolist(), last.tolist(), strict=True))
         told = np.array([len(places) > 0 for places in earliest])
         exact = iter(self.pick(np.array([places[0] for places in earliest if len(places)], np.int64)))
         alike = iter(self.like(first[~told]))
@@ -152,9 +155,14 @@ class Decisions(Sequence[Decision]):
                 last=figures.last[at],
                 senders=senders[at],
                 earliest=tuple(shown[ends[at] - len(earliest[at]) : ends[at]]),
+                latest=latest[at],
             )
             for at in range(len(first))
         ]
+
+    def sent_at(self, places: Sequence[int]) -> list[Transmission]:
+        """The transmissions at the places."""
+        return self.sent.pick(places)
 
     def _earliest(self, judged: Numbers, cell: Numbers, first: Numbers) -> list[Numbers]:
         """By cell the places of its earliest, where its decision is worth telling; else none."""
@@ -218,6 +226,11 @@ def _earliest(start: Numbers, group: Numbers) -> Numbers:
     found = np.empty(len(least), np.int64)
     found[group[candidates[::-1]]] = candidates[::-1]  # of several written to one place the last stays
     return found
+
+
+def _latest(start: Numbers, group: Numbers) -> Numbers:
+    """The place of the latest of each group, the last of several."""
+    return len(start) - 1 - _earliest(-start[::-1], group[::-1])
 
 
 def _as_judged(columns: TransmissionColumns, cohort: Numbers, alike: Sequence[Decision]) -> TransmissionColumns:

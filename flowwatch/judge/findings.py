@@ -175,7 +175,7 @@ def _finding(key: _Key, group: list[Held], sources: Mapping[str, Coverage]) -> F
         server=worst.server,
         asked=worst.asked,
         via=worst.via,
-        names=() if worst.far_end else merged_names(earliest),
+        names=() if worst.far_end else merged_names(name for one in earliest for name in one.names),
         place=worst.place,
         labels=merged_labels(decisions),
         rule=worst.rule,
@@ -240,12 +240,11 @@ def _lookup_title(worst: LookupDecision) -> str:
     return f"{_from(worst.sender_zone)} asked for {what}: {worst.reasons[0].sentence}"
 
 
-def merged_names(transmissions: Iterable[Transmission]) -> tuple[SeenName, ...]:
+def merged_names(names: Iterable[SeenName]) -> tuple[SeenName, ...]:
     """The distinct names with their first evidence of each class, strongest first, at most twenty."""
     found: dict[tuple[int, str], SeenName] = {}
-    for transmission in transmissions:
-        for name in transmission.names:
-            found.setdefault((name.evidence.rank, name.name), name)
+    for name in names:
+        found.setdefault((name.evidence.rank, name.name), name)
     return tuple(found[key] for key in sorted(found)[:_NAMES_MOST])
 
 

@@ -100,7 +100,7 @@ def judge(
         decisions=decisions,
         lookups=asked,
         findings=most_severe_first(found),
-        destinations=destinations_of(held),
+        destinations=destinations_of(held, decisions),
         verdicts={verdict: _sum(tallies, verdict) for verdict in Verdict},
         out_of_scope={reason: tally for (_, reason), tally in sorted(tallies.items()) if reason},
         lookup_verdicts={verdict: sum(one.verdict is verdict for one in asked) for verdict in Verdict},

@@ -8,7 +8,7 @@ say", never zero.
 from flowwatch.model.alerts import Alert, AlertKind, Life
 from flowwatch.model.columns import TransmissionColumns, Transmissions
 from flowwatch.model.findings import ClaimAnswer, ClaimOutcome, Destination, Endpoint, Evidence, Finding
-from flowwatch.model.held import Held, held_of, one_by_one
+from flowwatch.model.held import Held, held_of, one_by_one, sent_at
 from flowwatch.model.history import History, Sighting, Trait
 from flowwatch.model.names import Name, NameClass, SeenName
 from flowwatch.model.places import Basis, Candidate, Confidence, Fact, Place
@@ -118,4 +118,5 @@ __all__ = [
     "held_of",
     "is_opaque",
     "one_by_one",
+    "sent_at",
 ]

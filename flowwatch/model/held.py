@@ -3,7 +3,7 @@
 Promises: the same figures however the decisions are held, one by one or as columns.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, Self, runtime_checkable
 
 import msgspec
@@ -28,10 +28,12 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     senders: frozenset[str]
     earliest: tuple[Transmission, ...]
     """The first of them, in order of time: as many as a finding shows."""
+    latest: tuple[Instant, int]
+    """When the last of them began, and its place among all decisions."""
 
     @classmethod
-    def of(cls, decision: Decision) -> Self:
-        """One decision."""
+    def of(cls, decision: Decision, place: int = 0) -> Self:
+        """One decision and its place."""
         sent = decision.transmission
         first, last = (sent.start, sent.end) if sent.timed else (None, None)
         return cls(
@@ -42,6 +44,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             last=last,
             senders=frozenset((sent.sender_ip,)),
             earliest=(sent,),
+            latest=(sent.start, place),
         )
 
 
@@ -52,6 +55,9 @@ class Gathered(Protocol):
     def held(self) -> list[Held]:
         """What is in scope of them."""
 
+    def sent_at(self, places: Sequence[int]) -> list[Transmission]:
+        """The transmissions at the places."""
+
     def each_like(self) -> Iterator[Decision]:
         """Each, its conditions in the words of another that no rule can tell from it."""
 
@@ -60,7 +66,15 @@ def held_of(decisions: Iterable[Decision]) -> list[Held]:
     """What is in scope, gathered where the decisions are columns, else each for itself."""
     if isinstance(decisions, Gathered):
         return decisions.held()
-    return one_by_one(one for one in decisions if one.verdict is not Verdict.OUT_OF_SCOPE)
+    told = enumerate(decisions)
+    return [Held.of(one, place) for place, one in told if one.verdict is not Verdict.OUT_OF_SCOPE]
+
+
+def sent_at(decisions: Sequence[Decision], places: Sequence[int]) -> list[Transmission]:
+    """The transmissions of the decisions at the places."""
+    if isinstance(decisions, Gathered):
+        return decisions.sent_at(places)
+    return [decisions[place].transmission for place in places]
 
 
 def each_like(decisions: Iterable[Decision]) -> Iterable[Decision]:

@@ -217,6 +217,7 @@ def _sent_change(group: list[_Pair[Decision]]) -> Change:
     sent = sorted((pair.either.transmission for pair in group), key=lambda one: _at(one.ref))
     one = sent[0]
     before, after = group[0].sides
+    names = judge.merged_names(name for one in sent for name in one.names)
     return Change(
         address=one.receiver_ip,
         port=one.service_port,
@@ -226,7 +227,7 @@ def _sent_change(group: list[_Pair[Decision]]) -> Change:
         before=before,
         after=after,
         zones=_zones(group),
-        names=tuple(dict.fromkeys(name.name for name in judge.merged_names(sent)))[:_NAMES_MOST],
+        names=tuple(dict.fromkeys(name.name for name in names))[:_NAMES_MOST],
         tally=Tally.of(sent),
         first=min((each.start for each in sent if each.timed), default=None),
         last=max((each.end for each in sent if each.timed), default=None),

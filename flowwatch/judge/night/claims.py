@@ -386,7 +386,7 @@ def _finding(asked: _Asked, found: _Found, coverage: Iterable[Coverage], locate:
         receiver=_endpoint(alone, group[0].receiver_zone) if alone else None,
         service=services.pop() if len(services) == 1 else None,
         server=claim.server,
-        names=merged_names(all_sent) if alone else (),
+        names=merged_names(name for one in all_sent for name in one.names) if alone else (),
         place=locate(alone.receiver_ip, alone.start) if alone else None,
         labels=merged_labels(group),
         rule=rule,
