@@ -5,6 +5,8 @@ stands, and a time without one counts as indeterminate. Zones of the nearest ver
 lies outside a validity by no more than its sensor's clock error is judged by that version, with a note.
 """
 
+import functools
+
 import msgspec
 
 from flowwatch.judge.answer import opening_of
@@ -20,12 +22,16 @@ _CLOCK = (Reason.CLOCK,)
 
 
 class Bench:
-    """The rulebooks of a policy set and the place of each address."""
+    """The rulebooks of a policy set and the place of each address.
 
-    def __init__(self, policies: PolicySet | None, locate: Locate) -> None:
+    `every`: derivations are to show the entries that can decide nothing, too.
+    """
+
+    def __init__(self, policies: PolicySet | None, locate: Locate, *, every: bool = False) -> None:
         self._versions = Versions(Rulebook.of(version) for version in (policies.versions if policies else ()))
         self._stand_in = Rulebook.without_policy()
         self.locate = locate
+        self._every = every
 
     def derive(
         self, transmission: Transmission, opening: Transmission | None = None, given: tuple[str, ...] | None = None
@@ -90,14 +96,15 @@ class Bench:
         opening: Transmission | None,
         given: tuple[str, ...] | None,
     ) -> Derivation:
-        return derive_in(transmission, book, self.locate, lambda: self._opening(book, transmission, opening), given)
+        opened = functools.partial(self._opening, book, transmission, opening)
+        return derive_in(transmission, book, self.locate, opened, given, every=self._every)
 
     def _opening(self, book: Rulebook, answer: Transmission, opening: Transmission | None) -> Derivation | None:
         """The derivation of the direction that opened the flow, where `answer` is the answering one."""
         opened = opening or opening_of(answer)
         if opened is None or book.vantages.of(opened.ref.source).sender_zone(opened) is None:
             return None
-        return derive_in(opened, book, self.locate)
+        return derive_in(opened, book, self.locate, every=self._every)
 
     def _unjudged(self, transmission: Transmission) -> Derivation:
         """Judged by no version for some of its time."""

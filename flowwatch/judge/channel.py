@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from flowwatch.judge.conditions import carries_check, opened_by_check, service_checks, window_check
 from flowwatch.judge.considered import Considered
-from flowwatch.judge.destination import Recognition, Standing, recognise
+from flowwatch.judge.destination import Recognition, Standing, near, recognise
 from flowwatch.judge.labels import UNREAD
 from flowwatch.judge.location import location_checks
 from flowwatch.judge.observation import Observation
@@ -40,12 +40,14 @@ def leads_from(channel: Channel, zones: Sequence[str], address: str | None) -> b
     return bool(channel.from_cidrs) and address is not None and any(cidr.covers(address) for cidr in channel.from_cidrs)
 
 
-def channels_considered(seen: Observation, book: Rulebook, locate: Locate) -> Iterator[Considered]:
-    """Every channel from this sender, once a target, in order of id."""
+def channels_considered(seen: Observation, book: Rulebook, locate: Locate, *, every: bool) -> Iterator[Considered]:
+    """The channels from this sender, once a target, in order of id: `every` one, or those that can decide anything."""
+    servers = book.servers.keys() if every else near(seen, book)
     for channel in book.channels_of(seen.zones):
         if leads_from(channel, seen.zones, seen.transmission.sender_ip):
             for target in channel.to:
-                yield _considered(channel, target, seen, book, locate)
+                if target in servers or target not in book.servers:
+                    yield _considered(channel, target, seen, book, locate)
 
 
 def _considered(channel: Channel, target: str, seen: Observation, book: Rulebook, locate: Locate) -> Considered:

@@ -10,7 +10,7 @@ import enum
 import msgspec
 
 from flowwatch.judge.observation import Observation, Used, ties
-from flowwatch.judge.rulebook import Matcher, listed
+from flowwatch.judge.rulebook import Matcher, Rulebook, listed
 from flowwatch.judge.truth import FALSE, TRUE, UNSEEN, compared
 from flowwatch.model import Check, Name, NameClass, Reason, SeenName, Truth
 
@@ -56,6 +56,17 @@ def recognise(matcher: Matcher, seen: Observation, *, dedicated: bool = False, i
     if inspect and not _led_within(matcher, seen):
         notes += (Reason.ALIAS_UNLISTED,)
     return Recognition(Standing.IS, (held, check), notes)
+
+
+def near(seen: Observation, book: Rulebook) -> set[str]:
+    """Ids of the servers that the receiver is or may be, or whose name it goes by: of no other can it be any of that.
+
+    Others may be among them. A server known by name alone may be any receiver of which no name was seen.
+    """
+    names = {one.text for one in seen.used} | {one.name for one in (*seen.bound, *seen.live)}
+    found = set(book.listed_addresses(seen.transmission.receiver_ip))
+    found.update(*(book.listed_names(name) for name in names))
+    return found if seen.used or seen.complete else found | book.names_only
 
 
 _UNLISTED = {

@@ -13,9 +13,9 @@ from flowwatch.model import Check, Reason
 from flowwatch.policy.terms import PolicyException
 
 
-def exceptions_considered(seen: Observation, book: Rulebook) -> tuple[Considered, ...]:
-    """Every exception, in order of id."""
-    return tuple(_considered(one, seen, book) for one in book.exceptions)
+def exceptions_considered(seen: Observation, book: Rulebook, *, every: bool) -> tuple[Considered, ...]:
+    """The exceptions, in order of id: `every` one, or those that are not about another zone."""
+    return tuple(_considered(one, seen, book) for one in (book.exceptions if every else book.exceptions_of(seen.zones)))
 
 
 def expired(considered: Considered) -> bool:
@@ -27,9 +27,6 @@ def expired(considered: Considered) -> bool:
 
 def _considered(exception: PolicyException, seen: Observation, book: Rulebook) -> Considered:
     """With its conditions up to the first of zone and receiver that does not hold."""
-    zone = exception.applies.zone
-    if zone is not None and zone not in seen.zones:
-        return _elsewhere(exception, seen, book)
     checks, notes = _covers(exception, seen, book)
     if together(checks) is not FALSE:
         in_force, by_clock = span_check(exception.from_, exception.until, seen)
@@ -40,23 +37,13 @@ def _considered(exception: PolicyException, seen: Observation, book: Rulebook) -
     return Considered.of(rule, checks, notes, carries=exception.carries, lifts=exception.lifts)
 
 
-def _elsewhere(exception: PolicyException, seen: Observation, book: Rulebook) -> Considered:
-    """It is about another zone: the same of everything from the sender's."""
-    key = exception.id, seen.zone
-    found = book.elsewhere.get(key)
-    if found is None:
-        checks = (zone_check(exception.applies.zone or "", seen),)
-        rule = book.rule("exception", exception.id)
-        found = Considered.of(rule, checks, carries=exception.carries, lifts=exception.lifts)
-        book.elsewhere[key] = found
-    return found
-
-
 def _covers(
     exception: PolicyException, seen: Observation, book: Rulebook
 ) -> tuple[tuple[Check, ...], tuple[Reason, ...]]:
     """Zone and receiver."""
     zone = () if exception.applies.zone is None else (zone_check(exception.applies.zone, seen),)
+    if together(zone) is FALSE:
+        return zone, ()
     to = book.conditions.get(f"exception:{exception.id}")
     if to is None:
         return zone, ()

@@ -5,7 +5,7 @@ a loaded policy is well-formed.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -24,9 +24,6 @@ from flowwatch.policy.terms import (
     ServerMatch,
     Zone,
 )
-
-if TYPE_CHECKING:
-    from flowwatch.judge.considered import Considered
 
 _MEMO = 65_536
 _T = TypeVar("_T")
@@ -79,14 +76,16 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
     servers: dict[str, Server]
     matchers: dict[str, Matcher]
     """By server id."""
+    names_only: frozenset[str]
+    """Ids of the servers that have no addresses."""
     conditions: dict[str, Matcher]
     """The `to` of `prohibited:ID` and `exception:ID`."""
     addresses: Networks[str]
     """Server ids by their addresses."""
     by_zones: dict[tuple[str, ...], tuple[Channel, ...]]
     """What `channels_of` found."""
-    elsewhere: dict[tuple[str, str | None], "Considered"]
-    """By id and sender's zone the exceptions that are about another."""
+    excepted: dict[tuple[str, ...], tuple[PolicyException, ...]]
+    """What `exceptions_of` found."""
     by_name: dict[str, tuple[str, ...]]
     """What `listed_names` found."""
     resolvers: Networks[str]
@@ -115,10 +114,11 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
             chains=_chains(policy.zones),
             servers=servers,
             matchers={name: Matcher(server.match) for name, server in servers.items()},
+            names_only=frozenset(name for name, server in servers.items() if not server.match.cidrs),
             conditions={name: Matcher(to) for name, to in rules.items() if to is not None},
             addresses=Networks(_addresses(servers)),
             by_zones={},
-            elsewhere={},
+            excepted={},
             by_name={},
             resolvers=Networks(_addresses(servers, Role.RESOLVER)),
             proxies=Networks(_addresses(servers, Role.PROXY)),
@@ -161,6 +161,14 @@ class Rulebook(msgspec.Struct, frozen=True, kw_only=True):
         if found is None:
             found = tuple(one for one in self.channels if one.from_cidrs or not set(zones).isdisjoint(one.from_))
             self.by_zones[zones] = found
+        return found
+
+    def exceptions_of(self, zones: tuple[str, ...]) -> tuple[PolicyException, ...]:
+        """The exceptions for one of the zones, or for any."""
+        found = self.excepted.get(zones)
+        if found is None:
+            found = tuple(one for one in self.exceptions if one.applies.zone is None or one.applies.zone in zones)
+            self.excepted[zones] = found
         return found
 
     def listed_names(self, name: str) -> tuple[str, ...]:

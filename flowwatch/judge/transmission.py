@@ -7,6 +7,7 @@ A flow to a proxy takes that way once for itself and once for each host asked of
 Promises: pure; the inputs stay as they are.
 """
 
+import functools
 from collections.abc import Callable
 
 import msgspec
@@ -36,15 +37,20 @@ def derive_in(
     locate: Locate,
     opening: Callable[[], Derivation | None] = lambda: None,
     given: tuple[str, ...] | None = None,
+    *,
+    every: bool = True,
 ) -> Derivation:
-    """The whole derivation under one version; `opening` gives that of the direction this one answers, if asked."""
+    """The whole derivation under one version; `opening` gives that of the direction this one answers, if asked.
+
+    `every`: with the entries that can decide nothing, since they are about other zones or servers.
+    """
     seen = observe(transmission, book, given)
     tunnels = tunnels_considered(seen, book)
     scope = out_of_scope(seen, book)
     if scope is not None and not leads_astray(tunnels, seen):
         ended = Conclusion(verdict=Verdict.OUT_OF_SCOPE, reasons=(scope,))
         return Derivation(policy=book.policy.info, scope=scope, decision=_decision(seen, book, locate, ended))
-    case = _Case(seen, tunnels, scope, book, locate, given)
+    case = _Case(seen, tunnels, scope, book, locate, given, every)
     requests = requests_of(seen, book) if scope is None else None
     if requests is not None:
         return _to_proxy(requests, case)
@@ -62,6 +68,7 @@ class _Case(msgspec.Struct, frozen=True, gc=False):
     locate: Locate
     given: tuple[str, ...] | None
     """Labels that stand in for the classifiers'."""
+    every: bool
 
 
 def _to_proxy(requests: Requests, case: _Case) -> Derivation:
@@ -85,13 +92,12 @@ def _badness(derivation: Derivation) -> int:
 def _judged(seen: Observation, case: _Case, opening: Derivation | None = None) -> Derivation:
     """The derivation of the flow as looked at: whole, or of a flow to a proxy one part."""
     book, transmission = case.book, seen.transmission
+    locate = functools.partial(case.locate, transmission.receiver_ip, transmission.start)
     entries = Entries(
         prohibitions=prohibitions_considered(seen, book),
-        channels=tuple(
-            channels_considered(seen, book, lambda: case.locate(transmission.receiver_ip, transmission.start))
-        ),
+        channels=tuple(channels_considered(seen, book, locate, every=case.every)),
         answers=answers_considered(opening, seen),
-        exceptions=exceptions_considered(seen, book),
+        exceptions=exceptions_considered(seen, book, every=case.every),
     )
     return Derivation(
         policy=book.policy.info,

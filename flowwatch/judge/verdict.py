@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from flowwatch.judge.considered import Considered
-from flowwatch.judge.destination import Recognition, Standing, goes_by_listed_name, recognise
+from flowwatch.judge.destination import Recognition, Standing, goes_by_listed_name, near, recognise
 from flowwatch.judge.exceptions import expired
 from flowwatch.judge.observation import Observation
 from flowwatch.judge.rulebook import Rulebook
@@ -177,12 +177,7 @@ def _used_listed(one: Considered, seen: Observation, book: Rulebook) -> bool:
 
 def _of_other_zones(seen: Observation, book: Rulebook) -> Conclusion | None:
     """The receiver is, or goes by the name of, a server that no channel from this sender leads to."""
-    names = [one.text for one in seen.used] + [one.name for one in (*seen.bound, *seen.live)]
-    near = {
-        *book.listed_addresses(seen.transmission.receiver_ip),
-        *(server for name in names for server in book.listed_names(name)),
-    }
-    standings = {name: recognise(book.matchers[name], seen) for name in sorted(near)}
+    standings = {name: recognise(book.matchers[name], seen) for name in sorted(near(seen, book))}
     for standing, reason in _OTHERS.items():
         for name, found in standings.items():
             if found.standing is standing:

@@ -42,9 +42,9 @@ def explain(
     `[[place]]` facts and no database.
     """
     if locate is not None:
-        return _explained(Bench(policies, locate), policies, observation, opening)
+        return _explained(Bench(policies, locate, every=True), policies, observation, opening)
     with Locator(policies.place_facts) as locator:
-        return _explained(Bench(policies, locator.locate), policies, observation, opening)
+        return _explained(Bench(policies, locator.locate, every=True), policies, observation, opening)
 
 
 def explain_recorded(
@@ -58,9 +58,10 @@ def explain_recorded(
     decisions, _ = judge.decide(traced.sent, (), bench)
     openings = {one.flow: one for one in traced.sent if one.opened_by is OpenedBy.SENDER}
     places = [place for place, one in enumerate(decisions) if one.transmission.flow in flows]
+    shown = Bench(policies, locate, every=True)
     whole = judge.of_one(decisions, bench, traced.coverage, places)
     return tuple(
-        Explanation(derivation=_derived(bench, decisions[place], openings), whole=whole[place]) for place in places
+        Explanation(derivation=_derived(shown, decisions[place], openings), whole=whole[place]) for place in places
     )
 
 

@@ -76,7 +76,7 @@ class Court:
 
     def __init__(self, *texts: str, locate: Callable[[str, int | None], Place] | None = None) -> None:
         self.policies = PolicySet(tuple(parse(text if "schema =" in text else BASE + text) for text in texts))
-        self.bench = Bench(self.policies, locate or (lambda address, _at: Place(address=address)))
+        self.bench = Bench(self.policies, locate or (lambda address, _at: Place(address=address)), every=True)
 
     def derive(
         self, transmission: Transmission, opening: Transmission | None = None, labels: tuple[str, ...] | None = None

@@ -250,8 +250,8 @@ def _entries(pool):
     return st.lists(st.sampled_from(pool), unique=True, min_size=len(pool) // 4, max_size=20)
 
 
-def _bench(entries):
-    return Bench(_policies(entries), _nowhere)
+def _bench(entries, *, every=True):
+    return Bench(_policies(entries), _nowhere, every=every)
 
 
 def _policies(entries):
@@ -278,6 +278,19 @@ def test_adding_an_approved_entry_never_turns_an_approved_flow_into_a_violation(
         opening = data.draw(st.none() | transmissions(flow)) if one.opened_by is OpenedBy.RECEIVER else None
         if before.derive(one, opening).decision.verdict.group is Group.CONFORMS:
             assert after.derive(one, opening).decision.verdict.group in (Group.CONFORMS, Group.CANNOT_TELL)
+
+
+@LAWS
+@given(data=st.data())
+def test_entries_about_other_zones_and_servers_decide_nothing(data, transmissions):
+    entries = data.draw(_entries(APPROVED)) + data.draw(_entries(PROHIBITED))
+    one = data.draw(transmissions(1))
+    opening = data.draw(st.none() | transmissions(1)) if one.opened_by is OpenedBy.RECEIVER else None
+    whole, short = (_bench(entries, every=every).derive(one, opening) for every in (True, False))
+    assert whole.decision == short.decision
+    for kind in ("channels", "exceptions"):
+        told = [entry for entry in getattr(whole, kind) if entry.truth != "false"]
+        assert told == [entry for entry in getattr(short, kind) if entry.truth != "false"]
 
 
 @LAWS
