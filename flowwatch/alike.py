@@ -89,6 +89,15 @@ def flags(values: pa.Array | pa.ChunkedArray) -> Flags:
     return np.asarray(pc.fill_null(one_array(values), fill_value=False).to_numpy(zero_copy_only=False), np.bool_)
 
 
+def numbered(table: pa.Table, names: Iterable[str]) -> pa.Table:
+    """The table with the named columns of texts as numbers and the distinct texts, which are then found but once."""
+    for name in names:
+        place = table.schema.get_field_index(name)
+        if pa.types.is_string(table.schema.field(place).type):
+            table = table.set_column(place, name, table.column(place).dictionary_encode())
+    return table
+
+
 def words(column: pa.ChunkedArray) -> tuple[list[str], Numbers]:
     """The distinct texts of a column, and which of them each row has: -1 for null."""
     encoded = one_array(column if _is_text(column.type) else column.cast(pa.utf8()))

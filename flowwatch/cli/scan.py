@@ -106,6 +106,7 @@ def scan(
 
     from flowwatch import sources
     from flowwatch.audit import audit
+    from flowwatch.cli.memory import keep_freed
     from flowwatch.cli.terminal import progress
     from flowwatch.places.installed import databases
     from flowwatch.reports.decisions import format_of
@@ -121,6 +122,7 @@ def scan(
     keep_inputs((*found, rules, history, *databases(places or ()), *(maps or ())), [*written, rejects])
     can_be_written([*written, rejects] if len(chosen) == 1 else [decisions, rejects])
     options = read_options(input_format, maps, timezone, threads, digest=not no_digest)
+    keep_freed()
     gc.disable()  # frozen values form no circles, and the process ends with its report: a fifth of the judging time
     with progress(found) as advance, rejecting(rejects, raw=not rejects_no_raw) as refused:
         options = msgspec.structs.replace(options, rejects=refused)

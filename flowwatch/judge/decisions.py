@@ -31,7 +31,7 @@ Derive = Callable[[Numbers], list[Decision]]
 """The decisions on the transmissions at some places."""
 Among = Callable[[TransmissionColumns, Numbers], Numbers]
 """Of the transmissions at some places those that matter."""
-_PORTION = 1 << 12
+_PORTION = 1 << 14
 DAY = 86_400 * 10**9
 _T = TypeVar("_T")
 
@@ -256,10 +256,7 @@ class _Figures:
         told = (np.bincount(group[counted], minlength=count) > 0).tolist()
         added = sums(acked[counted], group[counted], count)
         self.acked = [value if one else None for value, one in zip(added, told, strict=True)]
-        row = columns.row[places]
-        timed = columns.timed[row]
-        self.first = _edge(np.minimum, columns.start[row[timed]], group[timed], count)
-        self.last = _edge(np.maximum, columns.end[row[timed]], group[timed], count)
+        self.first, self.last = _span(columns, columns.row[places], group, count)
 
     def tally(self, at: int) -> Tally:
         """Of one group."""
@@ -272,10 +269,17 @@ def spans_of(
 ) -> tuple[list[int], list[Instant | None], list[Instant | None]]:
     """How many transmissions are in each group, and when the first began and the last ended."""
     count = int(group.max(initial=-1)) + 1
-    timed = columns.timed[columns.row]
-    row = columns.row[timed]
-    first = _edge(np.minimum, columns.start[row], group[timed], count)
-    return np.bincount(group, minlength=count).tolist(), first, _edge(np.maximum, columns.end[row], group[timed], count)
+    return np.bincount(group, minlength=count).tolist(), *_span(columns, columns.row, group, count)
+
+
+def _span(
+    columns: TransmissionColumns, row: Numbers, group: Numbers, count: int
+) -> tuple[list[Instant | None], list[Instant | None]]:
+    """When the first of each group began and the last ended, of those that a source tells a time of."""
+    if not columns.timed.all():
+        timed = columns.timed[row]
+        row, group = row[timed], group[timed]
+    return _edge(np.minimum, columns.start[row], group, count), _edge(np.maximum, columns.end[row], group, count)
 
 
 def _edge(of: np.ufunc, times: Numbers, group: Numbers, count: int) -> list[Instant | None]:

@@ -10,7 +10,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flowwatch.alike import Flags, Numbers, among, at_once, by_value, firsts, flags, plain, shared, together, words
+from flowwatch.alike import (
+    Flags,
+    Numbers,
+    among,
+    at_once,
+    by_value,
+    firsts,
+    flags,
+    numbered,
+    plain,
+    shared,
+    together,
+    words,
+)
 from flowwatch.model import (
     EARLIEST,
     MOST_COUNTED,
@@ -51,6 +64,8 @@ from flowwatch.transmissions.rows import FlowRow
 
 _DEFAULT = DnsBinding()
 _PORTION = 1 << 18
+_LOOKED_AT = ("proto", "state", "direction_basis", "bytes_scope", "action", "counter")
+"""Texts that tell what was sent."""
 _NONE = np.zeros(0, np.int32)
 _Kind = TypeVar("_Kind", bound=np.generic)
 Recorded = Mapping[str, tuple[LookupsRecorded, ...]]
@@ -137,6 +152,7 @@ class _Recording:
     def _told(self, portion: tuple[int, pa.Table]) -> "_Told":
         """What is known of each flow of a portion by itself."""
         number, flows = portion
+        flows = numbered(flows, _LOOKED_AT)
         begin = number * _PORTION
         rows = np.arange(begin, begin + len(flows), dtype=np.int32)
         openings, both = openings_seen(flows), self._records_both(flows, begin)
@@ -199,10 +215,11 @@ class _Recording:
         """What answers say of each receiver for its sender then, as numbers, and whether more was said than is kept."""
         found, cuts = np.full(len(columns.row), -1, np.int32), np.zeros(len(columns.row), np.bool_)
         answered = np.array([self._answers.names(one_text(one)) for one in columns.addresses], np.bool_)
-        asked = np.flatnonzero(answered[columns.receivers()]) if len(answered) else found
+        receiver = columns.receivers()
+        asked = np.flatnonzero(answered[receiver]) if len(answered) else found
         if not len(asked):
             return found, cuts
-        row, receiver, sender = columns.row[asked], columns.receivers(asked), columns.senders(asked)
+        row, receiver, sender = columns.row[asked], receiver[asked], columns.senders(asked)
         start, before = columns.start[row], columns.begun_before[row]
         since = self._since(columns.addresses, receiver, sender, start)
         same = together([receiver, sender, since, before.astype(np.int32)], len(asked))

@@ -4,6 +4,7 @@
 judged as a whole process: from both tables to verdicts, findings and destinations. Prints; asserts nothing.
 """
 
+import gc
 import os
 import sys
 import tempfile
@@ -195,10 +196,13 @@ def prepare(folder: Path) -> None:
 def judged(folder: Path) -> None:
     """What is measured."""
     from flowwatch import audit, judge, policy  # noqa: PLC0415 - part of what is measured
+    from flowwatch.cli.memory import keep_freed  # noqa: PLC0415
     from flowwatch.places import Locator  # noqa: PLC0415
     from flowwatch.sources import Collected  # noqa: PLC0415
 
     begun = time.perf_counter()
+    keep_freed()  # as `scan` does, and so is the next
+    gc.disable()
     tables = [pa.ipc.open_file(pa.memory_map(str(folder / name))).read_all() for name in ("flows", "lookups")]
     coverage = [
         Coverage(source="night.pcap", flows=len(tables[0]), first=NIGHT, last=NIGHT + _HOURS * 3600 * 10**9),
