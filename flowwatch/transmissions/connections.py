@@ -384,7 +384,7 @@ def _hosts_asked(row: FlowRow) -> set[str]:
 def _position(row: FlowRow) -> tuple[object, ...]:
     ends = (row.proto, row.src_ip, _number(row.src_port), row.dst_ip, _number(row.dst_port))
     counts = (_number(row.src_payload), _number(row.dst_payload))
-    place = (row.source, row.first_record, _number(row.last_record), _number(row.start))
+    place = (row.source, row.first_record, row.ref.last_record, _number(row.start))
     return (*place, *ends, *counts, row.conn_id or "")
 
 

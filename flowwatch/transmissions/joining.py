@@ -97,7 +97,8 @@ def _in_several_sources(flows: pa.Table) -> Flags:
 
 def _order(flows: pa.Table) -> Numbers | None:
     """The rows in the order of `connections`; None where they are in order."""
-    place = [_ranks(flows["source"]), *(_counted(flows[name]) for name in ("first_record", "last_record"))]
+    last = pc.coalesce(flows["last_record"], flows["first_record"])
+    place = [_ranks(flows["source"]), _counted(flows["first_record"]), _counted(last)]
     if _rising(place):
         return None
     order = np.lexsort(place[::-1])

@@ -550,6 +550,22 @@ def test_rows_of_a_connection_whose_counts_no_table_holds_together_count_the_mos
     )
 
 
+def test_a_last_record_before_the_first_changes_no_order():
+    rows_ = [flow(first_record=9, last_record=last, src_port=40_000 + at) for at, last in enumerate((None, 3, 9, 12))]
+    _both(derive(flows(*rows_), lookups(), ()), None)
+
+
+def test_a_destination_has_the_names_that_its_latest_transmission_knew():
+    """Another client asks between two transmissions that are judged as one."""
+    rows_ = [flow(start=MIDNIGHT + at * SECOND, end=None, first_record=at) for at in (1, 3)]
+    asked = {"qname": "x.test", "time": MIDNIGHT + 2 * SECOND, "client_ip": "192.0.2.9"}
+    told = lookups(lookup(("x.test", "A", rows_[0]["dst_ip"], 300), **asked))
+    one, _ = _both(derive(flows(*rows_), told, ()), None)
+    assert {(name.name, name.evidence.value) for row in one.destinations for name in row.names} == {
+        ("x.test", "answer_other_client")
+    }
+
+
 @pytest.mark.parametrize("versions", [0, 1])
 def test_of_nothing_nothing_is_judged(versions):
     whole_ = _version(1, (None, None), "", frozenset(), frozenset(CHANNELS))
