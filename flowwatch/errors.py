@@ -3,7 +3,6 @@
     FlowwatchError            anything flowwatch says of its own accord; one line, no traceback
     ├── UsageError            the command line or a configuration cannot be used: exit 2, nothing judged
     │   └── PolicyError       a policy cannot be used; knows file, line and path inside it
-    ├── InputError            one input cannot be read as what it is; the run goes on without it: exit 3
     └── PlacesError           a location database cannot be read: exit 2
 
 Every error knows where it happened and says what to try next.
@@ -40,21 +39,6 @@ class PolicyError(UsageError):
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}:{self.line}"
         return ": ".join(part for part in (where, self.path, super().__str__()) if part)
-
-
-class InputError(FlowwatchError):
-    """One input cannot be read: `source: message (hint)`, with the offset or record where reading stopped."""
-
-    def __init__(
-        self, message: str, *, source: str, code: str, offset: int | None = None, hint: str | None = None
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.source = source
-        self.code = code
-        self.offset = offset
-
-    def __str__(self) -> str:
-        return f"{self.source}: {super().__str__()}"
 
 
 class PlacesError(UsageError):

@@ -27,11 +27,11 @@ from flowwatch.transmissions import (
     IDLE,
     OTHER_IDLE,
     PROXY_NAMES,
-    canonical,
     may_announce,
     may_be_announced,
     resolved,
 )
+from flowwatch.transmissions.addresses import one_text
 
 _ICMP = frozenset({"icmp", "icmp6"})
 _QUIC_SOON = 30 * 10**9
@@ -386,7 +386,7 @@ def _ends(row: Row) -> dict[str, int]:
 
 
 def _host(address: str | None) -> str | None:
-    return None if address is None else canonical(address) or address
+    return None if address is None else one_text(address)
 
 
 def _pair(proto: str, one: tuple[Any, Any], other: tuple[Any, Any]) -> int:

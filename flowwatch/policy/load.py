@@ -12,11 +12,12 @@ import msgspec
 
 from flowwatch.errors import PolicyError
 from flowwatch.model import PolicyInfo
-from flowwatch.policy.check import check, entries, is_network
+from flowwatch.policy.check import check
 from flowwatch.policy.files import Files, Part, digests, parts_of, senders
 from flowwatch.policy.line import Spot
 from flowwatch.policy.markers import with_markers
 from flowwatch.policy.match import Cidr
+from flowwatch.policy.references import entries, is_network
 from flowwatch.policy.terms import (
     Channel,
     Classifier,
