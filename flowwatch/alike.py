@@ -59,8 +59,8 @@ def together(columns: Iterable[Numbers], count: int) -> Numbers:
 
 
 def at_once(of: Callable[[_T], _U], those: Iterable[_T]) -> list[_U]:
-    """What comes of each, made on every processor at once: for work on columns, which Python does not hold up."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    """What comes of each, made at once on every processor given: for columns, on which Python holds nothing up."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         return list(pool.map(of, those))
 
 

@@ -230,7 +230,7 @@ def _earliest(start: Numbers, group: Numbers) -> Numbers:
 
 def _latest(start: Numbers, group: Numbers) -> Numbers:
     """The place of the latest of each group, the last of several."""
-    return len(start) - 1 - _earliest(-start[::-1], group[::-1])
+    return len(start) - 1 - _earliest(~start[::-1], group[::-1])
 
 
 def _as_judged(columns: TransmissionColumns, cohort: Numbers, alike: Sequence[Decision]) -> TransmissionColumns:

@@ -36,7 +36,6 @@ from flowwatch.ops.past import Sightings
 from flowwatch.ops.state import State
 from flowwatch.ops.streams import Stream
 from flowwatch.policy.terms import PolicySet
-from flowwatch.transmissions.addresses import one_text
 
 _DAY = 86400 * 10**9
 Locate = Callable[[str, Instant | None], Place]
@@ -129,7 +128,7 @@ class Docket:
         placed = transmissions.placed(table(map(_told_apart, rows.values()), FLOWS), self._policies.proxies, skew)
         self.unplaced.update(placed.left_out)
         asked = table(self._kept.answers_for(rows.values()).values(), LOOKUPS)
-        hosts = {one_text(row[side]) for row in rows.values() for side in _ENDS if side in row}
+        hosts = {transmissions.one_text(row[side]) for row in rows.values() for side in _ENDS if side in row}
         coverage = _coverage(rows.values(), streams)
         derived = transmissions.derive(placed.flows, asked, coverage, self._binding, self._kept.recorded(hosts))
         sent = transmissions.with_controls(derived, self._policies.control_ports)

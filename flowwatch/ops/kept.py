@@ -29,9 +29,9 @@ from flowwatch.transmissions import (
     PROXY_NAMES,
     may_announce,
     may_be_announced,
+    one_text,
     resolved,
 )
-from flowwatch.transmissions.addresses import one_text
 
 _ICMP = frozenset({"icmp", "icmp6"})
 _QUIC_SOON = 30 * 10**9

@@ -5,7 +5,7 @@ nothing; what a source cannot say stays a range or None, never zero. Refuses: an
 "the newest name wins" (every live name is kept).
 """
 
-from flowwatch.transmissions.addresses import canonical
+from flowwatch.transmissions.addresses import one_text
 from flowwatch.transmissions.answers import resolved
 from flowwatch.transmissions.connections import PROXY_NAMES
 from flowwatch.transmissions.derivation import derive
@@ -20,10 +20,10 @@ __all__ = [
     "IDLE",
     "OTHER_IDLE",
     "PROXY_NAMES",
-    "canonical",
     "derive",
     "may_announce",
     "may_be_announced",
+    "one_text",
     "placed",
     "questions",
     "resolved",

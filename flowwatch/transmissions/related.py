@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from flowwatch.alike import Numbers, by_value, firsts, numbers, together
+from flowwatch.alike import Numbers, by_value, firsts, isin, numbers, together
 from flowwatch.model import EARLIEST, LATEST, Control, Instant, OpenedBy, Transmission, Transmissions
 from flowwatch.policy.match import PortRange
 from flowwatch.transmissions.rows import each
@@ -132,7 +132,7 @@ def _with_columns(sent: Transmissions, ports: Sequence[PortRange]) -> Transmissi
     between = _between(_picked(sent, np.flatnonzero(told[row])), ports)
     addresses, src, dst = columns.addresses, columns.src, columns.dst
     hosts = together([np.minimum(src, dst), np.maximum(src, dst)], len(flows))
-    near = np.flatnonzero((data & np.isin(hosts, hosts[told]))[row])
+    near = np.flatnonzero((data & isin(hosts, hosts[told]))[row])
     flow = row[near]
     spell = np.zeros(len(near), np.int64)
     for _, places in by_value(hosts[flow]):

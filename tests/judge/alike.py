@@ -5,7 +5,24 @@ import numpy as np
 
 from flowwatch.judge import judge
 from flowwatch.judge.decisions import Decisions
+from flowwatch.judge.past.met import met
 from flowwatch.model import Destination, Finding, NameClass
+
+WAYS = """
+[[server]]
+id = "proxy"
+role = "proxy"
+match = { cidrs = ["198.51.100.4/31", "192.0.2.2/31"], names = ["p.test"] }
+[[server]]
+id = "dns"
+role = "resolver"
+match = { cidrs = ["203.0.113.53/32"] }
+[[server]]
+id = "far"
+role = "tunnel"
+match = { cidrs = ["203.0.113.66/32"] }
+"""
+"""Servers that data goes by: a proxy, a resolver, the far end of a tunnel."""
 
 
 def judged_alike(sent, asked, policy, locate, coverage=()):
@@ -14,15 +31,27 @@ def judged_alike(sent, asked, policy, locate, coverage=()):
     What a cohort's first says must be true of each, but for the words of what was observed. Of a name in a finding or
     destination columns may show the record, client and time of another that tells the same name in the same class.
     """
-    columns, each = (judge(given, asked, policy, locate, coverage) for given in (sent, list(sent)))
+    places: dict[object, object] = {}
+
+    def located(address, at):
+        found = locate(address, at)
+        return places.setdefault(found, found)  # equal ones are one, as those of a Locator
+
+    columns, each = (judge(given, asked, policy, located, coverage) for given in (sent, list(sent)))
     assert list(columns.decisions) == list(each.decisions)
     assert isinstance(columns.decisions, Decisions)
     by_cohort = columns.decisions.like(np.arange(len(sent)))
     assert [unworded(one) for one in by_cohort] == [unworded(one) for one in each.decisions]
+    assert _met(columns.decisions) == _met(each.decisions)
     for name in columns.__struct_fields__:
         if name != "decisions":
             assert _but_evidence(getattr(columns, name)) == _but_evidence(getattr(each, name)), name
     return each
+
+
+def _met(decisions):
+    """What is compared with earlier nights."""
+    return [msgspec.structs.replace(one, decision=one.decision.transmission) for one in met(decisions)]
 
 
 def numbered_alike(sent, binding):

@@ -17,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowwatch.judge import judge
+from flowwatch.judge.past.met import met
 from flowwatch.model import Amount, Coverage, OpenedBy, Place
 from flowwatch.places import Locator
 from flowwatch.policy import parse
 from flowwatch.policy.terms import DnsBinding, PolicySet
-from flowwatch.transmissions import derive, questions
+from flowwatch.transmissions import derivation, derive, questions
 from flowwatch.transmissions.connections import connections
 from flowwatch.transmissions.directions import (
     Sent,
@@ -37,7 +38,7 @@ from flowwatch.transmissions.joining import joined
 from flowwatch.transmissions.parts import whole
 from flowwatch.transmissions.rows import flow_rows
 from flowwatch.transmissions.translation import untranslated
-from tests.judge.alike import judged_alike, numbered_alike
+from tests.judge.alike import WAYS, judged_alike, numbered_alike
 from tests.transmissions.tables import SECOND, flow, flows, lookup, lookups
 
 MIDNIGHT = int(dt.datetime(2026, 11, 3, tzinfo=dt.UTC).timestamp()) * SECOND
@@ -101,20 +102,7 @@ id = "pinned"
 match = { cidrs = ["198.51.100.6/32"] }
 tls = { spki_sha256 = ["DIGEST"] }
 """.replace("DIGEST", DIGEST),
-    "ways": """
-[[server]]
-id = "proxy"
-role = "proxy"
-match = { cidrs = ["198.51.100.4/31", "192.0.2.2/31"], names = ["p.test"] }
-[[server]]
-id = "dns"
-role = "resolver"
-match = { cidrs = ["203.0.113.53/32"] }
-[[server]]
-id = "far"
-role = "tunnel"
-match = { cidrs = ["203.0.113.66/32"] }
-""",
+    "ways": WAYS,
     "classifiers": """
 [[classifier]]
 id = "big"
@@ -445,7 +433,7 @@ def _lookups(draw, rows, most=4):
                 *records,
                 record=place,
                 source=draw.choice(["in.pcap", "dns.log"]),
-                time=MIDNIGHT + draw.choice([-70, -31, -9, 0, 9, 20]) * SECOND,
+                time=MIDNIGHT + draw.choice([-70, -31, -9, 0, 3, 9, 20]) * SECOND,
                 client_ip=client,
                 server_ip=draw.choice(["203.0.113.53", "203.0.113.53", "203.0.113.54"]),
                 qname=name,
@@ -460,6 +448,14 @@ def _coverage(draw):
     first = MIDNIGHT - draw.choice([86_400, 60, 30]) * SECOND
     sources = draw.choice([(), ("in.pcap", "out.pcap", "dns.log")])
     return tuple(Coverage(source=one, first=first, last=MIDNIGHT + DAY) for one in sources)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _in_small_portions():
+    """Flows are told a few at a time, so that what belongs together lies on both sides of an edge."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(derivation, "_PORTION", 3)
+        yield
 
 
 LAWS = settings(max_examples=50, deadline=None)
@@ -557,13 +553,81 @@ def test_a_last_record_before_the_first_changes_no_order():
 
 def test_a_destination_has_the_names_that_its_latest_transmission_knew():
     """Another client asks between two transmissions that are judged as one."""
-    rows_ = [flow(start=MIDNIGHT + at * SECOND, end=None, first_record=at) for at in (1, 3)]
-    asked = {"qname": "x.test", "time": MIDNIGHT + 2 * SECOND, "client_ip": "192.0.2.9"}
+    rows_ = [flow(start=MIDNIGHT + at * SECOND, end=None, first_record=at) for at in (1, 90)]
+    asked = {"qname": "x.test", "time": MIDNIGHT + 60 * SECOND, "client_ip": "192.0.2.9"}
     told = lookups(lookup(("x.test", "A", rows_[0]["dst_ip"], 300), **asked))
     one, _ = _both(derive(flows(*rows_), told, ()), None)
     assert {(name.name, name.evidence.value) for row in one.destinations for name in row.names} == {
         ("x.test", "answer_other_client")
     }
+
+
+def test_what_strangers_fetch_goes_to_each_of_them():
+    """Answers to two of them are of one cohort, and two destinations, each in its own place."""
+    rows_ = [
+        flow(first_record=at, src_ip=stranger, src_port=40_000 + at, dst_ip="10.0.0.1")
+        for at, stranger in enumerate(("203.0.113.8", "203.0.113.9", "203.0.113.8"))
+    ]
+    each = judged_alike(derive(flows(*rows_), lookups(), ()), [], None, lambda one, _at: Place(address=one))
+    assert {(one.address, one.place.address, one.transmissions) for one in each.destinations} == {
+        ("203.0.113.8", "203.0.113.8", 2),
+        ("203.0.113.9", "203.0.113.9", 1),
+    }
+
+
+def test_an_attempt_of_which_neither_end_can_be_seen_is_none():
+    """Two alike, so that one is told by the other's decision."""
+    sensor = '[[sensor]]\nid = "s"\nsources = ["a.pcap"]\nsees = ["b"]\n'
+    policy = PolicySet((parse(HEAD + 'version = "1"\n' + PARTS["zones"] + sensor),))
+    nothing = {"state": "S0", "src_payload": 0, "dst_payload": 0, "dst_packets": 0, "src_ip": "192.0.2.1"}
+    both = flow(first_record=9, src_ip="192.0.2.1")  # so that the source is known to record both directions
+    rows_ = [flow(first_record=at, start=(1000 + at) * SECOND, **nothing) for at in range(2)]
+    each = judged_alike(derive(flows(*rows_, both), lookups(), ()), [], policy, lambda one, _at: Place(address=one))
+    assert [(one.transmission.attempted, one.transmission.sent.most) for one in each.decisions[:2]] == [
+        (False, None)
+    ] * 2
+
+
+def test_a_server_is_met_at_each_address_and_day_where_anything_was_acknowledged():
+    """Flows of one cohort: refused and taken, on two days, and fetched by two addresses of one server."""
+    server = '[[server]]\nid = "s"\nmatch = { cidrs = ["198.51.100.40/30"] }\n'
+    channel = '[[channel]]\nid = "c"\nfrom = ["a"]\nto = ["s"]\nopened_by = "either"\n'
+    policy = PolicySet((parse(HEAD + 'version = "1"\n' + PARTS["zones"] + server + channel),))
+    here, asked, *asking = "192.0.2.1", "198.51.100.40", "198.51.100.41", "198.51.100.42"
+    times = ((MIDNIGHT, 0), (MIDNIGHT + SECOND, 500), (MIDNIGHT + DAY, 500))
+    taken = [{"src_ip": here, "dst_ip": asked, "start": at, "src_acked": acked} for at, acked in times]
+    fetched = [{"src_ip": one, "dst_ip": here, "start": MIDNIGHT, "dst_acked": 100} for one in asking]
+    rows_ = [flow(first_record=at, end=None, **one) for at, one in enumerate([*taken, *fetched])]
+    each = judged_alike(derive(flows(*rows_), lookups(), ()), [], policy, lambda one, _at: Place(address=one))
+    assert sorted((one.address, one.first) for one in met(each.decisions)) == [
+        (asked, MIDNIGHT + SECOND),
+        (asked, MIDNIGHT + DAY),
+        *((one, MIDNIGHT) for one in asking),
+    ]
+
+
+def test_what_several_sources_count_is_told_of_every_flow_of_a_portion():
+    told = [
+        flow(source=source, first_record=at, src_port=40_000 + at, src_payload=payload)
+        for source, payload in (("a.pcap", 500), ("b.pcap", 400))
+        for at in range(7)
+    ]
+    sent = [one for one in derive(flows(*told), lookups(), ()) if one.opened_by is OpenedBy.SENDER]
+    assert [(one.sent.least, one.sent.most) for one in sent] == [(400, 500)] * 7
+
+
+def test_an_answer_within_the_clocks_difference_after_a_flow_has_another_number():
+    rows_ = [flow(first_record=at, start=at * SECOND) for at in (1050, 1061)]
+    answers = [
+        lookup((name, "A", rows_[0]["dst_ip"], 300), record=at, qname=name, time=at * SECOND, client_ip="192.0.2.17")
+        for name, at in (("a.example", 1000), ("b.example", 1063))
+    ]
+    sent = derive(flows(*rows_), lookups(*answers), ())
+    assert [sorted({name.name for name in one.names}) for one in sent if one.names] == [
+        ["a.example"],
+        ["a.example", "b.example"],
+    ]
+    numbered_alike(sent, DnsBinding())
 
 
 @pytest.mark.parametrize("versions", [0, 1])

@@ -16,7 +16,7 @@ from flowwatch.policy import parse
 from flowwatch.policy.terms import PolicySet, Term
 from flowwatch.transmissions import derive, questions
 from flowwatch.transmissions.naming import MOST_LIVE
-from tests.judge.alike import judged_alike, numbered_alike, unworded
+from tests.judge.alike import WAYS, judged_alike, numbered_alike, unworded
 from tests.transmissions.tables import SECOND, flow, flows, lookup, lookups
 
 MIDNIGHT = int(dt.datetime(2026, 11, 3, tzinfo=dt.UTC).timestamp()) * SECOND
@@ -67,19 +67,8 @@ tls = { spki_sha256 = ["DIGEST"] }
 id = "placed"
 match = { cidrs = ["198.51.100.64/28"] }
 expect = { countries = ["XA"] }
-[[server]]
-id = "proxy"
-role = "proxy"
-match = { cidrs = ["198.51.100.4/31", "192.0.2.2/31"], names = ["p.test"] }
-[[server]]
-id = "dns"
-role = "resolver"
-match = { cidrs = ["203.0.113.53/32"] }
-[[server]]
-id = "far"
-role = "tunnel"
-match = { cidrs = ["203.0.113.66/32"] }
-""".replace("DIGEST", DIGESTS[0])
+"""
+BASE = BASE.replace("DIGEST", DIGESTS[0]) + WAYS
 
 
 def _to(server, *besides, from_="a"):

@@ -193,8 +193,8 @@ class _Acknowledged:
     def touching(self, due: Due) -> tuple[Runs, Runs]:
         """What has no time, and what ran at some of the time."""
         since = EARLIEST if due.since is None else due.since
-        begun = slice(np.searchsorted(self._latest, since), np.searchsorted(self._timed.start, due.by))
-        return self._untimed, self._timed.those(np.arange(len(self._timed))[begun][self._timed.end[begun] >= since])
+        begun = np.arange(np.searchsorted(self._latest, since), np.searchsorted(self._timed.start, due.by))
+        return self._untimed, self._timed.those(begun[self._timed.end[begun] >= since])
 
 
 def _heard(runs: Runs, due: Due) -> Flags:
