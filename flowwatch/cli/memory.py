@@ -1,7 +1,7 @@
 """What columns of millions of rows give back is kept for the next ones, rather than returned to the system.
 
 A column of ten million rows lives for an instant. The GNU C library asks the system anew for the memory of each, which
-must be cleared before: a fifth of the time of judging that many. Kept is what lies free at the end of the heap, one GiB
+must be cleared before: a tenth of the time of judging that many. Kept is what lies free at the end of the heap, one GiB
 at the most. Refuses nothing: another C library does as it likes.
 """
 
